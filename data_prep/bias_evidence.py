@@ -1,0 +1,157 @@
+"""A teacher's depth beside LiDAR's, and what a bias table does to frames it was not fitted on."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from absl import logging
+
+from data_prep.label_job import LabelJob, Labeller, run_frames
+from mtdepth.defaults import is_demo
+from mtdepth.geometry.bias_table import BiasTable, Index, Statistic, fit_bias_table
+from mtdepth.kitti.frames import FrameId, KittiRaw
+from mtdepth.kitti.splits import EIGEN_TEST_DRIVES, evenly_spaced
+from mtdepth.metrics.depth import DepthErrors, error_sums
+
+Floats = npt.NDArray[np.floating[Any]]
+
+NUM_FOLDS = 5
+NEAR_M, FAR_M = 1.0, 80.0  # LiDAR range that is scored; scored depth is capped at its end
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class BiasEvidence:
+    """Pairs of teacher and LiDAR depth of many frames, about 0.2 MB a frame.
+
+    Attributes:
+      predicted_m: `[n]` uncorrected teacher's depth, > 0.
+      lidar_m: `[n]` LiDAR depth of the same pixels, > 0.
+      drive: `[n]` number of the drive, 0..num_drives-1.
+      num_drives: How many.
+      num_frames: How many frames the pairs are from.
+    """
+
+    predicted_m: Floats
+    lidar_m: Floats
+    drive: npt.NDArray[np.int64]
+    num_drives: int
+    num_frames: int
+
+    def fit(
+        self, *, statistic: Statistic, index: Index, of: npt.NDArray[np.bool_] | None = None
+    ) -> BiasTable:
+        """A table from all pairs, or from the pairs `of` which are true."""
+        chosen = slice(None) if of is None else of
+        return fit_bias_table(
+            self.predicted_m[chosen], self.lidar_m[chosen], statistic=statistic, index=index
+        )
+
+    def held_out_m(self, *, statistic: Statistic, index: Index) -> Floats:
+        """`[n]` depth corrected by tables that were fitted without the pair's drive.
+
+        Drives are dealt into at most five folds. With one drive nothing can be left out, and the
+        pairs are corrected by their own table: `is_held_out` tells.
+        """
+        if not self.is_held_out:
+            return self.fit(statistic=statistic, index=index).apply(self.predicted_m)
+        fold = self.drive % min(NUM_FOLDS, self.num_drives)
+        corrected_m = np.empty(len(self.predicted_m), np.float32)
+        for held in np.unique(fold):
+            table = self.fit(statistic=statistic, index=index, of=fold != held)
+            corrected_m[fold == held] = table.apply(self.predicted_m[fold == held])
+        return corrected_m
+
+    @property
+    def is_held_out(self) -> bool:
+        """Whether there are enough drives to leave some out."""
+        return self.num_drives > 1
+
+    def errors(self, depth_m: Floats) -> DepthErrors:
+        """The seven errors over all pairs of 1 to 80 m, depth capped at 80 m, no crop."""
+        scored = (self.lidar_m >= NEAR_M) & (self.lidar_m <= FAR_M)
+        return error_sums(self.lidar_m[scored], np.minimum(depth_m[scored], FAR_M)).errors()
+
+
+def eigen_test_drives_of(kitti_root: Path, frames: Sequence[FrameId]) -> list[str]:
+    """Eigen's test drives among the frames' drives, sorted; none in a demo world.
+
+    The demo world borrows KITTI's numbers; its drives are nobody's test set.
+    """
+    return [] if is_demo(kitti_root) else sorted({f.drive for f in frames} & EIGEN_TEST_DRIVES)
+
+
+def check_no_test_drive(kitti_root: Path, frames: Sequence[FrameId], *, remedy: str) -> None:
+    """Refuses to fit a table on what is scored.
+
+    Args:
+      kitti_root: The tree.
+      frames: The whole split.
+      remedy: What to do instead.
+
+    Raises:
+      ValueError: If a frame is of one of Eigen's test drives.
+    """
+    if found := eigen_test_drives_of(kitti_root, frames):
+        raise ValueError(
+            f"a bias table is fitted on training frames only, but the split has frames of "
+            f"{len(found)} of Eigen's test drives, {found[0]} for one; {remedy}"
+        )
+
+
+def frames_with_lidar(raw: KittiRaw, frames: Sequence[FrameId], *, at_most: int) -> list[FrameId]:
+    """Frames that have a sweep, at most so many, spread evenly over the list.
+
+    Raises:
+      ValueError: If `at_most` is below 1.
+    """
+    if at_most < 1:
+        raise ValueError(f"--bias_frames is at least 1, got {at_most}")
+    present = [frame for frame in frames if raw.velodyne_path(frame).is_file()]
+    return evenly_spaced(present, number=at_most)
+
+
+def collect_evidence(
+    frames: Sequence[FrameId], job: LabelJob, *, num_processes: int
+) -> BiasEvidence:
+    """Runs the depth teacher on frames with LiDAR; a frame that cannot be read is left out.
+
+    Args:
+      frames: All with a sweep.
+      job: The depth teacher; no bias.
+      num_processes: Workers.
+
+    Raises:
+      ValueError: If no frame gives a pair; with the first frame's reason if none can be read.
+    """
+    answers = dict(
+        run_frames(
+            Labeller.lidar_pairs, frames, job, num_processes=num_processes, title="bias table"
+        )
+    )
+    for frame, answer in sorted(answers.items()):
+        if isinstance(answer, str):
+            logging.warning("left out of the bias table: frame %s: %s", frame, answer)
+    # Sorted, so that the result does not depend on which worker was first.
+    pairs = [(f, a) for f, a in sorted(answers.items()) if not isinstance(a, str)]
+    if not pairs:
+        frame, reason = min(answers.items())
+        raise ValueError(
+            f"none of {len(frames)} frames can be read, so no bias can be fitted; "
+            f"frame {frame}: {reason}"
+        )
+    if not sum(len(answer.lidar_m) for _, answer in pairs):
+        raise ValueError(
+            f"none of {len(frames)} frames has teacher depth at a LiDAR point, so there is no bias "
+            "to fit; `--bias none` writes labels as the teacher made them"
+        )
+    drives = {drive: number for number, drive in enumerate(sorted({f.drive for f, _ in pairs}))}
+    return BiasEvidence(
+        predicted_m=np.concatenate([answer.predicted_m for _, answer in pairs]),
+        lidar_m=np.concatenate([answer.lidar_m for _, answer in pairs]),
+        drive=np.concatenate([np.full(len(a.lidar_m), drives[f.drive]) for f, a in pairs]),
+        num_drives=len(drives),
+        num_frames=len(pairs),
+    )

@@ -1,0 +1,1 @@
+"""A synthetic street in KITTI layout with exact truth."""

@@ -1,0 +1,82 @@
+"""How the recording car drives: its pose in every frame."""
+
+import dataclasses
+
+import numpy as np
+
+from data_prep.demo_world.rig import CAMERA_HEIGHT_M, DemoRig
+from data_prep.demo_world.road import Road
+from data_prep.demo_world.shapes import Floats
+
+FRAME_S = 0.1  # KITTI records at 10 Hz
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Drive:
+    """The ego vehicle's way.
+
+    Args:
+      x_m: `[frames]`, distance along the road's axis.
+      T_world_from_rectified: `[frames, 4, 4]`, poses of rectified camera 0. World: x along the
+        road (east), y left (north), z up, ground at 0.
+    """
+
+    x_m: Floats
+    T_world_from_rectified: Floats
+
+    def T_world_from_camera(self, rig: DemoRig, *, frame: int, camera: int) -> Floats:
+        """Pose `[4, 4]` of colour camera 2 or 3."""
+        return self.T_world_from_rectified[frame] @ rig.T_camera_to_rectified(camera)
+
+    def T_world_from_velodyne(self, rig: DemoRig, *, frame: int) -> Floats:
+        """Pose `[4, 4]` of the laser scanner."""
+        return self.T_world_from_rectified[frame] @ rig.T_velodyne_to_rectified
+
+    def T_world_from_imu(self, rig: DemoRig, *, frame: int) -> Floats:
+        """Pose `[4, 4]` of the GPS/IMU."""
+        return self.T_world_from_velodyne(rig, frame=frame) @ rig.T_imu_to_velodyne
+
+
+def random_way_m(rng: np.random.Generator, *, num_frames: int) -> Floats:
+    """Draws x of every frame from 0 on: a changing speed, in one drive of three a stop."""
+    cruise_mps = rng.uniform(4.0, 12.0)
+    period, phase = rng.uniform(40.0, 120.0), rng.uniform(0.0, 2 * np.pi)
+    frame = np.arange(num_frames)
+    speed_mps = cruise_mps * (1.0 + 0.3 * np.sin(2 * np.pi * frame / period + phase))
+    if rng.random() < 0.35:
+        stop = rng.uniform(0.2, 0.7) * num_frames
+        half_stop = 0.15 * num_frames
+        speed_mps = speed_mps * np.clip((np.abs(frame - stop) - half_stop) / 15.0, 0.0, 1.0)
+    return np.concatenate([[0.0], np.cumsum(speed_mps * FRAME_S)[:-1]])
+
+
+def random_drive(rng: np.random.Generator, road: Road, x_m: Floats) -> Drive:
+    """Follows the outer right lane with a slight weave, pitch and roll."""
+    lane_m = -road.lane_m * (road.lanes_per_direction - 0.5)
+    weave_m, period_m = rng.uniform(0.05, 0.25), rng.uniform(30.0, 80.0)
+    phase = rng.uniform(0.0, 2 * np.pi, 3)
+    lateral_m = lane_m + weave_m * np.sin(2 * np.pi * x_m / period_m + phase[0])
+    weave_rad = weave_m * 2 * np.pi / period_m * np.cos(2 * np.pi * x_m / period_m + phase[0])
+    heading = road.heading_rad(x_m)
+    # Suspension: angles follow the way, so that a standing car stands still.
+    pitch = 0.004 * np.sin(x_m / 4.1 + phase[1]) + rng.uniform(-0.01, 0.01)
+    roll = 0.004 * np.sin(x_m / 6.7 + phase[2])
+    poses = np.tile(np.eye(4), (len(x_m), 1, 1))
+    for i in range(len(x_m)):
+        poses[i, :3, :3] = _camera_axes(heading[i] + weave_rad[i], pitch[i], roll[i])
+        x, y, _ = road.place(float(x_m[i]), float(lateral_m[i]))
+        poses[i, :3, 3] = x, y, CAMERA_HEIGHT_M
+    return Drive(x_m=x_m, T_world_from_rectified=poses)
+
+
+def _camera_axes(yaw_rad: float, pitch_rad: float, roll_rad: float) -> Floats:
+    """Camera axes (right, down, forward) as columns; positive pitch looks up."""
+    (cy, sy), (cp, sp), (cr, sr) = (
+        (np.cos(angle), np.sin(angle)) for angle in (yaw_rad, pitch_rad, roll_rad)
+    )
+    forward = np.array([cp * cy, cp * sy, sp])
+    level_right = np.array([sy, -cy, 0.0])
+    level_down = np.cross(forward, level_right)
+    right = cr * level_right + sr * level_down
+    down = -sr * level_right + cr * level_down
+    return np.column_stack([right, down, forward])

@@ -1,0 +1,126 @@
+r"""Runs teachers over KITTI frames and writes a label store: what the student learns from.
+
+Full example, PSMNet disparities and train ids as PNG folders, corrected by LiDAR:
+
+    python -m data_prep.generate_teachers --kitti_root KITTI --split eigen_train \
+        --depth_teacher precomputed --disparity_dir DISPARITIES \
+        --seg_teacher precomputed --train_id_dir TRAIN_IDS --output runs/labels_eigen_train
+
+Then frames that are only scored, corrected by the table of the training frames:
+
+    python -m data_prep.generate_teachers --kitti_root KITTI --split eigen_test \
+        --depth_teacher precomputed --disparity_dir DISPARITIES \
+        --bias runs/labels_eigen_train/bias_table.json --output runs/labels_eigen_test
+
+Without arguments it labels the demo data (after `make demo`) or $MTDEPTH_KITTI_ROOT by semi-global
+matching. The same line again goes on where a killed run stopped. Frames that fail are listed in
+the store with their reasons, and the exit status is then 1. With --bias fit the depth teacher runs
+over up to --bias_frames frames with LiDAR before the labels are written; their depth is kept until
+it is used, so nothing is computed twice. Several machines share a job by --shard_index and
+--num_shards on a common --output; fit the table first (shard 0, or `fit_bias_table`), or each of
+them fits the same one.
+"""
+
+import os
+from pathlib import Path
+from typing import get_args
+
+from absl import flags, logging
+
+from data_prep.generation import GenerationRequest, generate
+from data_prep.teacher_choice import SEG_TEACHERS, choose_teachers, define_depth_teacher_flags
+from mtdepth import defaults, program
+from mtdepth.geometry.bias_table import Index, Statistic
+from mtdepth.kitti.label_store import FrameRecord
+
+FLAGS = flags.FLAGS
+flags.DEFINE_string("kitti_root", None, "KITTI raw tree. Default: $MTDEPTH_KITTI_ROOT or the demo.")
+flags.DEFINE_string(
+    "split",
+    None,
+    "eigen_train, eigen_test, all, or a list file. Default: the tree's training side.",
+)
+define_depth_teacher_flags()
+flags.DEFINE_enum(
+    "seg_teacher",
+    None,
+    list(SEG_TEACHERS),
+    "precomputed: PNG files. Default: precomputed where there is a folder of them, else none.",
+)
+flags.DEFINE_string("train_id_dir", None, "Precomputed train ids: uint8 PNG, 255 = ignore.")
+flags.DEFINE_string("output", None, "The label store. Default: the place where `train` looks.")
+flags.DEFINE_string(
+    "bias",
+    None,
+    "none, fit (on LiDAR of this split), or a saved bias_table.json. Default: fit where there is "
+    "LiDAR and the split is not Eigen's test side, else none.",
+)
+flags.DEFINE_enum("bias_statistic", "median", list(get_args(Statistic)), "Middle of each bin.")
+flags.DEFINE_enum("bias_index", "predicted", list(get_args(Index)), "Distance that fills bins.")
+flags.DEFINE_integer("bias_frames", 200, "A table is fitted on at most so many.", lower_bound=1)
+flags.DEFINE_integer("num_processes", None, "Workers. Default: one a processor.", lower_bound=1)
+flags.DEFINE_integer("shard_index", 0, "Which part of the split to label.", lower_bound=0)
+flags.DEFINE_integer("num_shards", 1, "Parts that the split is divided into.", lower_bound=1)
+flags.DEFINE_integer("limit", None, "Only the first so many frames.", lower_bound=1)
+flags.DEFINE_bool("overwrite", False, "Replace a label store that was made with other settings.")
+
+NUM_SHOWN_FAILURES = 10
+
+
+def main() -> int:
+    """Labels a split; 1 if a frame failed."""
+    kitti_root = Path(FLAGS.kitti_root or defaults.default_kitti_root())
+    split = FLAGS.split or defaults.default_split(kitti_root)
+    if FLAGS.split and not FLAGS.output:
+        raise ValueError("--output is needed with --split: where shall its labels go?")
+    output = Path(FLAGS.output or defaults.default_labels(kitti_root))
+    logging.info("tree %s, split %s, output %s", kitti_root, split, output)
+    records = generate(
+        GenerationRequest(
+            kitti_root=kitti_root,
+            split=split,
+            teachers=choose_teachers(
+                kitti_root=kitti_root,
+                depth_teacher=FLAGS.depth_teacher,
+                disparity_dir=FLAGS.disparity_dir,
+                depth_dir=FLAGS.depth_dir,
+                seg_teacher=FLAGS.seg_teacher,
+                train_id_dir=FLAGS.train_id_dir,
+            ),
+            output=output,
+            bias=FLAGS.bias,
+            bias_statistic=FLAGS.bias_statistic,
+            bias_index=FLAGS.bias_index,
+            bias_frames=FLAGS.bias_frames,
+            num_processes=FLAGS.num_processes or os.cpu_count() or 1,
+            shard_index=FLAGS.shard_index,
+            num_shards=FLAGS.num_shards,
+            limit=FLAGS.limit,
+            overwrite=FLAGS.overwrite,
+        )
+    )
+    return _summarise(records, output)
+
+
+def _summarise(records: list[FrameRecord], output: Path) -> int:
+    failed = [record for record in records if record.status == "failed"]
+    fractions = [r.labelled_fraction for r in records if r.labelled_fraction is not None]
+    if fractions:
+        percent = 100 * sum(fractions) / len(fractions)
+        logging.info("%d frames labelled, depth on %.1f %% of pixels", len(fractions), percent)
+    for record in failed[:NUM_SHOWN_FAILURES]:
+        logging.error("frame %s: %s", record.frame, record.why)
+    if failed:
+        logging.error(
+            "%d of %d frames failed; all reasons are in %s/frames*.jsonl. Mend them and give the "
+            "same line again: only they are done again",
+            len(failed),
+            len(records),
+            output,
+        )
+    logging.info("wrote %s", output)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    program.run(main)

@@ -1,0 +1,1 @@
+"""From a workdir to a file that a device runs."""

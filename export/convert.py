@@ -1,0 +1,128 @@
+"""A detached Keras network as the bytes of a `.tflite` file."""
+
+import contextlib
+import re
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+from absl import logging
+
+from export.flatbuffer import foreign_operators, with_dequantized_input
+from export.graph import INPUT_NAME, ClassOutput, write_inference_graph
+from mtdepth.contract import Precision
+from mtdepth.geometry.depth_codec import LogDepthCodec
+
+Image = npt.NDArray[np.uint8]
+
+
+class ExportError(Exception):
+    """A network that cannot be exported as asked, or whose export is not what it should be."""
+
+
+def convert(
+    network: keras.Model,
+    *,
+    codec: LogDepthCodec,
+    precision: Precision,
+    class_output: ClassOutput = "scores",
+    representative: Iterable[Image] = (),
+) -> bytes:
+    """Converts a network; nothing is checked against it yet (see `export.parity`).
+
+    | precision | weights | arithmetic | depth output |
+    | --- | --- | --- | --- |
+    | float32 | float32 | float32 | metres |
+    | float16 | float16 | float32 (float16 on processors with it, on request) | metres |
+    | int8 | int8, one scale a channel | integers throughout | code, one byte |
+
+    The int8 file gives the code because equal steps of it are equal *ratios* of depth: 256 steps
+    between 1 m and 80 m are 1.7 % each. Equal steps of metres would be 31 cm everywhere.
+
+    Args:
+      network: Of `mtdepth.models.student.detach`, `[height, width]` fixed.
+      codec: Its depth law.
+      precision: See the table.
+      class_output: Scores, or the index of the largest in the graph.
+      representative: int8 only: fitted pictures that the ranges of the activations are taken from.
+
+    Returns:
+      A model that takes `[1, height, width, 3]` RGB uint8 as it is, in every precision.
+
+    Raises:
+      ExportError: If an operator has no built-in LiteRT kernel; names it.
+      ValueError: If int8 is asked for without pictures.
+    """
+    is_int8 = precision == "int8"
+    pictures = list(representative)
+    if is_int8 and not pictures:
+        raise ValueError("int8 needs representative pictures; give a label store with frames")
+    with _quiet(), tempfile.TemporaryDirectory() as folder:
+        write_inference_graph(
+            network,
+            Path(folder),
+            codec=codec,
+            image_dtype=tf.float32 if is_int8 else tf.uint8,
+            depth_output="depth_code" if is_int8 else "depth_m",
+            class_output=class_output,
+        )
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        _set_precision(converter, precision, pictures)
+        content = _run(converter)
+    if foreign := foreign_operators(content):
+        raise ExportError(f"operators without a LiteRT kernel: {', '.join(foreign)}")
+    return content if is_int8 else with_dequantized_input(content)
+
+
+def _set_precision(converter: Any, precision: Precision, pictures: list[Image]) -> None:
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if precision == "float32":
+        return
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+        return
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.representative_dataset = lambda: _calibration(pictures)
+    converter.inference_input_type = tf.uint8
+    converter.inference_output_type = tf.int8
+
+
+def _calibration(pictures: list[Image]) -> Iterator[dict[str, Any]]:
+    for number, picture in enumerate(pictures):
+        image = picture[None].astype(np.float32)
+        if number == 0:
+            # Two pixels span the whole range, so that the input's scale is exactly 1: bytes go in
+            # as they are, however dark the pictures.
+            image[0, 0, 0], image[0, 0, 1] = 0, 255
+        yield {INPUT_NAME: image}
+
+
+def _run(converter: Any) -> bytes:
+    try:
+        return bytes(converter.convert())
+    except Exception as error:
+        message = str(error)
+        names = sorted(set(re.findall(r"'(tf\.\w+)' op", message)))
+        named = f"operators without a LiteRT kernel: {', '.join(names)}" if names else message
+        raise ExportError(f"the TFLite converter failed: {named}") from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """TensorFlow's notes on its own doings would bury what the program has to say."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            # Calibration opens TensorFlow's own interpreter.
+            warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated")
+            yield
+    finally:
+        logging.set_verbosity(verbosity)

@@ -1,0 +1,1 @@
+"""What runs on the Raspberry Pi: numpy, OpenCV and LiteRT."""

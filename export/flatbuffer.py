@@ -1,0 +1,68 @@
+"""Small surgery on a converted model, through TensorFlow Lite's published schema."""
+
+from typing import Any
+
+from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.tools import flatbuffer_utils
+
+
+def foreign_operators(content: bytes) -> list[str]:
+    """Names of the operators that LiteRT alone cannot run: TensorFlow's (Flex) and custom ones."""
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    return sorted(
+        code.customCode.decode()
+        for code in model.operatorCodes
+        if code.customCode is not None or _builtin(code) == schema.BuiltinOperator.CUSTOM
+    )
+
+
+def with_dequantized_input(content: bytes) -> bytes:
+    """Reads the uint8 picture by DEQUANTIZE (scale 1, zero point 0) instead of CAST.
+
+    Both give the same floats. But XNNPACK takes no CAST from uint8, so that the operator runs
+    outside it, and in a float16 file cuts the graph in two: the weights' own DEQUANTIZEs are then
+    a part by themselves, and the convolutions see weights that are no constants.
+
+    Args:
+      content: A model whose only CAST reads its only input.
+
+    Raises:
+      ValueError: If the model is not of that form.
+    """
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    (graph,) = model.subgraphs
+    (image,) = graph.inputs
+    casts = [
+        operator
+        for operator in graph.operators
+        if _builtin(model.operatorCodes[operator.opcodeIndex]) == schema.BuiltinOperator.CAST
+    ]
+    if len(casts) != 1 or list(casts[0].inputs) != [image]:
+        raise ValueError(f"expected one CAST, of the picture, found {len(casts)}")
+    quantization = schema.QuantizationParametersT()
+    quantization.scale, quantization.zeroPoint = [1.0], [0]
+    graph.tensors[image].quantization = quantization
+    (cast,) = casts
+    cast.opcodeIndex = _operator_code(model, schema.BuiltinOperator.DEQUANTIZE, version=2)
+    cast.builtinOptions, cast.builtinOptionsType = None, 0
+    # First, so that no operator stands between the picture and the rest.
+    graph.operators.remove(cast)
+    graph.operators.insert(0, cast)
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _operator_code(model: Any, operator: int, *, version: int) -> int:
+    """Index of an operator among the model's codes, added where it is missing."""
+    for index, code in enumerate(model.operatorCodes):
+        if _builtin(code) == operator and code.version >= version:
+            return index
+    code = schema.OperatorCodeT()
+    # Readers older than 2020 know only the deprecated field.
+    code.builtinCode = code.deprecatedBuiltinCode = operator
+    code.version = version
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
+
+
+def _builtin(code: Any) -> int:
+    return max(code.builtinCode, code.deprecatedBuiltinCode)

@@ -1,0 +1,121 @@
+"""What an exported file says of the network behind it: depth law, camera, scale, recipe, scores."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from absl import logging
+
+from mtdepth.contract import Fit, sha256_of
+from mtdepth.files import read_json, visible_files
+from mtdepth.geometry.camera import Intrinsics
+from mtdepth.geometry.depth_codec import LogDepthCodec
+from mtdepth.models.specs import DecoderSize
+from mtdepth.workdir import Checkpoint, Workdir
+
+# Of `mtdepth.evaluate`'s rows, the one of the network itself; others are the floor and the labels.
+_ROW = "model"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What an exported file says of the network behind it.
+
+    Attributes:
+      decoder: L, M, S or XS.
+      codec: The depth law that it was trained with.
+      fit: How pictures were fitted in training.
+      training_camera: At the exported input size; None where unknown.
+      scale_source: Where the metres come from.
+      recipe: The whole recipe, as JSON.
+      keras_scores: Its results before the export, if it has any.
+    """
+
+    decoder: str
+    codec: LogDepthCodec
+    fit: Fit
+    training_camera: Intrinsics | None
+    scale_source: str
+    recipe: dict[str, Any]
+    keras_scores: dict[str, Any] | None
+
+
+def camera_at(camera: Intrinsics, *, input_size: tuple[int, int]) -> Intrinsics:
+    """The training camera of a network that is exported at another size than it was trained at.
+
+    The focal length stays what it was *in pixels*: a convolution knows things by their size in
+    pixels, so fed with larger pictures of the same camera it takes them for nearer. A predictor
+    that is given the camera then finds the larger focal length and rescales depth back.
+    """
+    height_px, width_px = input_size
+    return replace(
+        camera.resized(width_px=width_px, height_px=height_px),
+        fx_px=camera.fx_px,
+        fy_px=camera.fy_px,
+    )
+
+
+def origin_of(
+    workdir: Workdir, *, decoder: DecoderSize, checkpoint: Checkpoint, size: tuple[int, int]
+) -> Origin:
+    """The origin of a workdir's network at an input size; warns where it is not the trained one."""
+    recipe = workdir.recipe()
+    is_trained_size = size == tuple(recipe.input_size_px)
+    if not is_trained_size:
+        logging.warning(
+            "the network was trained at %dx%d (height x width): at another size its scores are "
+            "others, and depth is in metres only where the camera is given (--focal_px)",
+            *recipe.input_size_px,
+        )
+    return Origin(
+        decoder=decoder,
+        codec=recipe.codec,
+        fit=recipe.fit,
+        training_camera=camera_at(workdir.training_camera(), input_size=size),
+        scale_source=str(workdir.run().get("scale_source") or "unknown"),
+        recipe=recipe.to_dict(),
+        keras_scores=keras_scores(workdir, decoder=decoder, checkpoint=checkpoint)
+        if is_trained_size
+        else None,
+    )
+
+
+def keras_scores(
+    workdir: Workdir, *, decoder: DecoderSize, checkpoint: Checkpoint
+) -> dict[str, Any] | None:
+    """What `python -m mtdepth.evaluate` wrote about exactly these weights at this decoder size.
+
+    Args:
+      workdir: The run; its results folder is looked through.
+      decoder: Size that was scored.
+      checkpoint: Whose weights.
+
+    Returns:
+      For each results file its split, number of frames, depth errors by protocol and class scores;
+      None where these weights were not scored. Results of earlier weights are left out.
+    """
+    sha256 = sha256_of(workdir.weights(checkpoint))
+    found = {}
+    for path in visible_files(workdir.results_path, "*.json"):
+        results = read_json(path)
+        model = results.get("model", {})
+        identity = (model.get("kind"), model.get("decoder"), model.get("sha256"))
+        if identity == ("keras", decoder, sha256):
+            found[path.stem] = _summary(results)
+    return found or None
+
+
+def _summary(results: dict[str, Any]) -> dict[str, Any]:
+    depth = {
+        protocol: scores["rows"][_ROW]["per_image_mean"]
+        for protocol, scores in results["depth"].items()
+        if _ROW in scores["rows"]
+    }
+    classes = results["segmentation"]["rows"].get(_ROW, {})
+    return {
+        "split": results["split"],
+        "num_frames": len(results["frames"]),
+        "depth": depth,
+        "segmentation": {
+            name: classes[name] for name in ("mean_iou", "pixel_accuracy") if name in classes
+        },
+    }

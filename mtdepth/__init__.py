@@ -1,0 +1,1 @@
+"""Monocular metric depth and 19-class segmentation for small machines."""

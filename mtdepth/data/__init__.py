@@ -1,0 +1,1 @@
+"""From a label store to batches."""

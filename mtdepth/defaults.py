@@ -1,0 +1,54 @@
+"""What a program works on when it is given no path: the demo data, or `$MTDEPTH_KITTI_ROOT`."""
+
+import os
+from pathlib import Path
+
+KITTI_ROOT_VARIABLE = "MTDEPTH_KITTI_ROOT"
+DEMO = Path("demo")
+RUNS = Path("runs")
+DEMO_MARKER = "demo_world.json"  # the demo world's writer leaves it in a complete tree
+
+
+def default_kitti_root() -> Path:
+    """`$MTDEPTH_KITTI_ROOT` where it is set, else the demo tree (`make demo` makes it)."""
+    root = os.environ.get(KITTI_ROOT_VARIABLE)
+    return Path(root) if root else DEMO / "kitti"
+
+
+def is_demo(kitti_root: Path) -> bool:
+    """Whether this tree was made by the demo world."""
+    return (kitti_root / DEMO_MARKER).is_file()
+
+
+def is_default_demo(kitti_root: Path) -> bool:
+    """Whether this is the demo tree that `make demo` makes, present or not."""
+    return is_demo(kitti_root) or kitti_root == DEMO / "kitti"
+
+
+def default_split(kitti_root: Path, *, part: str = "train") -> str:
+    """The split of a tree: its own lists on demo data, Eigen's division on KITTI.
+
+    Args:
+      kitti_root: The tree.
+      part: `"train"` or `"val"`: what is trained on, or what is scored.
+    """
+    if is_default_demo(kitti_root):
+        return str(kitti_root / "splits" / f"{part}.txt")
+    return {"train": "eigen_train", "val": "eigen_test"}[part]
+
+
+def default_labels(kitti_root: Path, *, part: str = "train") -> Path:
+    """Where `generate_teachers` writes a split's labels and the other programs look for them."""
+    if is_default_demo(kitti_root):
+        return DEMO / f"labels_{part}"
+    return RUNS / f"labels_{Path(default_split(kitti_root, part=part)).stem}"
+
+
+def default_workdir(kitti_root: Path) -> Path:
+    """Where `train` keeps a run."""
+    return DEMO / "run" if is_default_demo(kitti_root) else RUNS / "multitask_kitti"
+
+
+def default_recipe(kitti_root: Path) -> str:
+    """The short recipe on demo data, the paper's on KITTI."""
+    return "demo" if is_default_demo(kitti_root) else "multitask_kitti"

@@ -1,0 +1,154 @@
+r"""Scores a model, an exported file or a folder of saved predictions.
+
+Example, on KITTI's Eigen test frames:
+
+  python -m mtdepth.evaluate --model runs/multitask_kitti --decoder L \
+      --kitti_root /data/kitti/raw --split eigen_test \
+      --protocol eigen_garg_80m --protocol eigen_garg_50m \
+      --output results.json --pictures pictures
+
+Several models on the same frames, a row each: what does int8 cost?
+
+  python -m mtdepth.evaluate --model runs/kitti --model runs/float32/model.tflite \
+      --model runs/int8/model.tflite
+
+Without flags it scores what `make demo` trained (or the default run on $MTDEPTH_KITTI_ROOT).
+"""
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags, logging
+from tqdm import tqdm
+
+from mtdepth import defaults, program
+from mtdepth.contestants import Contestant, floor_or_none, labels_or_none, line_up, open_model
+from mtdepth.files import write_json, write_text
+from mtdepth.kitti.frames import KittiRaw
+from mtdepth.kitti.label_store import LabelStore
+from mtdepth.kitti.prediction_store import PredictionStore
+from mtdepth.kitti.splits import evenly_spaced, resolve_split
+from mtdepth.metrics.protocols import PROTOCOLS, protocol_named
+from mtdepth.score_pictures import PictureTaker
+from mtdepth.score_tables import all_tables, failure_table, results_dict, results_path
+from mtdepth.scoring import Evaluation, Observer, Scores, prediction_saver
+from mtdepth.truth import TruthReader
+
+_MODEL = flags.DEFINE_multi_string(
+    "model",
+    None,
+    "Workdir, .tflite file, or folder of predictions; repeatable. Pictures and errors by distance "
+    "are the first one's. Default: the default run.",
+)
+_DECODER = flags.DEFINE_enum(
+    "decoder", None, ["L", "M", "S", "XS"], "Size to detach from a workdir; default: as trained."
+)
+_CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Weights of a workdir.")
+_KITTI_ROOT = flags.DEFINE_string(
+    "kitti_root", None, f"KITTI raw tree. Default: ${defaults.KITTI_ROOT_VARIABLE}, or the demo."
+)
+_SPLIT = flags.DEFINE_string(
+    "split", None, "eigen_test, eigen_train, all, or a list file. Default: what is held out."
+)
+_PROTOCOL = flags.DEFINE_multi_string(
+    "protocol",
+    ["eigen_garg_80m"],
+    f"How depth is compared; repeatable. One of {', '.join(PROTOCOLS)}.",
+)
+_ANNOTATED_ROOT = flags.DEFINE_string(
+    "annotated_root", None, "KITTI's data_depth_annotated folder, for the annotated protocols."
+)
+_LABELS = flags.DEFINE_string(
+    "labels",
+    None,
+    "Label store of the split: truth of the classes, and its depth as a row. Default, without "
+    "--split: the default store, where it exists.",
+)
+_TRAIN_LABELS = flags.DEFINE_string(
+    "train_labels",
+    None,
+    "Label store whose mean is the floor. Default: the workdir's own mean, or the default store.",
+)
+_SAVE_PREDICTIONS = flags.DEFINE_string(
+    "save_predictions", None, "Folder to write <drive>/<frame>.png and <frame>_train_id.png to."
+)
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "Results as JSON. Default: in the workdir's results folder, without --limit."
+)
+_PICTURES = flags.DEFINE_string("pictures", None, "Folder for figures.")
+_NUM_PICTURES = flags.DEFINE_integer("num_pictures", 6, "Frames on the sheet.", lower_bound=1)
+_LIMIT = flags.DEFINE_integer("limit", None, "Only the first N frames.", lower_bound=1)
+_NUM_THREADS = flags.DEFINE_integer("num_threads", 2, "Of a .tflite model.", lower_bound=1)
+
+
+def _rows(
+    models: Sequence[Path], kitti_root: Path, labels: LabelStore | None
+) -> tuple[dict[str, tuple[str, Contestant]], list[dict[str, Any]]]:
+    how = {"decoder": _DECODER.value, "checkpoint": _CHECKPOINT.value}
+    opened = [open_model(model, **how, num_threads=_NUM_THREADS.value) for model in models]
+    default = defaults.default_labels(kitti_root, part="train")
+    train_labels = labels_or_none(_TRAIN_LABELS.value, default=default, kitti_root=kitti_root)
+    floor = floor_or_none(models[0], train_labels, prefer_labels=bool(_TRAIN_LABELS.value))
+    rows = line_up([each[:2] for each in opened], floor=floor, labels=labels)
+    return rows, [identity for _, _, identity in opened]
+
+
+def _finish(
+    scores: Scores, evaluation: Evaluation, settings: dict[str, Any], taker: PictureTaker
+) -> int:
+    if scores.frames:
+        tables = all_tables(scores, evaluation)
+        sys.stdout.write(f"\n{tables}\n")
+        # A part of the frames must not take the place of the whole unasked.
+        unasked = None if _LIMIT.value else results_path(settings, evaluation.protocols)
+        if output := Path(_OUTPUT.value) if _OUTPUT.value else unasked:
+            write_json(output, results_dict(scores, evaluation.protocols, settings=settings))
+            logging.info("wrote %s", output)
+        if _PICTURES.value:
+            folder = Path(_PICTURES.value)
+            for path in taker.write(folder, scores, evaluation.protocols):
+                logging.info("wrote %s", path)
+            write_text(folder / "table.txt", f"{tables}\n")
+    if scores.failures:
+        sys.stdout.write(f"\n{failure_table(scores)}\n")
+    return 1 if scores.failures else 0
+
+
+def main() -> int:
+    """Scores."""
+    kitti_root = Path(_KITTI_ROOT.value or defaults.default_kitti_root())
+    split = _SPLIT.value or defaults.default_split(kitti_root, part="val")
+    models = [Path(model) for model in _MODEL.value or [defaults.default_workdir(kitti_root)]]
+    protocols = [protocol_named(name) for name in dict.fromkeys(_PROTOCOL.value)]
+    raw = KittiRaw(kitti_root)
+    frames = resolve_split(raw, split)[: _LIMIT.value]
+    default = None if _SPLIT.value else defaults.default_labels(kitti_root, part="val")
+    labels = labels_or_none(_LABELS.value, default=default, kitti_root=kitti_root)
+    store = labels and {"path": str(labels.root), **dataclasses.asdict(labels.manifest)}
+    shown = ", ".join(map(str, models))
+    logging.info("model %s, %d frames of %s below %s", shown, len(frames), split, kitti_root)
+    logging.info("labels %s", labels.root if labels else "none: no segmentation score")
+    rows, identities = _rows(models, kitti_root, labels)
+    taker = PictureTaker(evenly_spaced(frames, number=_NUM_PICTURES.value), protocols[0])
+    observers: list[Observer] = [taker.observe] if _PICTURES.value else []
+    if _SAVE_PREDICTIONS.value:
+        observers.append(prediction_saver(PredictionStore(_SAVE_PREDICTIONS.value)))
+    annotated_root = _ANNOTATED_ROOT.value and Path(_ANNOTATED_ROOT.value)
+    evaluation = Evaluation(
+        raw=raw,
+        truth=TruthReader(raw=raw, annotated_root=annotated_root),
+        protocols=protocols,
+        contestants=rows,
+        labels=labels,
+        observers=observers,
+    )
+    settings = {"model": identities[0], "compared_with": identities[1:], "split": split}
+    settings |= {"kitti_root": str(kitti_root), "labels": store}
+    return _finish(evaluation.run(tqdm(frames, unit="frame")), evaluation, settings, taker)
+
+
+if __name__ == "__main__":
+    program.run(main)

@@ -1,0 +1,243 @@
+"""KITTI's odometry sequences: frames, poses, times and calibration.
+
+Their frames are numbered by sequence, not by drive, so they have a name and list files of their
+own (`9 0 l`) and are not among the splits of raw recordings.
+"""
+
+import dataclasses
+import functools
+import re
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+
+from mtdepth.files import DataError, read_rgb
+from mtdepth.kitti.calibration import (
+    CalibrationFile,
+    Side,
+    StereoRig,
+    check_side,
+    rig_from_projections,
+)
+from mtdepth.kitti.frames import find_image, image_indices
+from mtdepth.kitti.splits import lines_of_list
+
+Matrix = npt.NDArray[np.float64]
+
+DOWNLOAD_PAGE = "https://www.cvlibs.net/datasets/kitti/eval_odometry.php"
+CAMERA_OF_SIDE: dict[Side, str] = {"l": "image_2", "r": "image_3"}
+_NUM_SEQUENCES = 22
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class OdometryFrame:
+    """One picture of an odometry sequence.
+
+    Attributes:
+      sequence: 0..21.
+      index: Frame number, from 0.
+      side: `l` (image_2) or `r` (image_3).
+
+    Raises:
+      ValueError: If one of them is out of range.
+    """
+
+    sequence: int
+    index: int
+    side: Side = "l"
+
+    def __post_init__(self) -> None:
+        """Rejects a frame that no sequence could hold."""
+        _check_sequence(self.sequence)
+        if not 0 <= self.index < 10**6:
+            raise ValueError(f"an odometry frame number has at most six digits, got {self.index}")
+        check_side(self.side)
+
+    @property
+    def name(self) -> str:
+        """The frame number as KITTI's files spell it: `000005`."""
+        return f"{self.index:06d}"
+
+    def __str__(self) -> str:
+        """The frame as a line of a list file: `9 0 l`."""
+        return f"{self.sequence} {self.index} {self.side}"
+
+    @classmethod
+    def parse(cls, line: str) -> "OdometryFrame":
+        """Reads a line of a list file, `9 0 l`.
+
+        Raises:
+          ValueError: If the line has another form.
+        """
+        match = re.fullmatch(r"([0-9]+)\s+([0-9]+)\s+([lr])", line.strip())
+        if match is None:
+            raise ValueError(f"an odometry frame is written `9 0 l`, got {line.strip()!r}")
+        return cls(int(match[1]), int(match[2]), cast(Side, match[3]))
+
+
+def read_odometry_list(path: Path) -> list[OdometryFrame]:
+    """Reads a list file of odometry frames, in its order; blank lines and `#` are skipped.
+
+    Raises:
+      FileNotFoundError: If it is missing.
+      DataError: If a line has another form; names the line.
+    """
+    frames = []
+    for number, text in lines_of_list(path):
+        try:
+            frames.append(OdometryFrame.parse(text))
+        except ValueError as error:
+            raise DataError(path, f"line {number}: {error}") from error
+    return frames
+
+
+class OdometrySequence:
+    """One sequence: `<root>/sequences/09/{image_2,image_3,calib.txt,times.txt}`, `<root>/poses`.
+
+    Args:
+      root: KITTI's `dataset` folder.
+      sequence: 0..21.
+
+    Raises:
+      FileNotFoundError: If the sequence is not on disk.
+      ValueError: If the number is out of range.
+    """
+
+    def __init__(self, root: Path | str, sequence: int) -> None:
+        _check_sequence(sequence)
+        self.root = Path(root)
+        self.sequence = sequence
+        self.folder = self.root / "sequences" / f"{sequence:02d}"
+        if not self.folder.is_dir():
+            raise FileNotFoundError(
+                f"{self.folder}: no such folder; odometry sequences are laid out as "
+                f"<root>/sequences/00/image_2/000000.png ({DOWNLOAD_PAGE})"
+            )
+
+    def frames(self, side: Side = "l") -> list[OdometryFrame]:
+        """Returns the frames of one camera that have a picture, sorted."""
+        folder = self.folder / CAMERA_OF_SIDE[check_side(side)]
+        return [
+            OdometryFrame(self.sequence, index, side)
+            for index in image_indices(folder, num_digits=6)
+        ]
+
+    def image_path(self, frame: OdometryFrame) -> Path:
+        """Finds the picture of a frame, as png or jpg.
+
+        Raises:
+          FileNotFoundError: If there is none; names the paths tried.
+          ValueError: If the frame is of another sequence.
+        """
+        if frame.sequence != self.sequence:
+            raise ValueError(f"this is sequence {self.sequence}, got a frame of {frame.sequence}")
+        return find_image(
+            self.folder / CAMERA_OF_SIDE[frame.side],
+            frame.name,
+            what=f"image of odometry frame {frame}",
+            remedy=f"download the colour images again: {DOWNLOAD_PAGE}",
+        )
+
+    def read_image(self, frame: OdometryFrame) -> npt.NDArray[np.uint8]:
+        """Reads a picture as `[height, width, 3]` RGB.
+
+        Raises:
+          FileNotFoundError: If there is none.
+          DataError: If it is damaged.
+        """
+        return read_rgb(self.image_path(frame))
+
+    @functools.cached_property
+    def poses(self) -> Matrix:
+        """World_from_camera poses `[frames, 4, 4]`, metres; row i belongs to frame number i.
+
+        `X_world = T @ X_camera`, of *rectified camera 0* (left grey); the world is its frame at
+        the first picture. May hold more frames than there are pictures.
+
+        Raises:
+          FileNotFoundError: If there is no file; KITTI keeps the poses of 11 to 21 to itself.
+          DataError: If a line is not twelve finite numbers.
+        """
+        path = self.root / "poses" / f"{self.sequence:02d}.txt"
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"{path}: no such file; KITTI publishes the poses of sequences 00 to 10 only "
+                f"({DOWNLOAD_PAGE})"
+            )
+        return _read_poses(path)
+
+    @functools.cached_property
+    def times_s(self) -> npt.NDArray[np.float64]:
+        """Seconds since the first frame `[frames]`.
+
+        Raises:
+          FileNotFoundError: If there is no file.
+          DataError: If a line is not one number.
+        """
+        return _numbers_by_line(self.folder / "times.txt", count=1)[:, 0]
+
+    @functools.cached_property
+    def rig(self) -> StereoRig:
+        """The rectified stereo rig; laser points go to rectified camera 0 by `Tr`, where given.
+
+        The file does not state the image size, so the first picture of each camera does.
+
+        Raises:
+          FileNotFoundError: If the calibration or every picture is missing.
+          DataError: If a line is missing or damaged.
+        """
+        file = CalibrationFile(self.folder / "calib.txt", remedy=f"download it: {DOWNLOAD_PAGE}")
+        size_left = self._image_size("l")
+        T_velodyne_to_camera_0 = None
+        if "Tr" in file:
+            T_velodyne_to_camera_0 = np.vstack([file.matrix("Tr", (3, 4)), [0.0, 0.0, 0.0, 1.0]])
+        return rig_from_projections(
+            path=file.path,
+            P_rect_02=file.matrix("P2", (3, 4)),
+            P_rect_03=file.matrix("P3", (3, 4)),
+            size_left=size_left,
+            # A monocular download has no right pictures; they would be of the same size.
+            size_right=self._image_size("r") if self.frames("r") else size_left,
+            R_rect_00=np.eye(3),
+            T_velodyne_to_camera_0=T_velodyne_to_camera_0,
+            T_imu_to_velodyne=None,
+        )
+
+    def _image_size(self, side: Side) -> tuple[int, int]:
+        frames = self.frames(side)
+        frame = frames[0] if frames else OdometryFrame(self.sequence, 0, side)
+        height_px, width_px = self.read_image(frame).shape[:2]
+        return height_px, width_px
+
+
+def _read_poses(path: Path) -> Matrix:
+    rows = _numbers_by_line(path, count=12)
+    poses = np.tile(np.eye(4), (len(rows), 1, 1))
+    poses[:, :3, :] = rows.reshape(-1, 3, 4)
+    return poses
+
+
+def _numbers_by_line(path: Path, *, count: int) -> Matrix:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file; download it: {DOWNLOAD_PAGE}")
+    rows = []
+    for number, text in lines_of_list(path):
+        try:
+            row = [float(word) for word in text.split()]
+        except ValueError as error:
+            raise DataError(path, f"line {number}: {error}") from error
+        if len(row) != count or not np.isfinite(row).all():
+            raise DataError(
+                path, f"line {number}: expected {count} finite numbers, found {len(row)}"
+            )
+        rows.append(row)
+    if not rows:
+        raise DataError(path, "has no line; copy or download it again")
+    return np.array(rows)
+
+
+def _check_sequence(sequence: int) -> None:
+    if not 0 <= sequence < _NUM_SEQUENCES:
+        raise ValueError(f"KITTI has odometry sequences 0 to 21, got {sequence}")

@@ -1,0 +1,229 @@
+"""The seven depth errors and the error by distance, kept as sums and counts so that frames add up.
+
+Everything here works on the pixels that count: two flat arrays of equal length, chosen and clamped
+by `mtdepth.metrics.protocols`.
+"""
+
+import dataclasses
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating[Any]]
+
+ERROR_NAMES = ("abs_rel", "sq_rel", "rmse", "rmse_log", "d1", "d2", "d3")
+DELTA_THRESHOLD = (
+    1.25  # Eigen et al. 2014, sec. 4.2: max(truth/predicted, predicted/truth) < 1.25^k
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DepthErrors:
+    """The seven errors of Eigen et al. 2014 (sec. 4.2).
+
+    Attributes:
+      abs_rel: Mean of |predicted - truth| / truth.
+      sq_rel: Mean of (predicted - truth)^2 / truth, metres.
+      rmse: Root of the mean squared error, metres.
+      rmse_log: Root of the mean squared difference of *natural* logarithms.
+      d1: Share of pixels whose larger ratio is below 1.25; `d2`, `d3`: below 1.25^2, 1.25^3.
+    """
+
+    abs_rel: float
+    sq_rel: float
+    rmse: float
+    rmse_log: float
+    d1: float
+    d2: float
+    d3: float
+
+    def to_dict(self) -> dict[str, float]:
+        """Returns the errors by name, in the order of `ERROR_NAMES`."""
+        return dataclasses.asdict(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class ErrorSums:
+    """Sums over pixels from which the seven errors follow by one division each.
+
+    Attributes:
+      totals: `[7]` float64 in the order of `ERROR_NAMES`; squared sums where the error has a root.
+      num_pixels: How many pixels were summed.
+    """
+
+    totals: npt.NDArray[np.float64]
+    num_pixels: int
+
+    @classmethod
+    def zero(cls) -> Self:
+        """Returns the sums over no pixel."""
+        return cls(np.zeros(len(ERROR_NAMES)), 0)
+
+    def __add__(self, other: Self) -> Self:
+        return dataclasses.replace(
+            self,
+            totals=self.totals + other.totals,
+            num_pixels=self.num_pixels + other.num_pixels,
+        )
+
+    def errors(self) -> DepthErrors:
+        """Divides by the count and takes the roots.
+
+        Raises:
+          ValueError: If no pixel was summed.
+        """
+        if not self.num_pixels:
+            raise ValueError("no pixel was both measured and predicted, so there is no error")
+        means = dict(zip(ERROR_NAMES, (self.totals / self.num_pixels).tolist(), strict=True))
+        means["rmse"], means["rmse_log"] = means["rmse"] ** 0.5, means["rmse_log"] ** 0.5
+        return DepthErrors(**means)
+
+
+def error_sums(truth_m: Floats, predicted_m: Floats) -> ErrorSums:
+    """Sums the seven errors over pixels.
+
+    Args:
+      truth_m: `[num_pixels]`, positive.
+      predicted_m: `[num_pixels]`, positive.
+
+    Raises:
+      ValueError: If the shapes differ or a value is not positive and finite.
+    """
+    truth, predicted = _checked(truth_m), _checked(predicted_m)
+    if truth.shape != predicted.shape:
+        raise ValueError(
+            f"truth has shape {truth.shape} and prediction {predicted.shape}; they must be equal"
+        )
+    difference = predicted - truth
+    ratio = np.maximum(truth / predicted, predicted / truth)
+    totals = [
+        np.sum(np.abs(difference) / truth),
+        np.sum(difference**2 / truth),
+        np.sum(difference**2),
+        np.sum((np.log(predicted) - np.log(truth)) ** 2),
+        *(np.count_nonzero(ratio < DELTA_THRESHOLD**power) for power in (1, 2, 3)),
+    ]
+    return ErrorSums(np.asarray(totals, np.float64), truth.size)
+
+
+def per_image_mean(images: list[ErrorSums]) -> DepthErrors:
+    """Averages each error over images, every image counting the same.
+
+    This is what published Eigen results are: the root of `rmse` is taken inside an image and the
+    roots are averaged, so it differs from the errors of all pixels together.
+
+    Raises:
+      ValueError: If there is no image, or one of them has no pixel.
+    """
+    if not images:
+        raise ValueError("no image was scored, so there is no mean")
+    rows = [list(image.errors().to_dict().values()) for image in images]
+    means = np.mean(rows, axis=0).tolist()
+    return DepthErrors(**dict(zip(ERROR_NAMES, means, strict=True)))
+
+
+@dataclasses.dataclass(frozen=True)
+class DistanceSums:
+    """Sums of the error by distance of the truth.
+
+    Attributes:
+      edges_m: `[n + 1]`, rising; bin i holds `edges_m[i] <= truth < edges_m[i + 1]`.
+      counts: `[n]` pixels in each bin.
+      signed_m: `[n]` sums of predicted - truth; positive where too far.
+      absolute_m: `[n]` sums of |predicted - truth|.
+      relative: `[n]` sums of |predicted - truth| / truth.
+    """
+
+    edges_m: npt.NDArray[np.float64]
+    counts: npt.NDArray[np.int64]
+    signed_m: npt.NDArray[np.float64]
+    absolute_m: npt.NDArray[np.float64]
+    relative: npt.NDArray[np.float64]
+
+    @classmethod
+    def zero(cls, edges_m: npt.NDArray[np.float64]) -> Self:
+        """Returns the sums over no pixel."""
+        empty = np.zeros(len(edges_m) - 1)
+        return cls(edges_m, empty.astype(np.int64), empty, empty, empty)
+
+    def __add__(self, other: Self) -> Self:
+        if not np.array_equal(self.edges_m, other.edges_m):
+            raise ValueError(f"bins differ: {self.edges_m} and {other.edges_m}")
+        return dataclasses.replace(
+            self,
+            counts=self.counts + other.counts,
+            signed_m=self.signed_m + other.signed_m,
+            absolute_m=self.absolute_m + other.absolute_m,
+            relative=self.relative + other.relative,
+        )
+
+    def rows(self) -> list[dict[str, float | int | None]]:
+        """Returns one record a bin; the means of an empty bin are None."""
+        counts = self.counts.tolist()
+        means = {
+            "mean_error_m": self.signed_m.tolist(),
+            "mean_abs_error_m": self.absolute_m.tolist(),
+            "mean_abs_rel": self.relative.tolist(),
+        }
+        return [
+            {
+                "from_m": float(self.edges_m[index]),
+                "to_m": float(self.edges_m[index + 1]),
+                "num_pixels": counts[index],
+                **{
+                    name: (totals[index] / counts[index] if counts[index] else None)
+                    for name, totals in means.items()
+                },
+            }
+            for index in range(len(counts))
+        ]
+
+
+def distance_edges(*, max_depth_m: float, width_m: float = 10.0) -> npt.NDArray[np.float64]:
+    """Returns bin edges 0, width, ... up to `max_depth_m`, the last bin cut to end there.
+
+    Raises:
+      ValueError: If either is not positive.
+    """
+    if not (max_depth_m > 0 and width_m > 0):
+        raise ValueError(f"max_depth_m and width_m must be positive, got {max_depth_m}, {width_m}")
+    return np.append(np.arange(0.0, max_depth_m, width_m), max_depth_m)
+
+
+def distance_sums(truth_m: Floats, predicted_m: Floats, edges_m: Floats) -> DistanceSums:
+    """Sums the error by distance of the truth.
+
+    Args:
+      truth_m: `[num_pixels]`, positive; pixels outside the edges are in no bin.
+      predicted_m: `[num_pixels]`.
+      edges_m: `[n + 1]`, rising.
+    """
+    truth, predicted = np.asarray(truth_m, np.float64), np.asarray(predicted_m, np.float64)
+    edges = np.asarray(edges_m, np.float64)
+    num_bins = len(edges) - 1
+    index = np.searchsorted(edges, truth, side="right") - 1
+    inside = (index >= 0) & (index < num_bins)
+    index, truth, predicted = index[inside], truth[inside], predicted[inside]
+    difference = predicted - truth
+
+    def binned(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.bincount(index, weights=weights, minlength=num_bins).astype(np.float64)
+
+    return DistanceSums(
+        edges,
+        np.bincount(index, minlength=num_bins).astype(np.int64),
+        binned(difference),
+        binned(np.abs(difference)),
+        binned(np.abs(difference) / truth),
+    )
+
+
+def _checked(depth_m: Floats) -> npt.NDArray[np.float64]:
+    depth = np.asarray(depth_m, np.float64)
+    # One NaN compares false, so it is caught here too.
+    if not np.all((depth > 0) & (depth < np.inf)):
+        raise ValueError(
+            "depths must be positive and finite here; choose and clamp the pixels by a protocol"
+        )
+    return depth

@@ -1,0 +1,218 @@
+"""Named evaluation protocols: which truth, which pixels, which limits, which scaling.
+
+A depth error means nothing without these, so every table and every JSON carries the name, and
+the name stands for exactly one `Protocol` here.
+"""
+
+import dataclasses
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from mtdepth.metrics.depth import (
+    DistanceSums,
+    ErrorSums,
+    distance_edges,
+    distance_sums,
+    error_sums,
+)
+
+Floats = npt.NDArray[np.floating[Any]]
+
+Truth = Literal["lidar_eigen", "lidar_nearest", "annotated", "labels"]
+Crop = Literal["none", "garg", "eigen"]
+
+MIN_DEPTH_M = 1e-3  # Godard et al. 2017, released evaluation code
+
+# Top, bottom (of the height), left, right (of the width); products are cut to whole pixels.
+CROP_FRACTIONS: dict[Crop, tuple[float, float, float, float]] = {
+    "none": (0.0, 1.0, 0.0, 1.0),
+    # Garg et al. 2016, in the digits of Godard et al. 2017's released evaluation code
+    "garg": (0.40810811, 0.99189189, 0.03594771, 0.96405229),
+    # Eigen et al. 2014, in the digits of the same code
+    "eigen": (0.3324324, 0.91351351, 0.0359477, 0.96405229),
+}
+
+TRUTH_DESCRIPTIONS: dict[Truth, str] = {
+    "lidar_eigen": "LiDAR projected by round(u) - 1, as in every published Eigen result",
+    "lidar_nearest": "LiDAR projected by round(u), as in KITTI's own depth maps",
+    "annotated": "KITTI's annotated depth maps (the 'improved' ground truth)",
+    "labels": "the depth of a label store",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """One way to compare a predicted depth map with a truth.
+
+    Attributes:
+      name: What tables and files call it.
+      truth: Where the true depth comes from.
+      crop: The region of the image that counts.
+      max_depth_m: Truth from here on is left out; predictions are clamped to it.
+      min_depth_m: Truth up to here is left out; predictions are clamped to it.
+      median_scaling: Whether each prediction is first multiplied by
+        median(truth) / median(predicted) of its image, as scale-free methods need.
+    """
+
+    name: str
+    truth: Truth
+    crop: Crop
+    max_depth_m: float
+    min_depth_m: float = MIN_DEPTH_M
+    median_scaling: bool = False
+
+    def __post_init__(self) -> None:
+        """Rejects settings that no pixel can meet."""
+        if self.truth not in get_args(Truth) or self.crop not in get_args(Crop):
+            raise ValueError(f"unknown truth {self.truth!r} or crop {self.crop!r}")
+        if not 0 < self.min_depth_m < self.max_depth_m:
+            raise ValueError(f"limits must rise from above 0, got {self.min_depth_m} m")
+
+    @property
+    def description(self) -> str:
+        """One sentence that says the whole protocol."""
+        region = {"none": "the whole image", "garg": "Garg crop", "eigen": "Eigen crop"}[self.crop]
+        scaling = "median scaling per image" if self.median_scaling else "no median scaling"
+        return (
+            f"Truth: {TRUTH_DESCRIPTIONS[self.truth]}; {region}; "
+            f"{self.min_depth_m:g} m to {self.max_depth_m:g} m; {scaling}."
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns every setting and the description."""
+        return {**dataclasses.asdict(self), "description": self.description}
+
+    def counts(self, truth_m: Floats) -> npt.NDArray[np.bool_]:
+        """Marks the valid pixels: measured, inside both crop and limits.
+
+        Args:
+          truth_m: `[height, width]`, 0 where unmeasured.
+
+        Returns:
+          `[height, width]`.
+        """
+        valid = np.zeros(truth_m.shape, bool)
+        valid[crop_region(self.crop, size=truth_m.shape)] = True
+        return valid & (truth_m > self.min_depth_m) & (truth_m < self.max_depth_m)
+
+
+def crop_region(crop: Crop, *, size: tuple[int, ...]) -> tuple[slice, slice]:
+    """Returns the rows and columns of a crop in an image of `size` (height, width)."""
+    height, width = size
+    top, bottom, left, right = CROP_FRACTIONS[crop]
+    return (
+        slice(int(top * height), int(bottom * height)),
+        slice(int(left * width), int(right * width)),
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageScore:
+    """What one image adds to a score.
+
+    Attributes:
+      sums: Of the seven errors, over the pixels that are valid and predicted.
+      by_distance: The same pixels by distance.
+      num_valid: Pixels that the protocol counts.
+      num_broken: Predicted pixels that were NaN, infinite or negative; they count, clamped.
+      scale: What the prediction was multiplied by (1 without median scaling).
+    """
+
+    sums: ErrorSums
+    by_distance: DistanceSums
+    num_valid: int
+    num_broken: int
+    scale: float
+
+    @property
+    def coverage(self) -> float:
+        """Share of the valid pixels that have a prediction."""
+        return self.sums.num_pixels / max(self.num_valid, 1)
+
+
+def score_image(truth_m: Floats, predicted_m: Floats, protocol: Protocol) -> ImageScore:
+    """Compares one prediction with its truth.
+
+    A pixel predicted as exactly 0 has no prediction: it lowers the coverage and enters no error.
+    A broken prediction is not dropped, which would reward it: a NaN or a negative depth counts as
+    the near limit, an infinite one as the far limit.
+
+    Args:
+      truth_m: `[height, width]`, 0 where unmeasured.
+      predicted_m: `[height, width]`, the same size.
+      protocol: Which pixels count, and how.
+
+    Raises:
+      ValueError: If the sizes differ, or the truth is not finite.
+    """
+    if truth_m.shape != predicted_m.shape:
+        raise ValueError(
+            f"truth is {truth_m.shape} and prediction {predicted_m.shape} (height, width); "
+            "resize the prediction to its image first"
+        )
+    if not np.all(np.isfinite(truth_m)):
+        raise ValueError("the truth holds NaN or infinity; unmeasured pixels are 0")
+    valid = protocol.counts(truth_m)
+    used = valid & (predicted_m != 0)
+    truth, predicted = truth_m[used].astype(np.float64), predicted_m[used].astype(np.float64)
+    num_broken = int(np.count_nonzero(~np.isfinite(predicted) | (predicted < 0)))
+    predicted = _repaired(predicted, protocol)
+    scale = 1.0
+    if protocol.median_scaling and truth.size:
+        scale = float(np.median(truth) / np.median(predicted))
+    predicted = np.clip(predicted * scale, protocol.min_depth_m, protocol.max_depth_m)
+    edges_m = distance_edges(max_depth_m=protocol.max_depth_m)
+    return ImageScore(
+        sums=error_sums(truth, predicted),
+        by_distance=distance_sums(truth, predicted, edges_m),
+        num_valid=int(np.count_nonzero(valid)),
+        num_broken=num_broken,
+        scale=scale,
+    )
+
+
+def _repaired(predicted_m: npt.NDArray[np.float64], protocol: Protocol) -> npt.NDArray[np.float64]:
+    # Before the median, not after: one infinite or negative depth must not move the scale's sign.
+    finite = np.nan_to_num(
+        predicted_m,
+        nan=protocol.min_depth_m,
+        posinf=protocol.max_depth_m,
+        neginf=protocol.min_depth_m,
+    )
+    return np.where(finite > 0, finite, protocol.min_depth_m)
+
+
+def _registry() -> dict[str, Protocol]:
+    metric = [
+        Protocol(name="eigen_garg_80m", truth="lidar_eigen", crop="garg", max_depth_m=80.0),
+        Protocol(name="eigen_garg_50m", truth="lidar_eigen", crop="garg", max_depth_m=50.0),
+        Protocol(name="eigen_crop_80m", truth="lidar_eigen", crop="eigen", max_depth_m=80.0),
+        Protocol(name="eigen_full_80m", truth="lidar_eigen", crop="none", max_depth_m=80.0),
+        Protocol(name="nearest_garg_80m", truth="lidar_nearest", crop="garg", max_depth_m=80.0),
+        Protocol(name="annotated_garg_80m", truth="annotated", crop="garg", max_depth_m=80.0),
+        Protocol(name="labels_80m", truth="labels", crop="none", max_depth_m=80.0),
+        Protocol(name="labels_garg_80m", truth="labels", crop="garg", max_depth_m=80.0),
+    ]
+    scaled = [
+        dataclasses.replace(protocol, name=f"{protocol.name}_median", median_scaling=True)
+        for protocol in metric
+        if protocol.truth != "labels"
+    ]
+    return {protocol.name: protocol for protocol in (*metric, *scaled)}
+
+
+PROTOCOLS: dict[str, Protocol] = _registry()
+
+
+def protocol_named(name: str) -> Protocol:
+    """Returns the protocol of that name.
+
+    Raises:
+      ValueError: If there is none; the message lists what there is.
+    """
+    if name not in PROTOCOLS:
+        known = "\n".join(f"  {each.name}: {each.description}" for each in PROTOCOLS.values())
+        raise ValueError(f"no protocol is called {name!r}; there are:\n{known}")
+    return PROTOCOLS[name]

@@ -1,0 +1,1 @@
+"""The networks: specifications, layers, and graphs built from them."""

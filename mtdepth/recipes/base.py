@@ -1,0 +1,234 @@
+"""The type of a recipe, its validation, and the `key=value` overrides of the command line."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, Self, get_args
+
+from mtdepth.contract import Fit
+from mtdepth.geometry.depth_codec import LogDepthCodec
+from mtdepth.models.specs import DecoderSize, StudentSpec
+
+DepthTargetRule = Literal["nearest", "valid_mean"]
+Schedule = Literal["exponential", "cosine"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """How a training picture is varied; everything at its neutral value means not at all.
+
+    Attributes:
+      flip_probability: Chance of a left-right mirror.
+      max_zoom: A crop of 1/zoom of the picture, zoom uniform in [1, max_zoom], is enlarged to the
+        network's size. Depth is divided by the zoom, since a longer focal length shows the same.
+      brightness, contrast, saturation: Factors uniform in [1 - x, 1 + x].
+      hue: Shift of the hue circle, uniform in [-x, x] turns.
+    """
+
+    flip_probability: float = 0.5
+    max_zoom: float = 1.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Rejects values outside their ranges."""
+        if not 0 <= self.flip_probability <= 1:
+            raise ValueError(f"flip_probability must be in [0, 1], got {self.flip_probability}")
+        if self.max_zoom < 1:
+            raise ValueError(f"max_zoom must be at least 1, got {self.max_zoom}")
+        for name in ("brightness", "contrast", "saturation"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
+        if not 0 <= self.hue <= 0.5:
+            raise ValueError(f"hue must be in [0, 0.5] turns, got {self.hue}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainRecipe:
+    """Everything that changes a trained weight, and nothing else.
+
+    Attributes:
+      name: The recipe's name in `mtdepth.recipes.registry`.
+      decoder: The decoder that is trained; smaller ones can be detached from it afterwards.
+      student: The network.
+      input_size_px: Network input (height, width), multiples of 32.
+      fit: How a picture of another shape becomes that input: stretched, or its centre cropped.
+      near_m: Where the depth code is 0. Nearer depths have negative codes and are kept.
+      far_m: Farthest depth that is told apart; labels beyond it are trained as `far_m`.
+      sky_is_far: Label pixels of class sky are trained as `far_m`, whatever the depth teacher said.
+      depth_target: How a label is brought to a block's resolution.
+      depth_weight, segmentation_weight: Weight of each task's loss at every block.
+      encoder_weights: `imagenet`, `none`, or a weight file.
+      start_from: Weight file of a whole student to start from; empty for none.
+      batch_size, num_epochs, steps_per_epoch: Length of the training.
+      learning_rate: Adam's rate after the warm-up.
+      schedule: `exponential` multiplies the rate by `epoch_decay` after each epoch, `cosine` falls
+        to zero at the end.
+      warmup_steps: Steps in which the rate rises linearly from zero.
+      clip_norm: Largest norm of the whole gradient; 0 leaves it alone.
+      statistics_batches: Training batches over which the batch-norm statistics are averaged before
+        each evaluation and save.
+      augmentation: How pictures are varied.
+      seed: Of the weights, the order of the frames, and the augmentation.
+    """
+
+    name: str
+    decoder: DecoderSize = "L"
+    student: StudentSpec = dataclasses.field(
+        default_factory=lambda: StudentSpec(tasks=("depth", "segmentation"))
+    )
+    input_size_px: tuple[int, int]
+    fit: Fit = "stretch"
+    near_m: float = 4.0
+    far_m: float = 80.0
+    sky_is_far: bool = True
+    depth_target: DepthTargetRule = "valid_mean"
+    depth_weight: float = 0.25
+    segmentation_weight: float = 0.75
+    encoder_weights: str = "none"
+    start_from: str = ""
+    batch_size: int = 8
+    num_epochs: int
+    steps_per_epoch: int
+    learning_rate: float
+    schedule: Schedule
+    epoch_decay: float = 1.0
+    warmup_steps: int = 0
+    clip_norm: float = 0.0
+    statistics_batches: int = 60
+    augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Rejects a recipe that would fail hours into a run."""
+        if len(self.input_size_px) != 2 or any(
+            side_px < 32 or side_px % 32 for side_px in self.input_size_px
+        ):
+            raise ValueError(
+                f"input_size_px must be (height, width) in multiples of 32, "
+                f"got {self.input_size_px}"
+            )
+        _require_choice("decoder", self.decoder, get_args(DecoderSize))
+        self.student.for_decoder(self.decoder)
+        _require_choice("fit", self.fit, get_args(Fit))
+        _require_choice("schedule", self.schedule, get_args(Schedule))
+        _require_choice("depth_target", self.depth_target, get_args(DepthTargetRule))
+        for name in ("batch_size", "num_epochs", "steps_per_epoch", "statistics_batches"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        _ = self.codec  # has the rule for near_m and far_m
+        for name in ("depth_weight", "segmentation_weight", "warmup_steps", "clip_norm"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        if not 0 < self.epoch_decay <= 1:
+            raise ValueError(f"epoch_decay must be in (0, 1], got {self.epoch_decay}")
+        if not 0 < self.learning_rate < 1:
+            raise ValueError(f"learning_rate must be in (0, 1), got {self.learning_rate}")
+
+    @property
+    def spec(self) -> StudentSpec:
+        """The network of this decoder size: the student's first blocks."""
+        return self.student.for_decoder(self.decoder)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that the network has heads for."""
+        return self.student.tasks
+
+    @property
+    def codec(self) -> LogDepthCodec:
+        """The depth law of the network's output."""
+        return LogDepthCodec(near_m=self.near_m, far_m=self.far_m)
+
+    @property
+    def num_steps(self) -> int:
+        """Length of the whole training."""
+        return self.num_epochs * self.steps_per_epoch
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what `from_dict` takes, ready for JSON."""
+        content = dataclasses.asdict(self)
+        content["student"] = self.student.to_dict()
+        content["input_size_px"] = list(self.input_size_px)
+        return content
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Self:
+        """Rebuilds a recipe.
+
+        Raises:
+          ValueError: If a field is missing, unknown or out of range.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        if unknown := sorted(set(content) - known):
+            raise ValueError(
+                f"no recipe field {', '.join(unknown)}; the fields are {', '.join(sorted(known))}"
+            )
+        values = dict(content)
+        if "student" in values:
+            values["student"] = StudentSpec.from_dict(values["student"])
+        if "augmentation" in values:
+            values["augmentation"] = Augmentation(**values["augmentation"])
+        if "input_size_px" in values:
+            values["input_size_px"] = tuple(values["input_size_px"])
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ValueError(f"incomplete recipe: {error}") from error
+
+
+def overridden(recipe: TrainRecipe, overrides: Sequence[str]) -> TrainRecipe:
+    """Returns `recipe` with `key=value` strings applied.
+
+    Args:
+      recipe: The recipe to change.
+      overrides: Such as `learning_rate=1e-3`, `input_size_px=[192,640]`, `student.tasks=["depth"]`
+        or `augmentation.max_zoom=1.3`. Values are JSON; what is no JSON is taken as text.
+
+    Raises:
+      ValueError: If an override has no `=`, or names no field, or has a value of another type.
+    """
+    # Through JSON, so that tuples are the lists that an override can spell.
+    content = json.loads(json.dumps(recipe.to_dict()))
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals:
+            raise ValueError(f"override {override!r} must be key=value")
+        *parents, leaf = key.strip().split(".")
+        place = content
+        for parent in parents:
+            place = place.get(parent, {}) if isinstance(place, dict) else {}
+        if not isinstance(place, dict) or leaf not in place:
+            raise ValueError(
+                f"override {override!r}: no recipe field {key!r}; "
+                f"the fields are {', '.join(sorted(content))}"
+            )
+        place[leaf] = _like(place[leaf], _parse(text.strip()), key)
+    return type(recipe).from_dict(content)
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _like(old: Any, new: Any, key: str) -> Any:
+    """Returns `new` as the type of `old`, so that 1 may stand for 1.0."""
+    if isinstance(old, float) and isinstance(new, int) and not isinstance(new, bool):
+        return float(new)
+    if type(old) is not type(new):
+        raise ValueError(
+            f"{key} must be of type {type(old).__name__} like {old!r}, "
+            f"got {new!r} of type {type(new).__name__}"
+        )
+    return new
+
+
+def _require_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")

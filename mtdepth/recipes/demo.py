@@ -1,0 +1,23 @@
+"""A training of a few minutes on the demo world, to see the whole way work.
+
+make demo
+"""
+
+from mtdepth.recipes.base import Augmentation, TrainRecipe
+
+RECIPE = TrainRecipe(
+    name="demo",
+    input_size_px=(96, 320),  # ours: a step takes a quarter of a second on two cores
+    near_m=1.0,  # ours: a robot's near limit
+    encoder_weights="none",  # ours: must run without a download
+    batch_size=8,
+    num_epochs=6,  # ours: three minutes
+    steps_per_epoch=150,  # ours
+    learning_rate=4e-3,  # ours
+    schedule="cosine",  # ours
+    warmup_steps=30,  # ours
+    statistics_batches=30,  # ours
+    augmentation=Augmentation(
+        flip_probability=0.5, max_zoom=1.15, brightness=0.15, contrast=0.15, saturation=0.1
+    ),
+)

@@ -1,0 +1,1 @@
+"""From a picture to metres and classes: the path that the evaluator and the device share."""

@@ -1,0 +1,175 @@
+"""An RGB picture of any size in; metres and class ids at that size out, whatever the back end."""
+
+import logging
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from mtdepth.contract import Fit
+from mtdepth.geometry.camera import Intrinsics, depth_for_focal
+from mtdepth.geometry.depth_codec import LogDepthCodec
+from mtdepth.runtime.fitting import (
+    fit_image,
+    fitted_intrinsics,
+    restore_depth,
+    restore_train_id,
+)
+
+# The device has no absl; its handler receives these messages where it is installed.
+_LOG = logging.getLogger(__name__)
+
+# A camera that was stretched unlike the training one shows the network other shapes.
+MAX_ASPECT_DEVIATION = 0.05
+
+
+@dataclass(frozen=True)
+class NetworkOutput:
+    """What a back end returns, at the network's output size.
+
+    Args:
+      depth_m: `[height, width]` float32, positive, for the training camera.
+      train_id: `[height, width]` uint8 in 0..18, or None without segmentation.
+    """
+
+    depth_m: npt.NDArray[np.float32]
+    train_id: npt.NDArray[np.uint8] | None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a picture shows, at the picture's size.
+
+    Args:
+      depth_m: `[height, width]` float32; 0 where the picture was cropped away.
+      train_id: `[height, width]` uint8 in 0..18, 255 where cropped away, or None.
+    """
+
+    depth_m: npt.NDArray[np.float32]
+    train_id: npt.NDArray[np.uint8] | None
+
+
+class Backend(Protocol):
+    """A network that is ready to run, with what travels with it."""
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """(height, width)."""
+
+    @property
+    def fit(self) -> Fit:
+        """How a picture is brought to `input_size`."""
+
+    @property
+    def codec(self) -> LogDepthCodec:
+        """Its depth law."""
+
+    @property
+    def training_camera(self) -> Intrinsics | None:
+        """At `input_size`; None where unknown."""
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """`("depth",)` or `("depth", "segmentation")`."""
+
+    def infer(self, image: npt.NDArray[np.uint8]) -> NetworkOutput:
+        """Runs the network on a fitted RGB picture `[height, width, 3]`."""
+
+
+class Predictor:
+    """Pictures to predictions.
+
+    `predict` is the whole way; `prepare` and `restore` are its ends, for callers that time or
+    schedule the stages themselves.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self._has_warned_of_scale = False
+        self._has_warned_of_aspect = False
+
+    def predict(
+        self, image_rgb: npt.NDArray[np.uint8], *, camera: Intrinsics | None = None
+    ) -> Prediction:
+        """Predicts depth and classes of one picture.
+
+        Args:
+          image_rgb: `[height, width, 3]`.
+          camera: That took it, at its size. Depth is rescaled for its focal length; without one,
+            depth is in metres only for a camera like the training one, which is warned of once.
+
+        Raises:
+          ValueError: If `camera` is of another size than the picture.
+        """
+        output = self.backend.infer(self.prepare(image_rgb))
+        return self.restore(output, image_size=image_rgb.shape[:2], camera=camera)
+
+    def prepare(self, image_rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """The picture as the network takes it."""
+        return fit_image(image_rgb, size=self.backend.input_size, fit=self.backend.fit)
+
+    def restore(
+        self, output: NetworkOutput, *, image_size: tuple[int, int], camera: Intrinsics | None
+    ) -> Prediction:
+        """The network's output as metres and classes of the picture; see `predict`."""
+        fit = self.backend.fit
+        depth_m = self._for_camera(output.depth_m, image_size=image_size, camera=camera)
+        train_id = output.train_id
+        if train_id is not None:
+            train_id = restore_train_id(train_id, image_size=image_size, fit=fit)
+        return Prediction(restore_depth(depth_m, image_size=image_size, fit=fit), train_id)
+
+    def _for_camera(
+        self,
+        depth_m: npt.NDArray[np.float32],
+        *,
+        image_size: tuple[int, int],
+        camera: Intrinsics | None,
+    ) -> npt.NDArray[np.float32]:
+        if camera is not None and (camera.height_px, camera.width_px) != image_size:
+            raise ValueError(
+                f"the camera is for {camera.height_px}x{camera.width_px} (height x width) "
+                f"but the picture is {image_size[0]}x{image_size[1]}; use camera.resized"
+            )
+        training = self.backend.training_camera
+        if training is None or camera is None:
+            self._warn_of_scale(training)
+            return depth_m
+        fitted = fitted_intrinsics(camera, size=self.backend.input_size, fit=self.backend.fit)
+        self._check_aspect(fitted, training)
+        return depth_for_focal(depth_m, from_px=training.focal_px, to_px=fitted.focal_px)
+
+    def _warn_of_scale(self, training: Intrinsics | None) -> None:
+        if self._has_warned_of_scale:
+            return
+        self._has_warned_of_scale = True
+        if training is None:
+            _LOG.warning(
+                "the model does not say which camera it was trained with: its depth is in metres "
+                "only for a camera like that one"
+            )
+            return
+        _LOG.warning(
+            "depth is metric only for a camera like the training one, focal length %.1f px at "
+            "%dx%d (width x height, the network's input): give the camera (--focal_px) and depth "
+            "is rescaled",
+            training.focal_px,
+            training.width_px,
+            training.height_px,
+        )
+
+    def _check_aspect(self, fitted: Intrinsics, training: Intrinsics) -> None:
+        ratio = (fitted.fx_px / fitted.fy_px) / (training.fx_px / training.fy_px)
+        if self._has_warned_of_aspect or abs(ratio - 1) <= MAX_ASPECT_DEVIATION:
+            return
+        self._has_warned_of_aspect = True
+        _LOG.warning(
+            "pictures reach the network %.0f %% %s than in training (fx/fy %.3f, there %.3f): "
+            "depth and classes may be worse than its scores; crop the pictures to the training "
+            "aspect ratio",
+            abs(ratio - 1) * 100,
+            "wider" if ratio > 1 else "narrower",
+            fitted.fx_px / fitted.fy_px,
+            training.fx_px / training.fy_px,
+        )

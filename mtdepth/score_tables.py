@@ -1,0 +1,223 @@
+"""What an evaluation found, as text for the terminal and as JSON for everything else."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mtdepth.kitti.label_map import CLASS_NAMES
+from mtdepth.metrics.depth import ERROR_NAMES, DistanceSums, ErrorSums, per_image_mean
+from mtdepth.metrics.protocols import ImageScore, Protocol
+from mtdepth.metrics.segmentation import Confusion
+from mtdepth.scoring import Evaluation, RowScores, Scores
+from mtdepth.versions import package_versions
+from mtdepth.workdir import Workdir
+
+FORMAT_VERSION = 1
+HEADINGS = ("Abs Rel", "Sq Rel m", "RMSE m", "RMSE log", "d1", "d2", "d3")
+
+TextRow = Sequence[str]
+
+
+def results_dict(
+    scores: Scores, protocols: Sequence[Protocol], *, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """Collects everything for `results.json`.
+
+    Args:
+      scores: Of at least one frame.
+      protocols: That were scored.
+      settings: Model, split, labels: whatever says what was compared; stored as it is.
+
+    Returns:
+      Plain JSON values. `depth[protocol].rows[row]` holds `per_image_mean` (the published
+      convention), `all_pixels`, `coverage`, `by_distance` and `per_image`; `segmentation.rows`
+      the class scores.
+    """
+    return {
+        "format_version": FORMAT_VERSION,
+        **settings,
+        "frames": [str(frame) for frame in scores.frames],
+        "failures": [{"frame": str(frame), "why": why} for frame, why in scores.failures],
+        "depth": {
+            protocol.name: {
+                "protocol": protocol.to_dict(),
+                "rows": {
+                    name: {"title": row.title, **_depth_dict(row, protocol)}
+                    for name, row in scores.rows.items()
+                    if protocol.name in row.depth
+                },
+            }
+            for protocol in protocols
+        },
+        "segmentation": {
+            "truth": "train ids of the label store: agreement with its teacher",
+            "rows": {
+                name: {"title": row.title, **_class_dict(row.classes)}
+                for name, row in scores.rows.items()
+                if row.classes is not None
+            },
+        },
+        "versions": package_versions(),
+    }
+
+
+def depth_table(scores: Scores, protocol: Protocol) -> str:
+    """The seven errors of every row under one protocol."""
+    lines: list[TextRow] = [("", "frames", "coverage", *HEADINGS)]
+    for row in scores.rows.values():
+        images = [score for _, score in row.depth.get(protocol.name, [])]
+        if not images:
+            continue
+        errors = per_image_mean([image.sums for image in images]).to_dict()
+        lines.append(
+            (
+                row.title,
+                str(len(images)),
+                f"{_coverage(images):.4f}",
+                *(f"{errors[name]:.3f}" for name in ERROR_NAMES),
+            )
+        )
+    title = f"Depth, protocol {protocol.name}, mean over images\n{protocol.description}"
+    return f"{title}\n{aligned(lines)}"
+
+
+def distance_table(scores: Scores, protocol: Protocol, *, row: str) -> str:
+    """The error of one row in each distance bin."""
+    found = scores.rows[row]
+    bins = by_distance([score for _, score in found.depth[protocol.name]])
+    lines: list[TextRow] = [
+        ("distance", "pixels", "mean error m", "mean |error| m", "mean |error|/d")
+    ]
+    for each in bins.rows():
+        means = (each["mean_error_m"], each["mean_abs_error_m"], each["mean_abs_rel"])
+        lines.append(
+            (
+                f"{each['from_m']:g}-{each['to_m']:g} m",
+                str(each["num_pixels"]),
+                *("-" if mean is None else f"{mean:.3f}" for mean in means),
+            )
+        )
+    title = f"Error by distance of {found.title}, protocol {protocol.name}, all pixels together"
+    return f"{title}\n{aligned(lines)}"
+
+
+def class_table(scores: Scores, *, truth_name: str) -> str:
+    """mIoU, pixel accuracy and the IoU of each class that occurs; empty without any."""
+    rows = [row for row in scores.rows.values() if row.classes is not None]
+    matrices = [row.classes for row in rows if row.classes is not None]
+    if not rows:
+        return ""
+    ious = [matrix.class_iou() for matrix in matrices]
+    lines: list[TextRow] = [
+        ("", *(row.title for row in rows)),
+        ("mIoU", *(f"{matrix.mean_iou():.3f}" for matrix in matrices)),
+        ("pixel accuracy", *(f"{matrix.pixel_accuracy():.3f}" for matrix in matrices)),
+        ("coverage", *(f"{matrix.coverage:.4f}" for matrix in matrices)),
+    ]
+    for train_id, name in enumerate(CLASS_NAMES):
+        values = [float(iou[train_id]) for iou in ious]
+        if not np.all(np.isnan(values)):
+            texts = ("-" if np.isnan(value) else f"{value:.3f}" for value in values)
+            lines.append((f"  IoU {name}", *texts))
+    title = f"Segmentation: agreement with the teacher {truth_name} (not with a human's labels)"
+    return f"{title}\n{aligned(lines)}"
+
+
+def by_distance(images: Sequence[ImageScore]) -> DistanceSums:
+    """Adds up the error by distance of at least one image."""
+    zero = DistanceSums.zero(images[0].by_distance.edges_m)
+    return sum((image.by_distance for image in images), zero)
+
+
+def failure_table(scores: Scores) -> str:
+    """The frames that could not be scored and why; empty if there are none."""
+    if not scores.failures:
+        return ""
+    lines = [f"  {frame}: {why}" for frame, why in scores.failures]
+    return "\n".join(
+        [f"NOT scored, {len(lines)} of {len(lines) + len(scores.frames)} frames:", *lines]
+    )
+
+
+def all_tables(scores: Scores, evaluation: Evaluation) -> str:
+    """Depth and error by distance under each protocol, then segmentation."""
+    parts = []
+    for protocol in evaluation.protocols:
+        parts.append(depth_table(scores, protocol))
+        parts.append(distance_table(scores, protocol, row="model"))
+    if evaluation.labels is not None:
+        parts.append(class_table(scores, truth_name=evaluation.labels.manifest.seg_teacher))
+    return "\n\n".join(part for part in parts if part)
+
+
+def results_path(settings: dict[str, Any], protocols: Sequence[Protocol]) -> Path | None:
+    """Where results go unasked: a workdir's results folder; other models have no such place.
+
+    Args:
+      settings: As for `results_dict`, with `model` (`model_identity`) and `split`.
+      protocols: That were scored; all stand in the name, so that none overwrites another's.
+    """
+    model = settings["model"]
+    if model["kind"] != "keras":
+        return None
+    scored = "+".join(protocol.name for protocol in protocols)
+    what = f"{Path(settings['split']).stem}_{model['decoder']}_{model['checkpoint']}"
+    return Workdir(Path(model["path"])).results_path / f"{what}_{scored}.json"
+
+
+def aligned(lines: Sequence[TextRow]) -> str:
+    """Sets rows of equal length in columns, the first to the left and the others to the right."""
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if index == 0 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _depth_dict(row: RowScores, protocol: Protocol) -> dict[str, Any]:
+    scored = row.depth[protocol.name]
+    images = [score for _, score in scored]
+    total = sum((image.sums for image in images), ErrorSums.zero())
+    return {
+        "per_image_mean": per_image_mean([image.sums for image in images]).to_dict(),
+        "all_pixels": total.errors().to_dict(),
+        "num_frames": len(images),
+        "num_valid_pixels": sum(image.num_valid for image in images),
+        "num_broken_pixels": sum(image.num_broken for image in images),
+        "coverage": _coverage(images),
+        "by_distance": by_distance(images).rows(),
+        "per_image": [
+            {
+                "frame": str(frame),
+                **score.sums.errors().to_dict(),
+                "num_pixels": score.sums.num_pixels,
+                "coverage": score.coverage,
+                "scale": score.scale,
+            }
+            for frame, score in scored
+        ],
+    }
+
+
+def _class_dict(classes: Confusion | None) -> dict[str, Any]:
+    if classes is None:
+        return {}
+    iou = zip(CLASS_NAMES, classes.class_iou().tolist(), strict=True)
+    return {
+        "mean_iou": classes.mean_iou(),
+        "pixel_accuracy": classes.pixel_accuracy(),
+        "coverage": classes.coverage,
+        # JSON has no NaN.
+        "class_iou": {name: None if np.isnan(value) else value for name, value in iou},
+        "confusion": classes.counts.tolist(),
+    }
+
+
+def _coverage(images: Sequence[ImageScore]) -> float:
+    used = sum(image.sums.num_pixels for image in images)
+    return used / max(sum(image.num_valid for image in images), 1)

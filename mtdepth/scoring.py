@@ -1,0 +1,175 @@
+"""The evaluation loop: every contestant on every frame under every protocol.
+
+A frame that fails for one contestant is scored for none, so that all rows of a table stand for
+the same frames.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from mtdepth.contestants import Contestant, LabelContestant, Scene
+from mtdepth.files import DataError
+from mtdepth.kitti.frames import FrameId, KittiRaw
+from mtdepth.kitti.label_store import LabelStore
+from mtdepth.kitti.prediction_store import DepthAndClasses, PredictionStore
+from mtdepth.metrics.protocols import ImageScore, score_image
+from mtdepth.metrics.protocols import Protocol as DepthProtocol
+from mtdepth.metrics.segmentation import Confusion, confusion
+from mtdepth.truth import TruthReader
+
+
+@dataclasses.dataclass
+class RowScores:
+    """One contestant's scores.
+
+    Attributes:
+      title: What tables call it.
+      depth: By protocol name, one score a frame.
+      classes: Against the label store's train ids; None where either has none.
+    """
+
+    title: str
+    depth: dict[str, list[tuple[FrameId, ImageScore]]] = dataclasses.field(default_factory=dict)
+    classes: Confusion | None = None
+
+
+@dataclasses.dataclass
+class Scores:
+    """Everything that an evaluation found.
+
+    Attributes:
+      rows: By short name, in the order of the tables.
+      frames: Those that were scored.
+      failures: Those that were not, with the reason.
+    """
+
+    rows: dict[str, RowScores]
+    frames: list[FrameId] = dataclasses.field(default_factory=list)
+    failures: list[tuple[FrameId, str]] = dataclasses.field(default_factory=list)
+
+
+# Called with each scene, the truth by protocol name, and the prediction by contestant name.
+Observer = Callable[[Scene, dict[str, npt.NDArray[Any]], dict[str, DepthAndClasses]], None]
+
+
+def prediction_saver(store: PredictionStore) -> Observer:
+    """Returns an observer that writes the model's predictions to `store`."""
+
+    def save(
+        scene: Scene, truths: dict[str, npt.NDArray[Any]], predictions: dict[str, DepthAndClasses]
+    ) -> None:
+        del truths
+        store.write(scene.frame, predictions["model"])
+
+    return save
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What is compared with what.
+
+    Attributes:
+      raw: The KITTI tree.
+      truth: Where true depth comes from.
+      protocols: How depth is compared; the first is the one that pictures show.
+      contestants: By short name: title and predictor.
+      labels: Label store; None for none.
+      observers: Each sees everything of each frame whose score is known.
+    """
+
+    raw: KittiRaw
+    truth: TruthReader
+    protocols: Sequence[DepthProtocol]
+    contestants: dict[str, tuple[str, Contestant]]
+    labels: LabelStore | None = None
+    observers: Sequence[Observer] = ()
+
+    def run(self, frames: Iterable[FrameId]) -> Scores:
+        """Scores the frames; one that fails is recorded, and the others go on."""
+        scores = Scores({name: RowScores(title) for name, (title, _) in self.contestants.items()})
+        for frame in frames:
+            try:
+                found = self._score(frame)
+            except (OSError, DataError, ValueError) as error:
+                scores.failures.append((frame, str(error)))
+                continue
+            scores.frames.append(frame)
+            for name, (depth, classes) in found.items():
+                row = scores.rows[name]
+                for protocol, score in depth.items():
+                    row.depth.setdefault(protocol, []).append((frame, score))
+                if classes is not None:
+                    row.classes = (row.classes or Confusion.zero()) + classes
+        return scores
+
+    def scene(self, frame: FrameId) -> Scene:
+        """Reads a frame.
+
+        Raises:
+          FileNotFoundError: If a file is missing.
+          DataError: If a file is damaged, the labels have another size than the picture, or the
+            picture another aspect ratio than its calibration.
+        """
+        if self.labels is None:
+            image, depth_m, train_id = self.raw.read_image(frame), None, None
+        else:
+            image, depth_m, train_id = self.labels.read_sample(frame)
+        return Scene(
+            frame=frame,
+            image=image,
+            camera=self.raw.camera(frame, size=image.shape[:2]),
+            label_depth_m=depth_m,
+            label_train_id=train_id,
+        )
+
+    def _score(self, frame: FrameId) -> dict[str, tuple[dict[str, ImageScore], Confusion | None]]:
+        scene = self.scene(frame)
+        truths = {
+            protocol.name: self.truth.read(
+                protocol.truth,
+                frame,
+                size=scene.image.shape[:2],
+                label_depth_m=scene.label_depth_m,
+            )
+            for protocol in self.protocols
+        }
+        predictions = {
+            name: contestant.predict(scene) for name, (_, contestant) in self.contestants.items()
+        }
+        found = {
+            name: (
+                self._depth_scores(name, truths, prediction),
+                _class_score(scene, prediction),
+            )
+            for name, prediction in predictions.items()
+        }
+        for observe in self.observers:
+            observe(scene, truths, predictions)
+        return found
+
+    def _depth_scores(
+        self, name: str, truths: dict[str, npt.NDArray[Any]], prediction: DepthAndClasses
+    ) -> dict[str, ImageScore]:
+        scores = {}
+        is_labels = isinstance(self.contestants[name][1], LabelContestant)
+        for protocol in self.protocols:
+            # Labels scored against themselves are perfect and say nothing.
+            if is_labels and protocol.truth == "labels":
+                continue
+            score = score_image(truths[protocol.name], prediction.depth_m, protocol)
+            if not score.sums.num_pixels:
+                raise ValueError(
+                    f"{protocol.name}: of {score.num_valid} valid pixels none has a prediction "
+                    f"of {self.contestants[name][0]!r}, so the frame has no error"
+                )
+            scores[protocol.name] = score
+        return scores
+
+
+def _class_score(scene: Scene, prediction: DepthAndClasses) -> Confusion | None:
+    if scene.label_train_id is None or prediction.train_id is None:
+        return None
+    return confusion(scene.label_train_id, prediction.train_id)

@@ -1,0 +1,66 @@
+"""What a run tells while it runs: history file, TensorBoard scalars and pictures."""
+
+import json
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from mtdepth.files import write_text
+from mtdepth.kitti.label_map import colorize
+from mtdepth.recipes.base import TrainRecipe
+from mtdepth.runtime.colors import depth_colors
+from mtdepth.training.validation import Picture
+from mtdepth.workdir import Workdir
+
+
+class Journal:
+    """Writes a run's `history.jsonl` and TensorBoard logs.
+
+    Args:
+      workdir: The run.
+      first_step: Where it goes on; history of later steps, left by a killed run, is dropped.
+    """
+
+    def __init__(self, workdir: Workdir, *, first_step: int) -> None:
+        self._path = workdir.history_path
+        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.is_file() else []
+        self._entries = [entry for entry in map(json.loads, lines) if entry["step"] <= first_step]
+        self._writer = tf.summary.create_file_writer(str(workdir.logs_path))
+
+    def scalars(self, step: int, values: dict[str, float]) -> None:
+        """Adds curves."""
+        with self._writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+
+    def epoch(self, entry: dict[str, Any]) -> None:
+        """Adds a line to the history, atomically.
+
+        Args:
+          entry: JSON values; `epoch` and `step` among them.
+        """
+        # A run that was killed while an epoch ended ends it again.
+        self._entries = [old for old in self._entries if old["epoch"] != entry["epoch"]] + [entry]
+        write_text(self._path, "".join(json.dumps(line) + "\n" for line in self._entries))
+        self._writer.flush()
+
+    def pictures(self, step: int, pictures: list[Picture], recipe: TrainRecipe) -> None:
+        """Adds a sheet of held-out frames: picture, depth wanted and given, classes likewise."""
+        if not pictures:
+            return
+        sheet = np.concatenate([_row(picture, recipe) for picture in pictures])
+        with self._writer.as_default(step=step):
+            tf.summary.image("held-out: image, label, prediction", sheet[None])
+        self._writer.flush()
+
+
+def _row(picture: Picture, recipe: TrainRecipe) -> npt.NDArray[np.uint8]:
+    def colored(depth_m: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+        return depth_colors(depth_m, near_m=recipe.near_m, far_m=recipe.far_m)
+
+    panels = [picture.image, colored(picture.depth_m), colored(picture.predicted_depth_m)]
+    if picture.predicted_train_id is not None:
+        panels += [colorize(picture.train_id), colorize(picture.predicted_train_id)]
+    return np.concatenate(panels, axis=1)

@@ -1,0 +1,292 @@
+"""A whole training run in a workdir: begun, gone on with, and finished."""
+
+import dataclasses
+import itertools
+import time
+from collections.abc import Iterator
+from typing import Any, TypeGuard
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tqdm
+from absl import logging
+
+from mtdepth.data.features import FRAME
+from mtdepth.data.supervised import TrainingBatches, training_camera
+from mtdepth.files import atomic_path, write_json
+from mtdepth.geometry.camera import Intrinsics
+from mtdepth.kitti.label_store import LabelStore
+from mtdepth.kitti.splits import evenly_spaced
+from mtdepth.metrics.floor import FLOOR_MAX_FRAMES, training_mean
+from mtdepth.models.pretrained import start_encoder
+from mtdepth.models.student import build_training_graph
+from mtdepth.recipes.base import TrainRecipe
+from mtdepth.training.batch_statistics import BatchStatistics
+from mtdepth.training.checkpoints import Progress, load_resume, save_resume, save_weights
+from mtdepth.training.journal import Journal
+from mtdepth.training.schedule import learning_rate
+from mtdepth.training.supervised import StepResult, SupervisedStep
+from mtdepth.training.validation import validate
+from mtdepth.versions import package_versions
+from mtdepth.workdir import Workdir
+
+SCALARS_EVERY_STEPS = 10
+
+
+class NonFiniteLossError(Exception):
+    """The loss or its gradient is no number any more; the weights before it are kept."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """What changes how long a run takes, never what it learns.
+
+    Attributes:
+      cache_bytes: Memory for decoded frames.
+      checkpoint_seconds: Longest time that a kill can cost.
+    """
+
+    cache_bytes: int = 2 * 10**9
+    checkpoint_seconds: float = 120.0
+
+
+class TrainingRun:
+    """Trains a student in a workdir; the same arguments again go on where it stopped.
+
+    Args:
+      workdir: The run's folder.
+      recipe: What to train.
+      store: Training labels.
+      val_store: Labels that choose the best checkpoint; None lets the training loss choose.
+      options: See `RunOptions`.
+
+    Raises:
+      ValueError: If the workdir holds another run, or the store cannot serve the recipe.
+    """
+
+    def __init__(
+        self,
+        workdir: Workdir,
+        recipe: TrainRecipe,
+        store: LabelStore,
+        *,
+        val_store: LabelStore | None = None,
+        options: RunOptions | None = None,
+    ) -> None:
+        for labels in (store, val_store):
+            if labels:
+                _check_store(labels, recipe)
+        self._workdir, self._recipe, self._store = workdir, recipe, store
+        self._val_store = val_store
+        self._options = options or RunOptions()
+        self._camera = training_camera(store, recipe)
+        run = _describe(store, val_store, self._camera)
+        workdir.check(recipe, run)
+        keras.utils.set_random_seed(recipe.seed)
+        self._graph = build_training_graph(recipe.spec, input_size=recipe.input_size_px)
+        self._optimizer = keras.optimizers.Adam(recipe.learning_rate)
+        self._step = SupervisedStep(self._graph, recipe, self._optimizer)
+        self._statistics = BatchStatistics(self._graph)
+        self._progress = self._start()
+        # Not before the weights are there: a wrong weight file must not leave a run behind.
+        workdir.begin(recipe, run)
+        self._journal = Journal(workdir, first_step=self._progress.step)
+        self._batches = TrainingBatches(
+            store, recipe, self._camera, cache_bytes=self._options.cache_bytes
+        )
+        self._saved_at = time.monotonic()
+        self._waited_s = 0.0
+        self._is_asked_to_stop = False
+
+    def run(self) -> bool:
+        """Trains to the end of the recipe's last epoch, or until it is asked to stop.
+
+        Returns:
+          Whether the training is finished; if not, its state is saved.
+
+        Raises:
+          NonFiniteLossError: If a loss is no number; names the step and the frames.
+          DataError: If a file of a frame is damaged.
+        """
+        recipe, progress = self._recipe, self._progress
+        if self._is_finished():
+            logging.info("%s is finished: %d steps", self._workdir.path, progress.step)
+            return True
+        self._write_training_mean()
+        stream = self._timed(self._batches.from_step(progress.step))
+        with tqdm.tqdm(
+            total=recipe.num_steps, initial=progress.step, unit="step", mininterval=2.0
+        ) as bar:
+            while not self._is_finished():
+                if self._is_asked_to_stop:
+                    self._save_resume()
+                    logging.warning(
+                        "stopped at step %d; the same command goes on from there", progress.step
+                    )
+                    return False
+                if progress.step >= (progress.num_ended_epochs + 1) * recipe.steps_per_epoch:
+                    # Saved first: the end of an epoch takes a while, and a kill must cost no step.
+                    self._save_resume()
+                    self._end_epoch()
+                else:
+                    self._take_step(next(stream), bar)
+        logging.info("finished: weights in %s", self._workdir.weights_path("best"))
+        return True
+
+    def ask_to_stop(self) -> None:
+        """Makes `run` save its state and return after the step it is at."""
+        self._is_asked_to_stop = True
+
+    def _is_finished(self) -> bool:
+        return self._progress.num_ended_epochs >= self._recipe.num_epochs
+
+    def _start(self) -> Progress:
+        """Restores the run's state, or starts the weights as the recipe says."""
+        path = self._workdir.resume_path
+        if path.is_file():
+            progress = load_resume(path, self._graph, self._optimizer)
+            logging.info("going on at step %d of %d", progress.step, self._recipe.num_steps)
+            return progress
+        if self._recipe.start_from:
+            self._graph.load_weights(self._recipe.start_from)
+            logging.info("starting from the weights %s", self._recipe.start_from)
+        else:
+            start_encoder(self._graph, self._recipe.encoder_weights)
+        return Progress()
+
+    def _take_step(self, batch: dict[str, Any], bar: Any) -> None:
+        progress = self._progress
+        rate = learning_rate(self._recipe, progress.step)
+        result = self._step.take(batch, rate=rate)
+        if not result.is_finite:
+            self._stop_at(batch, result)
+        progress.step += 1
+        progress.epoch_loss_sum += result.losses["total"]
+        bar.update()
+        if progress.step % SCALARS_EVERY_STEPS == 0:
+            bar.set_postfix(loss=f"{result.losses['total']:.3f}")
+            values = {f"train/{name}": value for name, value in result.losses.items()}
+            values |= {"train/rate": rate, "train/gradient_norm": result.gradient_norm}
+            self._journal.scalars(progress.step, values)
+        if time.monotonic() - self._saved_at > self._options.checkpoint_seconds:
+            self._save_resume()
+
+    def _timed(self, batches: Iterator[Any]) -> Iterator[Any]:
+        """Passes batches on, adding up how long they kept the training waiting."""
+        while True:
+            begun = time.monotonic()
+            batch = next(batches)
+            self._waited_s += time.monotonic() - begun
+            yield batch
+
+    def _estimate_statistics(self) -> None:
+        first = max(0, self._progress.step - self._recipe.statistics_batches)
+        batches = itertools.islice(self._batches.from_step(first), self._recipe.statistics_batches)
+        self._statistics.estimate(batches)
+
+    def _end_epoch(self) -> None:
+        recipe, progress = self._recipe, self._progress
+        self._estimate_statistics()
+        scores = {"train_loss": progress.epoch_loss_sum / recipe.steps_per_epoch}
+        if self._val_store:
+            result = validate(self._step, self._val_store, recipe, focal_px=self._camera.focal_px)
+            scores |= result.scores
+            self._journal.pictures(progress.step, result.pictures, recipe)
+        self._journal.scalars(progress.step, {f"epoch/{k}": v for k, v in scores.items()})
+        epoch = progress.num_ended_epochs + 1
+        self._journal.epoch(
+            {"epoch": epoch, "step": progress.step, **scores, "data_wait_s": self._waited_s}
+        )
+        self._waited_s = 0.0
+        tqdm.tqdm.write(
+            f"epoch {epoch}/{recipe.num_epochs}: "
+            + ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+        )
+        self._save_checkpoints(scores)
+
+    def _save_checkpoints(self, scores: dict[str, float]) -> None:
+        progress = self._progress
+        name = "val_abs_rel" if self._val_store else "train_loss"
+        save_weights(self._graph, self._workdir.weights_path("last"))
+        if progress.best_score is None or scores[name] < progress.best_score:
+            progress.best_score, progress.best_step = scores[name], progress.step
+            save_weights(self._graph, self._workdir.weights_path("best"))
+        write_json(
+            self._workdir.checkpoints_path,
+            {
+                "score": name,
+                "last": {"step": progress.step, name: scores[name]},
+                "best": {"step": progress.best_step, name: progress.best_score},
+            },
+        )
+        progress.num_ended_epochs += 1
+        progress.epoch_loss_sum = 0.0
+        self._save_resume()
+
+    def _save_resume(self) -> None:
+        save_resume(self._workdir.resume_path, self._graph, self._optimizer, self._progress)
+        self._saved_at = time.monotonic()
+
+    def _stop_at(self, batch: dict[str, Any], result: StepResult) -> None:
+        """Keeps the weights from before a step that cannot be taken, and raises."""
+        step = self._progress.step
+        self._save_resume()
+        self._estimate_statistics()
+        save_weights(self._graph, self._workdir.weights_path("last"))
+        frames = ", ".join(name.decode() for name in np.asarray(batch[FRAME]))
+        bad = [name for name, value in result.losses.items() if not np.isfinite(value)]
+        raise NonFiniteLossError(
+            f"step {step}: {', '.join(bad) or 'the gradient'} is not finite "
+            f"(gradient norm {result.gradient_norm}). The batch was: {frames}. The weights from "
+            f"before this step are in {self._workdir.weights_path('last')}. Look at these frames' "
+            "labels, or train anew in another --workdir with --override learning_rate=... lower "
+            "or --override clip_norm=5.0"
+        )
+
+    def _write_training_mean(self) -> None:
+        path = self._workdir.training_mean_path
+        if path.is_file():
+            return
+        store = self._store
+        frames = evenly_spaced(store.frames, number=FLOOR_MAX_FRAMES)
+        mean = training_mean(
+            (store.read_depth(frame) for frame in frames),
+            filter(_is_present, map(store.read_train_id, frames)),
+            size=self._recipe.input_size_px,
+        )
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **mean._asdict())
+
+
+def _is_present(train_id: Any) -> TypeGuard[npt.NDArray[np.uint8]]:
+    return train_id is not None
+
+
+def _check_store(store: LabelStore, recipe: TrainRecipe) -> None:
+    if not store.frames:
+        raise ValueError(f"{store.root} holds no finished frame; see its frames.jsonl for reasons")
+    if "segmentation" in recipe.tasks and not store.has_train_ids:
+        raise ValueError(
+            f"{store.root} has no train ids, which task segmentation needs. Make them with "
+            "`python -m data_prep.generate_teachers --seg_teacher ...`, or train depth alone with "
+            '--override student.tasks=["depth"]'
+        )
+    # A store whose pictures have moved must not be found out an epoch later.
+    store.read_sample(store.frames[0])
+
+
+def _describe(
+    store: LabelStore, val_store: LabelStore | None, camera: Intrinsics
+) -> dict[str, Any]:
+    return {
+        "labels": str(store.root.resolve()),
+        "labels_digest": store.digest(),
+        "val_labels": str(val_store.root.resolve()) if val_store else None,
+        "val_labels_digest": val_store.digest() if val_store else None,
+        "kitti_root": str(store.kitti_root.resolve()),
+        "num_frames": len(store.frames),
+        "scale_source": store.manifest.depth_source,
+        "training_camera": camera.to_dict(),
+        "versions": package_versions(),
+    }

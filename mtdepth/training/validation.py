@@ -1,0 +1,121 @@
+"""Scores on held-out labels while a network is being trained."""
+
+import dataclasses
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mtdepth.data.features import DEPTH_M, IMAGE, TRAIN_ID
+from mtdepth.data.supervised import ExampleReader, evaluation_example
+from mtdepth.kitti.label_map import IGNORE_ID
+from mtdepth.kitti.label_store import LabelStore
+from mtdepth.kitti.splits import evenly_spaced
+from mtdepth.recipes.base import TrainRecipe
+from mtdepth.training.supervised import SupervisedStep
+
+MAX_FRAMES = 200  # enough to rank checkpoints, few enough to be done often
+NUM_PICTURES = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """One held-out frame at the network's size: what went in, what was wanted, what came out."""
+
+    image: npt.NDArray[np.uint8]
+    depth_m: npt.NDArray[np.float32]
+    predicted_depth_m: npt.NDArray[np.float32]
+    train_id: npt.NDArray[np.uint8]
+    predicted_train_id: npt.NDArray[np.uint8] | None
+
+
+@dataclasses.dataclass(frozen=True)
+class ValidationResult:
+    """Scores over all held-out pixels at the network's size, and some pictures.
+
+    Attributes:
+      scores: `val_loss`, `val_abs_rel` (labels up to the recipe's `far_m`, no crop, no scaling)
+        and, with segmentation, `val_pixel_accuracy`.
+      pictures: Of the first frames.
+    """
+
+    scores: dict[str, float]
+    pictures: list[Picture]
+
+
+def validate(
+    step: SupervisedStep, store: LabelStore, recipe: TrainRecipe, *, focal_px: float
+) -> ValidationResult:
+    """Scores the graph behind `step` on a label store that it is not trained on.
+
+    Args:
+      step: Holds the graph.
+      store: Held-out labels; at most `MAX_FRAMES` evenly spaced frames are used.
+      recipe: Of the training.
+      focal_px: The training camera's focal length at the network's size.
+
+    Raises:
+      ValueError: If no pixel of the store can be scored.
+    """
+    reader = ExampleReader(store)
+    frames = evenly_spaced(store.frames, number=MAX_FRAMES)
+    sums = {"loss": 0.0, "relative": 0.0, "measured": 0.0, "right": 0.0, "labelled": 0.0}
+    pictures: list[Picture] = []
+    for first in range(0, len(frames), recipe.batch_size):
+        examples = [
+            evaluation_example(reader, frame, recipe, focal_px=focal_px)
+            for frame in frames[first : first + recipe.batch_size]
+        ]
+        losses, outputs = step.evaluate(
+            {
+                IMAGE: np.stack([example.image for example in examples]),
+                DEPTH_M: np.stack([example.depth_m for example in examples])[..., None],
+                TRAIN_ID: np.stack([example.train_id for example in examples])[..., None],
+            }
+        )
+        sums["loss"] += losses["total"] * len(examples)
+        for index, example in enumerate(examples):
+            picture = _picture(example, outputs, index, recipe)
+            _add(sums, picture, far_m=recipe.far_m)
+            if len(pictures) < NUM_PICTURES:
+                pictures.append(picture)
+    if not sums["measured"]:
+        raise ValueError(f"{store.root} measures no depth up to {recipe.far_m} m, so cannot score")
+    scores = {
+        "val_loss": sums["loss"] / len(frames),
+        "val_abs_rel": sums["relative"] / sums["measured"],
+    }
+    if "segmentation" in recipe.tasks and sums["labelled"]:
+        scores["val_pixel_accuracy"] = sums["right"] / sums["labelled"]
+    return ValidationResult(scores, pictures)
+
+
+def _picture(example: Any, outputs: dict[str, Any], index: int, recipe: TrainRecipe) -> Picture:
+    block = len(recipe.spec.blocks)
+    height, width = recipe.input_size_px
+    code = np.asarray(outputs[f"depth_code_{block}"][index, ..., 0])
+    depth_m = cv2.resize(recipe.codec.decode(code), (width, height), interpolation=cv2.INTER_LINEAR)
+    train_id = None
+    if "segmentation" in recipe.tasks:
+        best = np.asarray(outputs[f"class_scores_{block}"][index]).argmax(-1).astype(np.uint8)
+        train_id = cv2.resize(best, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    return Picture(
+        image=example.image,
+        depth_m=example.depth_m,
+        predicted_depth_m=depth_m.astype(np.float32),
+        train_id=example.train_id,
+        predicted_train_id=train_id,
+    )
+
+
+def _add(sums: dict[str, float], picture: Picture, *, far_m: float) -> None:
+    measured = (picture.depth_m > 0) & (picture.depth_m <= far_m)
+    truth_m = picture.depth_m[measured]
+    error_m = np.abs(picture.predicted_depth_m[measured] - truth_m)
+    sums["relative"] += float((error_m / truth_m).sum(dtype=np.float64))
+    sums["measured"] += float(measured.sum())
+    if picture.predicted_train_id is not None:
+        labelled = picture.train_id != IGNORE_ID
+        sums["labelled"] += float(labelled.sum())
+        sums["right"] += float((picture.predicted_train_id == picture.train_id)[labelled].sum())

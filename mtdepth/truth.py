@@ -1,0 +1,85 @@
+"""Where the true depth of a frame comes from, for each kind of truth that a protocol names."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mtdepth.files import DataError
+from mtdepth.kitti.frames import FrameId, KittiRaw
+from mtdepth.kitti.label_store import read_depth_png
+from mtdepth.kitti.lidar import project_to_depth, read_velodyne
+from mtdepth.metrics.protocols import Truth
+
+Floats = npt.NDArray[np.floating[Any]]
+
+ANNOTATED_PARTS = ("train", "val")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TruthReader:
+    """Reads or computes the true depth of a frame.
+
+    Attributes:
+      raw: The KITTI tree.
+      annotated_root: KITTI's `data_depth_annotated` folder, which holds `train` and `val`; None
+        where there is none.
+    """
+
+    raw: KittiRaw
+    annotated_root: Path | None = None
+
+    def read(
+        self, truth: Truth, frame: FrameId, *, size: tuple[int, int], label_depth_m: Floats | None
+    ) -> Floats:
+        """Returns the true depth of a frame.
+
+        Args:
+          truth: Which.
+          frame: The frame.
+          size: (height, width) of its picture.
+          label_depth_m: The label store's depth, for a protocol against labels.
+
+        Returns:
+          `[height, width]` metres, 0 where unmeasured.
+
+        Raises:
+          FileNotFoundError: If the sweep or the depth map is missing.
+          DataError: If it is damaged or of another size.
+          ValueError: If a source that the truth needs was not given.
+        """
+        if truth == "lidar_eigen":
+            return self._lidar(frame, size=size, pixel_rule="eigen")
+        if truth == "lidar_nearest":
+            return self._lidar(frame, size=size, pixel_rule="nearest")
+        if truth == "annotated":
+            return self._annotated(frame, size=size)
+        if label_depth_m is None:
+            raise ValueError("a protocol against labels needs a label store; give --labels")
+        return label_depth_m
+
+    def _lidar(self, frame: FrameId, *, size: tuple[int, int], pixel_rule: Any) -> Floats:
+        points = read_velodyne(self.raw.velodyne_path(frame))
+        rig = self.raw.calibration(frame.date)
+        return project_to_depth(points, rig, side=frame.side, size=size, pixel_rule=pixel_rule)
+
+    def _annotated(self, frame: FrameId, *, size: tuple[int, int]) -> Floats:
+        if self.annotated_root is None:
+            raise ValueError(
+                "a protocol against annotated depth needs KITTI's data_depth_annotated folder; "
+                "give --annotated_root"
+            )
+        inside = Path(frame.drive, "proj_depth", "groundtruth", frame.camera, f"{frame.name}.png")
+        paths = [self.annotated_root / part / inside for part in ANNOTATED_PARTS]
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None:
+            raise FileNotFoundError(
+                f"{paths[0]}: no annotated depth (nor under {'/'.join(ANNOTATED_PARTS[1:])}); "
+                "KITTI has none for the first and last five frames of a drive"
+            )
+        depth_m = read_depth_png(path)
+        if depth_m.shape != size:
+            raise DataError(path, f"is {depth_m.shape} but its picture is {size} (height, width)")
+        return depth_m

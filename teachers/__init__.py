@@ -1,0 +1,1 @@
+"""Label sources: images in, labels out."""

@@ -1,0 +1,123 @@
+"""Teachers that read labels which another program made: folders of PNG files.
+
+A frame's file is looked for, below the folder that is given, as
+
+    <date>/<drive>/<camera>/data/<0000000005>.png   KITTI raw
+    <date>/<drive>/<camera>/<0000000005>.png
+    <drive>/<camera>/<0000000005>.png               a label store's own `depth` and `train_id`
+    <date>/<drive>/<0000000005>.png                 left frames only: the camera is not named
+    <drive>/<0000000005>.png                        left frames only
+
+with `<camera>` being `image_02` (left) or `image_03` (right). The first that exists is taken.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from mtdepth.files import DataError, read_gray_png
+from mtdepth.geometry.stereo import disparity_to_depth
+from mtdepth.kitti.frames import FrameId
+from mtdepth.kitti.label_store import read_depth_png, read_train_id_png
+from teachers.interface import StereoSample
+
+Floats = npt.NDArray[np.float32]
+Label = TypeVar("Label", bound=npt.NDArray[Any])
+
+DISPARITY_UNITS_PER_PX = 256.0  # KITTI's own disparity PNGs, stereo devkit readme
+
+
+class PrecomputedDisparity:
+    """Depth from disparity PNGs: uint16, pixels * 256 at the picture's size, 0 = none."""
+
+    name = "precomputed"
+    needs_partner = False
+
+    def __init__(self, folder: Path) -> None:
+        self._labels = _LabelFolder(folder, flag="--disparity_dir")
+        self.version = f"disparity in {self._labels.folder}"
+        self.source = f"stereo baseline (disparity in {self._labels.folder})"
+
+    def predict(self, sample: StereoSample) -> Floats:
+        """Depth of the labelled view, `[height, width]` metres, 0 = none."""
+        units = self._labels.read(sample, lambda path: read_gray_png(path, np.uint16))
+        return disparity_to_depth(
+            units / DISPARITY_UNITS_PER_PX,
+            focal_px=sample.focal_px,
+            baseline_m=sample.baseline_m,
+        ).astype(np.float32)
+
+
+class PrecomputedDepth:
+    """Depth from depth PNGs: uint16, metres * 256 at the picture's size, 0 = none."""
+
+    name = "precomputed"
+    needs_partner = False
+
+    def __init__(self, folder: Path) -> None:
+        self._labels = _LabelFolder(folder, flag="--depth_dir")
+        self.version = f"depth in {self._labels.folder}"
+        self.source = f"metres as given by {self._labels.folder}"
+
+    def predict(self, sample: StereoSample) -> Floats:
+        """Depth of the labelled view, `[height, width]` metres, 0 = none."""
+        return self._labels.read(sample, read_depth_png)
+
+
+class PrecomputedTrainIds:
+    """Classes from train id PNGs: uint8, 0..18, 255 = ignore, at the picture's size."""
+
+    name = "precomputed"
+
+    def __init__(self, folder: Path) -> None:
+        self._labels = _LabelFolder(folder, flag="--train_id_dir")
+        self.version = f"train ids in {self._labels.folder}"
+
+    def predict(self, sample: StereoSample) -> npt.NDArray[np.uint8]:
+        """Train ids of the labelled view, `[height, width]`."""
+        return self._labels.read(sample, read_train_id_png)
+
+
+class _LabelFolder:
+    """A folder of PNG files, one a frame, and the flag that named it."""
+
+    def __init__(self, folder: Path, *, flag: str) -> None:
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{folder}: no such folder; {flag} names a folder of PNG files")
+        self.folder = folder.resolve()
+        self._flag = flag
+
+    def read(self, sample: StereoSample, reader: Callable[[Path], Label]) -> Label:
+        """Reads a frame's file, which must be of the picture's size."""
+        path = _find(self.folder, sample.frame, flag=self._flag)
+        label = reader(path)
+        if label.shape != sample.size_px:
+            raise DataError(
+                path,
+                f"is {label.shape[0]}x{label.shape[1]} (height x width) but the picture of frame "
+                f"{sample.frame} is {sample.size_px[0]}x{sample.size_px[1]}: make it at the "
+                "picture's size",
+            )
+        return label
+
+
+def _find(folder: Path, frame: FrameId, *, flag: str) -> Path:
+    name = f"{frame.name}.png"
+    candidates = [
+        folder / frame.date / frame.drive / frame.camera / "data" / name,
+        folder / frame.date / frame.drive / frame.camera / name,
+        folder / frame.drive / frame.camera / name,
+    ]
+    if frame.side == "l":
+        candidates += [folder / frame.date / frame.drive / name, folder / frame.drive / name]
+    for path in candidates:
+        if path.is_file():
+            return path
+    tried = ", ".join(str(path.relative_to(folder)) for path in candidates)
+    raise FileNotFoundError(
+        f"{folder}: {flag} has no file for frame {frame}; tried {tried}. "
+        "Make it, or leave the frame out of the split"
+    )

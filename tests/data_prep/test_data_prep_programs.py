@@ -1,0 +1,151 @@
+"""The programs as a person types them."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from fakes.kitti_tree import build_kitti_tree
+
+from mtdepth.geometry.bias_table import BiasTable
+from mtdepth.kitti.frames import KittiRaw
+from mtdepth.kitti.label_store import LabelStore
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The place where `make demo` puts its tree, below a working folder."""
+    folder = tmp_path_factory.mktemp("work")
+    return build_kitti_tree(folder / "demo" / "kitti", num_drives=3, num_frames=2)
+
+
+def run(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if k != "MTDEPTH_KITTI_ROOT"}
+    return subprocess.run(
+        [sys.executable, "-m", f"data_prep.{name}", *arguments],
+        cwd=cwd,
+        env=environment | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_without_arguments_the_demo_data_is_labelled_and_the_choice_is_said(tree: Path) -> None:
+    work = tree.parents[1]
+    done = run("generate_teachers", cwd=work)
+    assert done.returncode == 0, done.stderr
+    store = LabelStore.open(work / "demo" / "labels_train")
+    assert (store.manifest.depth_teacher, store.manifest.seg_teacher) == ("sgm", "precomputed")
+    assert len(store.frames) == 4  # two of three drives are for training
+    for said in ("--depth_teacher not given: sgm", "--bias not given: fit", "truth/train_id"):
+        assert said in done.stderr
+    assert "drives that were left out (2 drives)" in done.stderr
+    assert "100%" in done.stderr
+
+
+def test_a_failed_frame_ends_with_status_1_a_count_and_the_reason(tree: Path) -> None:
+    raw = KittiRaw(tree)
+    frame = raw.frames_of(raw.drives()[0])[0]
+    path = raw.image_path(raw.other_side(frame))
+    content = path.read_bytes()
+    path.unlink()
+    try:
+        done = run(
+            "generate_teachers",
+            *("--kitti_root", str(tree), "--split", "splits/train.txt", "--num_processes", "1"),
+            *("--output", str(tree.parent / "failing"), "--bias", "none"),
+            cwd=tree.parent,
+        )
+    finally:
+        path.write_bytes(content)
+    assert done.returncode == 1
+    assert f"frame {frame}: no right image" in done.stderr
+    assert "1 of 4 frames failed" in done.stderr
+    assert len(LabelStore.open(tree.parent / "failing").frames) == 3
+
+
+def test_an_empty_split_ends_with_one_clear_line(tree: Path) -> None:
+    (tree / "empty.txt").write_text("")
+    done = run(
+        "generate_teachers",
+        *("--kitti_root", str(tree), "--split", "empty.txt", "--output", str(tree / "labels")),
+        cwd=tree,
+    )
+    assert done.returncode == 1
+    assert "empty.txt" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bias_table_is_fitted_from_a_teacher_and_from_a_store(tree: Path) -> None:
+    work = tree.parent
+    disparities = str(tree / "truth" / "disparity")
+    common = ("--kitti_root", str(tree), "--num_processes", "1")
+    done = run(
+        "fit_bias_table",
+        *(*common, "--split", "splits/train.txt", "--disparity_dir", disparities),
+        *("--output", "bias"),
+        cwd=work,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"median +predicted +0\.0", done.stderr)
+    table = BiasTable.load(work / "bias" / "bias_table.json")
+    assert abs(table.correction_m[10]) < 0.2  # exact disparities have nothing to repair
+    for bias, status in (("none", 0), ("fit", 1)):
+        store = str(work / f"store_{bias}")
+        run(
+            "generate_teachers",
+            *(*common, "--split", "splits/train.txt", "--disparity_dir", disparities),
+            *("--output", store, "--bias", bias),
+            cwd=work,
+        )
+        done = run("fit_bias_table", "--labels", store, "--output", f"again_{bias}", cwd=work)
+        assert done.returncode == status, done.stderr
+    assert "its depth is corrected already" in done.stderr
+
+
+def test_no_table_is_fitted_on_eigens_test_drives(tree: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(tree, tmp_path / "raw")
+    drive = KittiRaw(copy).drives()[0]
+    (copy / "2011_09_26" / drive).rename(copy / "2011_09_26" / "2011_09_26_drive_0002_sync")
+    (copy / "demo_world.json").unlink()  # a KITTI tree from now on
+    done = run("fit_bias_table", "--kitti_root", str(copy), "--split", "all", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Eigen's test drives, 2011_09_26_drive_0002_sync for one" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("name", ["generate_teachers", "fit_bias_table"])
+def test_help_shows_one_full_example(name: str, tmp_path: Path) -> None:
+    done = run(name, "--help", cwd=tmp_path)
+    assert f"python -m data_prep.{name} --kitti_root KITTI" in done.stdout
+
+
+def test_a_killed_job_leaves_no_worker_behind_and_goes_on(tree: Path) -> None:
+    output = tree.parent / "killed"
+    arguments = ("--kitti_root", str(tree), "--split", "all", "--depth_teacher", "sgm")
+    arguments += ("--seg_teacher", "none", "--bias", "none", "--output", str(output))
+    with subprocess.Popen(
+        [sys.executable, "-m", "data_prep.generate_teachers", *arguments, "--num_processes", "2"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as job:
+        deadline = time.monotonic() + 60
+        while not list(output.rglob("depth/*/*/[0-9]*.png")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        job.kill()
+        # Ends only when every process that holds the pipe, so every worker, has ended.
+        job.communicate(timeout=60)
+    assert not (output / "frames.jsonl").exists()
+    assert run("generate_teachers", *arguments, cwd=tree).returncode == 0
+    store = LabelStore.open(output)
+    assert len(store.frames) == 12  # three drives, two frames, two cameras
+    for frame in store.frames:
+        store.read_sample(frame)

@@ -1,0 +1,183 @@
+"""Every size and precision says what Keras says; what does not is not written."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from fakes.artefact import BOTH, CODEC, SIZE, export_random, images, origin, random_network
+from fakes.conditioned import pictures
+
+from export.artefact import export_network
+from export.convert import ExportError
+from export.delegation import delegation_of
+from export.parity import BOUNDS, keras_output
+from mtdepth.contract import Contract, Precision, contract_path, sha256_of
+from mtdepth.models.specs import DecoderSize
+from mtdepth.runtime.tflite import TfliteBackend
+
+CASES: list[tuple[DecoderSize, Precision]] = [
+    ("L", "float32"),
+    ("L", "float16"),
+    ("L", "int8"),
+    ("M", "int8"),
+    ("S", "float16"),
+    ("XS", "float32"),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("exports")
+    for decoder, precision in CASES:
+        export_random(root / f"{decoder}_{precision}", decoder=decoder, precision=precision)
+    return root
+
+
+@pytest.mark.parametrize(("decoder", "precision"), CASES)
+def test_the_file_says_what_keras_says(
+    folder: Path, decoder: DecoderSize, precision: Precision
+) -> None:
+    # By arithmetic of its own, on pictures that neither calibration nor the gate saw.
+    backend = TfliteBackend(folder / f"{decoder}_{precision}" / "model.tflite")
+    network = random_network(decoder)
+    allowed = {"float32": 1e-5, "float16": 5e-3, "int8": 0.03}[precision]
+    for image in pictures(2, size=SIZE, seed=77):
+        outputs = network(image[None].astype(np.float32) / 127.5 - 1)
+        code = np.asarray(outputs["depth_code"], np.float64)[0, ..., 0]
+        # code = far * ln(d / near) / ln(far / near), solved for d
+        depth_m = 2.0 * np.exp(np.minimum(code, 60.0) / 60.0 * np.log(60.0 / 2.0))
+        found = backend.infer(image)
+        assert np.median(np.abs(found.depth_m / depth_m - 1)) < allowed
+        assert found.train_id is not None
+        expected_id = np.asarray(outputs["class_scores"])[0].argmax(-1)
+        assert np.mean(found.train_id == expected_id) > 0.9
+        assert found.depth_m.std() > 0.1 * found.depth_m.mean()  # there is something to compare
+
+
+@pytest.mark.parametrize(("decoder", "precision"), CASES)
+def test_xnnpack_runs_the_whole_network(
+    folder: Path, decoder: DecoderSize, precision: Precision
+) -> None:
+    delegation = delegation_of(folder / f"{decoder}_{precision}" / "model.tflite")
+    assert delegation.num_partitions == 1
+    # The step from unsigned to signed bytes, which XNNPACK does not take.
+    assert delegation.undelegated == ({"QUANTIZE": 1} if precision == "int8" else {})
+
+
+@pytest.mark.parametrize(("decoder", "precision"), CASES)
+def test_the_contract_is_of_the_file(
+    folder: Path, decoder: DecoderSize, precision: Precision
+) -> None:
+    path = folder / f"{decoder}_{precision}" / "model.tflite"
+    contract = Contract.load(contract_path(path))
+    assert contract.sha256 == sha256_of(path)
+    assert (contract.decoder, contract.precision) == (decoder, precision)
+    assert (contract.near_m, contract.far_m, contract.valid_depth_m) == (2.0, 60.0, (2.0, 60.0))
+    assert contract.fit == "crop"
+    assert contract.class_names[13] == "car"
+    stride = {"L": 2, "M": 4, "S": 8, "XS": 16}[decoder]
+    image, depth, classes = contract.input, contract.depth, contract.classes
+    assert (image.name, image.shape, image.dtype) == ("image", (1, 64, 96, 3), "uint8")
+    assert (image.scale, image.zero_point) == (1.0, 0)  # bytes go in as they are
+    assert depth.shape == (1, 64 // stride, 96 // stride, 1)
+    assert classes is not None
+    assert classes.shape == (1, 64 // stride, 96 // stride, 19)
+    is_int8 = precision == "int8"
+    assert depth.name == ("depth_code" if is_int8 else "depth_m")
+    assert depth.dtype == classes.dtype == ("int8" if is_int8 else "float32")
+    assert (depth.scale is not None) == is_int8
+
+
+def test_smaller_numbers_make_smaller_files(folder: Path) -> None:
+    sizes = {
+        precision: (folder / f"L_{precision}" / "model.tflite").stat().st_size
+        for precision in ("float32", "float16", "int8")
+    }
+    # Half and a quarter of the weights, and about 0.15 MB of graph and scales.
+    assert sizes["float16"] < 0.6 * sizes["float32"]
+    assert sizes["int8"] < 0.5 * sizes["float32"]
+
+
+def test_the_report_says_what_was_measured_and_allowed(folder: Path) -> None:
+    report = json.loads((folder / "L_int8" / "parity.json").read_text())
+    assert report["num_frames"] == 4
+    assert 0 < report["measured"]["median_relative"] < report["allowed"]["median_relative"]
+    assert report["allowed"] == BOUNDS["int8"].to_dict()
+    assert report["size_bytes"] == (folder / "L_int8" / "model.tflite").stat().st_size
+    assert report["xnnpack_partitions"] == 1
+
+
+def test_class_ids_can_be_found_in_the_graph(folder: Path, tmp_path: Path) -> None:
+    scores = TfliteBackend(folder / "XS_float32" / "model.tflite")
+    ids = TfliteBackend(export_random(tmp_path, precision="float32", class_output="ids"))
+    assert ids.contract.classes is not None
+    assert (ids.contract.classes.name, ids.contract.classes.dtype) == ("train_id", "int32")
+    for image in images():
+        expected, found = scores.infer(image), ids.infer(image)
+        np.testing.assert_array_equal(found.train_id, expected.train_id)
+        np.testing.assert_array_equal(found.depth_m, expected.depth_m)
+
+
+def test_a_depth_network_has_one_output(tmp_path: Path) -> None:
+    path = export_random(tmp_path, precision="int8", tasks=("depth",))
+    backend = TfliteBackend(path)
+    assert backend.tasks == ("depth",)
+    assert backend.contract.class_names == ()
+    assert [output.name for output in backend.contract.outputs] == ["depth_code"]
+    assert backend.infer(images()[0]).train_id is None
+
+
+def test_depth_never_leaves_its_limits(tmp_path: Path) -> None:
+    # Codes of +-1000 are far beyond both; the exponential of the farther one overflows.
+    image = keras.Input((32, 32, 3), name="image")
+    code = keras.layers.Conv2D(1, 1, strides=2, kernel_initializer="ones")(image)
+    network = keras.Model(image, {"depth_code": keras.layers.Rescaling(1e4)(code)})
+    export_network(
+        network,
+        tmp_path,
+        origin=origin(),
+        precision="float32",
+        class_output="scores",
+        calibration=[],
+        parity_images=[np.full((32, 32, 3), value, np.uint8) for value in (0, 255)],
+    )
+    backend = TfliteBackend(tmp_path / "model.tflite")
+    near = backend.infer(np.zeros((32, 32, 3), np.uint8)).depth_m
+    far = backend.infer(np.full((32, 32, 3), 255, np.uint8)).depth_m
+    np.testing.assert_array_equal(near, np.float32(0.1))
+    np.testing.assert_array_equal(far, np.float32(60.0))
+
+
+def test_a_failed_export_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = export_random(tmp_path, precision="float32")
+    before = {entry.name: entry.read_bytes() for entry in tmp_path.iterdir()}
+    assert sorted(before) == ["model.json", "model.tflite", "parity.json"]
+    # Weights that change between conversion and comparison.
+    network = random_network()
+    weights = network.get_weights()
+    rng = np.random.default_rng(0)
+
+    def broken(*arguments: object, **options: object) -> object:
+        network.set_weights([weight * rng.uniform(0.8, 1.2, weight.shape) for weight in weights])
+        try:
+            return keras_output(*arguments, **options)  # type: ignore[arg-type]
+        finally:
+            network.set_weights(weights)
+
+    monkeypatch.setattr("export.parity.keras_output", broken)
+    for precision in ("float16", "int8"):
+        with pytest.raises(ExportError, match=rf"the {precision} file .* median_relative"):
+            export_random(tmp_path, precision=precision)  # type: ignore[arg-type]
+    assert {entry.name: entry.read_bytes() for entry in tmp_path.iterdir()} == before
+    assert path.is_file()
+
+
+def test_a_new_precision_replaces_the_old_file(tmp_path: Path) -> None:
+    export_random(tmp_path, precision="float32", tasks=BOTH)
+    backend = TfliteBackend(export_random(tmp_path, precision="float16"))
+    assert backend.contract.precision == "float16"
+    assert backend.codec == CODEC

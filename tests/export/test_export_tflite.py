@@ -1,0 +1,170 @@
+"""From a workdir to a file, as the program does it."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes.conditioned import condition
+from fakes.kitti_tree import build_kitti_tree
+from fakes.label_store import build_label_store
+from fakes.workdir import CAMERA, build_workdir
+
+from export.frames import choose_frames, fitted_images
+from export.origin import camera_at, keras_scores, origin_of
+from mtdepth.contract import Contract, sha256_of
+from mtdepth.files import DataError, write_json
+from mtdepth.geometry.camera import Intrinsics
+from mtdepth.kitti.frames import FrameId
+from mtdepth.kitti.label_store import LabelStore
+from mtdepth.runtime.fitting import fit_image
+from mtdepth.runtime.tflite import TfliteBackend
+from mtdepth.training.restore import load_training_graph
+from mtdepth.workdir import Workdir
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> LabelStore:
+    root = tmp_path_factory.mktemp("data")
+    return build_label_store(root / "labels", build_kitti_tree(root / "kitti"))
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
+    made = build_workdir(tmp_path_factory.mktemp("work") / "run")
+    graph = load_training_graph(made)
+    condition(graph)
+    graph.save_weights(made.weights_path("best"))
+    return made
+
+
+def frames(number: int) -> list[FrameId]:
+    return [FrameId("2011_09_26_drive_0001_sync", index) for index in range(number)]
+
+
+def export(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "export.tflite", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_file_is_compared_on_frames_that_calibration_did_not_see() -> None:
+    calibration, shown = choose_frames(frames(100), num_calibration=64)
+    assert len(calibration) == len(set(calibration)) == 64
+    assert len(shown) == 8
+    assert not set(calibration) & set(shown)
+    # All are needed: then on those.
+    calibration, shown = choose_frames(frames(10), num_calibration=64)
+    assert (len(calibration), len(shown)) == (10, 8)
+    assert choose_frames(frames(10), num_calibration=0)[0] == []
+
+
+def test_pictures_are_fitted_by_the_law_of_the_runtime(store: LabelStore) -> None:
+    image, _, _ = store.read_sample(store.frames[2])
+    (found,) = fitted_images(store, store.frames[2:3], size=(32, 64), fit="crop")
+    np.testing.assert_array_equal(found, fit_image(image, size=(32, 64), fit="crop"))
+    missing = [dataclasses.replace(store.frames[0], index=999)]
+    assert len(fitted_images(store, missing + store.frames[:1], size=(32, 64), fit="crop")) == 1
+    with pytest.raises(DataError, match="none of 1 pictures"):
+        fitted_images(store, missing, size=(32, 64), fit="crop")
+
+
+def test_another_size_keeps_the_focal_length_in_pixels() -> None:
+    camera = Intrinsics(fx_px=60, fy_px=58, cx_px=46.5, cy_px=15, width_px=96, height_px=32)
+    found = camera_at(camera, input_size=(64, 192))
+    # cx' = (46.5 + 0.5) * 2 - 0.5
+    assert found == Intrinsics(
+        fx_px=60, fy_px=58, cx_px=93.5, cy_px=30.5, width_px=192, height_px=64
+    )
+    assert camera_at(camera, input_size=(32, 96)) == camera
+
+
+def results(decoder: str, sha256: str) -> dict[str, object]:
+    """As `mtdepth.evaluate` writes them, without what is not looked at."""
+    return {
+        "model": {"kind": "keras", "decoder": decoder, "sha256": sha256},
+        "split": "eigen_test",
+        "frames": ["a", "b"],
+        "depth": {
+            "eigen_garg_80m": {"rows": {"model": {"per_image_mean": {"abs_rel": 0.1}}, "floor": {}}}
+        },
+        "segmentation": {"rows": {"model": {"mean_iou": 0.4, "class_iou": {}}}},
+    }
+
+
+def test_the_scores_of_exactly_these_weights_travel(tmp_path: Path) -> None:
+    made = build_workdir(tmp_path / "run")
+    assert keras_scores(made, decoder="M", checkpoint="best") is None
+    sha256 = sha256_of(made.weights("best"))
+    write_json(made.results_path / "good.json", results("M", sha256))
+    write_json(made.results_path / "size.json", results("L", sha256))
+    write_json(made.results_path / "old.json", results("M", "0" * 64))
+    (made.results_path / ".half-x1.json").write_text("{")  # of a killed evaluation
+    assert keras_scores(made, decoder="M", checkpoint="best") == {
+        "good": {
+            "split": "eigen_test",
+            "num_frames": 2,
+            "depth": {"eigen_garg_80m": {"abs_rel": 0.1}},
+            "segmentation": {"mean_iou": 0.4},
+        }
+    }
+    assert keras_scores(made, decoder="M", checkpoint="last") is None
+    small = origin_of(made, decoder="M", checkpoint="best", size=(32, 96))
+    assert small.keras_scores is not None
+    assert small.training_camera == CAMERA
+    large = origin_of(made, decoder="M", checkpoint="best", size=(64, 96))
+    assert large.keras_scores is None  # they are of another input size
+
+
+def test_a_workdir_becomes_a_file_of_the_size_that_was_asked_for(
+    workdir: Workdir, store: LabelStore, tmp_path: Path
+) -> None:
+    done = export(
+        *("--workdir", workdir.path, "--labels", store.root, "--decoder", "S"),
+        *("--precision", "int8", "--height", 64, "--width", 128, "--output", tmp_path / "out"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "model.json",
+        "model.tflite",
+        "parity.json",
+    ]
+    assert "at another size" in done.stderr
+    backend = TfliteBackend(tmp_path / "out" / "model.tflite")
+    assert backend.input_size == (64, 128)
+    contract = Contract.load(tmp_path / "out" / "model.json")
+    assert contract.decoder == "S"
+    assert contract.depth.shape == (1, 8, 16, 1)
+    assert contract.recipe == json.loads((workdir.path / "recipe.json").read_text())
+    assert contract.scale_source == "none: not trained"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--height", "50"), "height 50 (nearest: 32 or 64)"),
+        (("--labels", "nowhere"), "nowhere"),
+        (("--workdir", "nowhere"), "nowhere is no workdir"),
+        (("extra",), "unexpected argument 'extra'"),
+    ],
+)
+def test_a_wrong_line_is_answered_in_words(
+    workdir: Workdir, store: LabelStore, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    done = export(
+        *("--workdir", workdir.path, "--labels", store.root, "--output", tmp_path / "out"),
+        *arguments,
+    )
+    assert done.returncode != 0
+    assert message in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()

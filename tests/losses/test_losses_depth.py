@@ -1,0 +1,161 @@
+"""BerHu on log-depth codes, against loops in float64."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mtdepth.geometry.depth_codec import LogDepthCodec
+from mtdepth.losses.depth import berhu_log_depth_loss
+
+CODEC = LogDepthCodec(near_m=4.0, far_m=80.0)
+
+
+def _oracle(
+    depth_m: np.ndarray, code: np.ndarray, near_m: float = 4.0, far_m: float = 80.0
+) -> float:
+    """The paper's equations, pixel by pixel."""
+    errors = []
+    for truth, predicted in zip(depth_m.ravel().tolist(), code.ravel().tolist(), strict=True):
+        if truth > 0 and math.isfinite(truth):
+            true_code = far_m * math.log(min(truth, far_m) / near_m) / math.log(far_m / near_m)
+            errors.append(predicted - true_code)
+    if not errors:
+        return 0.0
+    c = max(max(abs(x) for x in errors) / 5, 1e-6)
+    terms = [abs(x) if abs(x) <= c else (x * x + c * c) / (2 * c) for x in errors]
+    return sum(terms) / len(errors)
+
+
+def _batch(seed: int = 0, shape: tuple[int, ...] = (2, 5, 7, 1)) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    depth_m = rng.uniform(1.0, 120.0, shape).astype(np.float32)  # both limits are passed
+    depth_m[rng.random(shape) < 0.4] = 0
+    return depth_m, rng.normal(40, 25, shape).astype(np.float32)
+
+
+def _value_and_gradient(depth_m, code, codec=CODEC) -> tuple[float, np.ndarray]:
+    predicted = tf.constant(code)
+    with tf.GradientTape() as tape:
+        tape.watch(predicted)
+        loss = berhu_log_depth_loss(depth_m, predicted, codec)
+    return float(loss), tape.gradient(loss, predicted).numpy()
+
+
+def test_two_pixels_by_hand() -> None:
+    # G(4) = 0 and G(80) = 80, so x = 10 and x = -1; c = 2.
+    # |x| = 10 > c: (100 + 4) / 4 = 26. |x| = 1 <= c: 1. Mean 13.5.
+    depth_m = np.array([4.0, 80.0, 0.0], np.float32).reshape(1, 1, 3, 1)
+    code = np.array([10.0, 79.0, 500.0], np.float32).reshape(1, 1, 3, 1)
+    assert float(berhu_log_depth_loss(depth_m, code, CODEC)) == pytest.approx(13.5, rel=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("near_m", "far_m"), [(4.0, 80.0), (1.0, 40.0)])
+def test_equals_the_equations(seed: int, near_m: float, far_m: float) -> None:
+    depth_m, code = _batch(seed)
+    loss = berhu_log_depth_loss(depth_m, code, LogDepthCodec(near_m=near_m, far_m=far_m))
+    # float32 logarithms and sums of 70 values
+    assert float(loss) == pytest.approx(_oracle(depth_m, code, near_m, far_m), rel=1e-5)
+
+
+def test_gradient_is_that_of_a_fixed_threshold() -> None:
+    depth_m, code = _batch(2)
+    _, gradient = _value_and_gradient(depth_m, code)
+    measured = depth_m > 0
+    true_code = np.where(
+        measured, 80 * np.log(np.clip(depth_m, 1e-9, 80) / 4.0) / math.log(20), 0.0
+    )
+    c = np.abs(np.where(measured, code - true_code, 0)).max() / 5
+
+    def loss_at(values: np.ndarray) -> float:
+        x = np.abs(values - true_code)
+        return float(np.where(x <= c, x, (x**2 + c**2) / (2 * c))[measured].sum() / measured.sum())
+
+    step = 1e-4
+    for index in np.ndindex(code.shape):
+        shift = np.zeros(code.shape)
+        shift[index] = step
+        central = (loss_at(code + shift) - loss_at(code - shift)) / (2 * step)
+        assert gradient[index] == pytest.approx(central, abs=1e-5)
+
+
+def test_threshold_comes_from_measured_pixels_of_the_whole_batch() -> None:
+    depth_m, code = _batch(3)
+    code[1] += 200  # the largest error is in the second image
+    halves = [berhu_log_depth_loss(depth_m[i : i + 1], code[i : i + 1], CODEC) for i in (0, 1)]
+    together = float(berhu_log_depth_loss(depth_m, code, CODEC))
+    assert together == pytest.approx(_oracle(depth_m, code), rel=1e-5)
+    counts = [(depth_m[i] > 0).sum() for i in (0, 1)]
+    apart = sum(float(h) * n for h, n in zip(halves, counts, strict=True)) / sum(counts)
+    assert abs(apart - together) > 0.1
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    wild=st.sampled_from([0.0, 1e30, -1e30, float("inf"), float("nan")]), seed=st.integers(0, 99)
+)
+def test_unmeasured_pixels_have_no_influence(wild: float, seed: int) -> None:
+    depth_m, code = _batch(seed)
+    loss, gradient = _value_and_gradient(depth_m, code)
+    changed = np.where(depth_m > 0, code, np.float32(wild))
+    other_loss, other_gradient = _value_and_gradient(depth_m, changed)
+    assert other_loss == loss
+    np.testing.assert_array_equal(other_gradient, gradient)
+    assert not other_gradient[depth_m <= 0].any()
+
+
+@pytest.mark.parametrize("unmeasured", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_batch_without_labels_is_zero_with_zero_gradient(unmeasured: float) -> None:
+    depth_m, code = _batch()
+    loss, gradient = _value_and_gradient(np.full_like(depth_m, unmeasured), code)
+    assert loss == 0
+    np.testing.assert_array_equal(gradient, np.zeros_like(gradient))
+
+
+def test_an_image_without_labels_leaves_the_others_alone() -> None:
+    depth_m, code = _batch()
+    depth_m[0] = 0
+    loss, gradient = _value_and_gradient(depth_m, code)
+    assert loss == pytest.approx(_oracle(depth_m, code), rel=1e-5)
+    assert np.isfinite(gradient).all()
+    assert not gradient[0].any()
+    assert gradient[1].any()
+
+
+def test_a_perfect_prediction_is_zero_with_zero_gradient() -> None:
+    depth_m = np.full((1, 2, 2, 1), 4.0, np.float32)
+    loss, gradient = _value_and_gradient(depth_m, np.zeros_like(depth_m))
+    assert loss == 0
+    np.testing.assert_array_equal(gradient, np.zeros_like(gradient))
+
+
+def test_far_labels_count_as_the_far_limit_and_near_ones_as_themselves() -> None:
+    code = np.full((1, 1, 1, 1), 30.0, np.float32)
+
+    def loss(metres: float) -> float:
+        return float(berhu_log_depth_loss(np.full_like(code, metres), code, CODEC))
+
+    assert loss(500.0) == loss(80.0)
+    # A single pixel: x = 5c, so the loss is (25 + 1) / 2 * c = 2.6 |x|; G(2) = -18.514.
+    assert loss(2.0) == pytest.approx(2.6 * (30 + 18.5102), rel=1e-4)
+    assert loss(2.0) > loss(4.0)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_predictions_are_scored_in_float32(dtype: str) -> None:
+    depth_m, code = _batch()
+    loss = berhu_log_depth_loss(depth_m, tf.cast(code, dtype), CODEC)
+    assert keras.backend.standardize_dtype(loss.dtype) == "float32"
+    rounded = tf.cast(tf.cast(code, dtype), tf.float32).numpy()
+    assert float(loss) == pytest.approx(_oracle(depth_m, rounded), rel=1e-5)
+
+
+def test_shapes_that_would_broadcast_are_refused() -> None:
+    depth_m, code = _batch()
+    with pytest.raises(ValueError, match="one shape"):
+        berhu_log_depth_loss(depth_m[..., 0], code, CODEC)

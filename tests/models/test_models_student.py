@@ -1,0 +1,269 @@
+"""The student's graphs: shapes, encoder equality, detaching, weights, gradients, twins."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+from mtdepth.models import student
+from mtdepth.models.specs import NUM_BLOCKS, StudentSpec
+from mtdepth.models.student import build_training_graph, copy_weights, detach, resized
+
+BOTH = ("depth", "segmentation")
+SPEC = StudentSpec(tasks=BOTH)
+SIZE = (64, 96)
+TAPS = {  # of keras.applications, by the layers that they end in
+    "block_2": "block_2_add",
+    "block_5": "block_5_add",
+    "block_12": "block_12_add",
+    "block_15": "block_15_add",
+    "block_16": "block_16_project_BN",
+}
+
+
+def _images(count: int = 2, size: tuple[int, int] = SIZE) -> np.ndarray:
+    return np.random.default_rng(3).uniform(-1, 1, (count, *size, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def graph() -> keras.Model:
+    return build_training_graph(SPEC, input_size=SIZE)
+
+
+def test_outputs_have_the_stated_shapes_and_types(graph) -> None:
+    outputs = graph(_images())
+    expected = {}
+    for number, (height, width) in enumerate([(4, 6), (8, 12), (16, 24), (32, 48)], start=1):
+        expected[f"depth_code_{number}"] = (2, height, width, 1)
+        expected[f"class_scores_{number}"] = (2, height, width, 19)
+    assert {name: tuple(value.shape) for name, value in outputs.items()} == expected
+    assert all(keras.backend.standardize_dtype(v.dtype) == "float32" for v in outputs.values())
+    assert graph.name == "student"
+    assert [tensor.name for tensor in graph.inputs] == ["image"]
+
+
+@pytest.mark.parametrize("size", [(64, 96), (224, 160)])
+def test_taps_equal_keras_applications(size, randomise) -> None:
+    library = keras.applications.MobileNetV2(
+        input_shape=(*size, 3), alpha=0.35, weights=None, include_top=False
+    )
+    randomise(library)
+    ours = build_training_graph(StudentSpec(), input_size=size)
+    encoder = keras.Model(
+        ours.input, {name: ours.get_layer(layer).output for name, layer in TAPS.items()}
+    )
+    copy_weights(source=library, target=encoder)
+    truth = keras.Model(
+        library.input, {name: library.get_layer(layer).output for name, layer in TAPS.items()}
+    )
+    images = _images(1, size)
+    expected = truth.predict(images, verbose=0)
+    for name, features in encoder.predict(images, verbose=0).items():
+        scale = np.abs(expected[name]).max()
+        np.testing.assert_allclose(features, expected[name], atol=1e-5 * scale, err_msg=name)
+
+
+def test_every_encoder_layer_has_the_librarys_name_and_class() -> None:
+    library = keras.applications.MobileNetV2(
+        input_shape=(64, 96, 3), alpha=0.35, weights=None, include_top=False
+    )
+    names = {
+        (layer.name, type(layer).__name__)
+        for layer in library.layers[1:]
+        if layer.name not in ("Conv_1", "Conv_1_bn", "out_relu")
+    }
+    graph = build_training_graph(StudentSpec(), input_size=(64, 96))
+    assert names == {
+        (layer.name, type(layer).__name__)
+        for layer in graph.layers
+        if student.backbone.is_encoder_layer(layer.name)
+    }
+
+
+def test_every_layer_and_output_is_named_alike_in_two_builds(graph) -> None:
+    again = build_training_graph(SPEC, input_size=SIZE)
+    assert [layer.name for layer in again.layers] == [layer.name for layer in graph.layers]
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        ((188, 621), r"188 \(nearest: 160 or 192\) and width 621 \(nearest: 608 or 640\)"),
+        ((20, 64), r"20 \(nearest: 32\) and width 64 \(nearest: 64\)"),
+        ((0, 64), r"0 \(nearest: 32\)"),
+    ],
+)
+def test_illegal_sizes_name_the_nearest_legal_ones(size, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_training_graph(SPEC, input_size=size)
+
+
+@pytest.fixture(scope="module", params=[0, 2])
+def split_network(request, randomise):
+    """A spec, its graph of random weights, and that graph's outputs."""
+    spec = StudentSpec(tasks=BOTH, num_individual=request.param)
+    graph = build_training_graph(spec, input_size=SIZE)
+    randomise(graph)
+    return spec, graph, graph(_images(), training=False)
+
+
+@pytest.mark.parametrize("decoder", list(NUM_BLOCKS))
+def test_detached_outputs_are_the_training_graphs(decoder, split_network) -> None:
+    spec, graph, expected = split_network
+    images = _images()
+    number = NUM_BLOCKS[decoder]
+    outputs = detach(graph, spec, decoder=decoder)(images, training=False)
+    assert list(outputs) == ["depth_code", "class_scores"]
+    for name, value in outputs.items():
+        np.testing.assert_array_equal(value, expected[f"{name}_{number}"])
+    alone = detach(graph, spec, decoder=decoder, tasks=("depth",))
+    np.testing.assert_array_equal(
+        alone(images, training=False)["depth_code"], expected[f"depth_code_{number}"]
+    )
+    assert not [layer.name for layer in alone.layers if "segmentation" in layer.name]
+
+
+def test_detached_networks_share_layers_with_the_training_graph(graph) -> None:
+    small = detach(graph, SPEC, decoder="XS")
+    own = {layer.name: layer for layer in graph.layers}
+    assert all(own[layer.name] is layer for layer in small.layers if layer.weights)
+
+
+def test_detaching_what_is_not_there_is_refused(graph) -> None:
+    spec = StudentSpec().for_decoder("S")
+    small = build_training_graph(spec, input_size=SIZE)
+    with pytest.raises(ValueError, match="this network has 2"):
+        detach(small, spec, decoder="M")
+    with pytest.raises(ValueError, match="tasks must be some of depth"):
+        detach(small, spec, decoder="S", tasks=("segmentation",))
+    with pytest.raises(ValueError, match="tasks must be some of"):
+        detach(graph, SPEC, decoder="S", tasks=())
+
+
+def test_depth_branch_feeds_the_next_block(randomise) -> None:
+    spec = StudentSpec(tasks=BOTH, num_individual=1)
+    graph = build_training_graph(spec, input_size=SIZE)
+    randomise(graph)
+    images = _images(1)
+    before = graph(images, training=False)
+    layer = graph.get_layer("decoder_1_segmentation_bottleneck_2_project_BN")
+    layer.set_weights([value + 0.25 for value in layer.get_weights()])
+    after = graph(images, training=False)
+    changed = {name for name in before if not np.array_equal(before[name], after[name])}
+    assert changed == {"class_scores_1"}
+
+
+def test_resized_graph_computes_the_same_function(graph, randomise) -> None:
+    randomise(graph)
+    other = resized(graph, SPEC, input_size=(96, 128), batch_size=1)
+    assert other.inputs[0].shape == (1, 96, 128, 3)
+    back = resized(other, SPEC, input_size=SIZE)
+    images = _images()
+    expected = graph(images, training=False)
+    for name, value in back(images, training=False).items():
+        np.testing.assert_array_equal(value, expected[name])
+
+
+def test_copying_between_different_networks_is_refused(graph) -> None:
+    with pytest.raises(ValueError, match="no layer 'class_scores_1'"):
+        copy_weights(source=build_training_graph(StudentSpec(), input_size=SIZE), target=graph)
+    wider = StudentSpec(tasks=BOTH, alpha=0.5)
+    with pytest.raises(ValueError, match="has weights of shapes"):
+        copy_weights(source=build_training_graph(wider, input_size=SIZE), target=graph)
+
+
+@pytest.fixture
+def _float64():
+    """Both namespaces compute in float64: what differs then is the function, not rounding."""
+    keras.mixed_precision.set_global_policy("float64")
+    tf_keras.mixed_precision.set_global_policy("float64")
+    yield
+    keras.mixed_precision.set_global_policy("float32")
+    tf_keras.mixed_precision.set_global_policy("float32")
+
+
+@pytest.mark.usefixtures("_float64")
+@pytest.mark.parametrize("num_individual", [0, 3])
+def test_twins_of_both_namespaces_agree(num_individual, randomise) -> None:
+    spec = StudentSpec(tasks=BOTH, num_individual=num_individual)
+    ours = build_training_graph(spec, input_size=SIZE)
+    randomise(ours)
+    twin = resized(ours, spec, input_size=SIZE, nn=tf_keras)
+    with_weights = [layer.name for layer in ours.layers if layer.weights]
+    assert sorted(with_weights) == sorted(layer.name for layer in twin.layers if layer.weights)
+    assert {layer.name for layer in twin.layers} == {layer.name for layer in ours.layers}
+    images = _images()
+    expected = ours(images, training=False)
+    for name, value in twin(images, training=False).items():
+        # The heads are float32, so their outputs are rounded to it.
+        scale = np.abs(np.asarray(expected[name])).max()
+        np.testing.assert_allclose(value, expected[name], atol=1e-6 * scale, err_msg=name)
+    small = detach(twin, spec, decoder="S", nn=tf_keras)
+    assert list(small(images)) == ["depth_code", "class_scores"]
+
+
+def test_saved_weights_load_into_an_equal_network(tmp_path, graph, randomise) -> None:
+    randomise(graph)
+    graph.save_weights(tmp_path / "best.weights.h5")
+    other = build_training_graph(SPEC, input_size=SIZE)
+    other.load_weights(tmp_path / "best.weights.h5")
+    images = _images()
+    expected = graph(images, training=False)
+    for name, value in other(images, training=False).items():
+        np.testing.assert_array_equal(value, expected[name])
+
+
+def test_a_saved_model_file_loads_with_its_pixel_shuffle(tmp_path, graph) -> None:
+    graph.save(tmp_path / "student.keras")
+    other = keras.saving.load_model(tmp_path / "student.keras")
+    np.testing.assert_array_equal(
+        other(_images(1))["depth_code_4"], graph(_images(1))["depth_code_4"]
+    )
+
+
+def test_heads_stay_float32_under_mixed_precision() -> None:
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        mixed = build_training_graph(SPEC, input_size=SIZE)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert mixed.get_layer("decoder_1_bottleneck_1_expand").compute_dtype == "bfloat16"
+    outputs = mixed(_images(1))
+    assert {value.dtype for value in outputs.values()} == {tf.float32}
+
+
+@pytest.mark.parametrize("num_individual", [0, 1])
+def test_first_signal_neither_fades_nor_explodes(num_individual: int) -> None:
+    keras.utils.set_random_seed(0)
+    spec = StudentSpec(tasks=BOTH, num_individual=num_individual)
+    graph = build_training_graph(spec, input_size=SIZE)
+    convolutions = [
+        layer
+        for layer in graph.layers
+        if type(layer).__name__ in ("Conv2D", "DepthwiseConv2D") and "_code_" not in layer.name
+    ]
+    probe = keras.Model(graph.input, [layer.output for layer in convolutions])
+    for layer, response in zip(convolutions, probe(_images(4), training=True), strict=True):
+        variance = float(np.var(response))
+        # Far above batch normalisation's epsilon of 1e-3, which would swallow it.
+        assert 0.02 < variance < 20, f"{layer.name}: {variance}"
+
+
+@pytest.mark.parametrize("num_individual", [0, 2])
+def test_gradient_reaches_every_trainable_weight(num_individual: int) -> None:
+    keras.utils.set_random_seed(1)
+    spec = StudentSpec(tasks=BOTH, num_individual=num_individual)
+    graph = build_training_graph(spec, input_size=SIZE)
+    with tf.GradientTape() as tape:
+        outputs = graph(_images(), training=True)
+        # A random direction per output, so that none cancels by symmetry.
+        loss = sum(
+            tf.reduce_sum(value * tf.random.stateless_normal(value.shape, (7, index)))
+            for index, value in enumerate(outputs.values())
+        )
+    gradients = tape.gradient(loss, graph.trainable_variables)
+    for weight, gradient in zip(graph.trainable_variables, gradients, strict=True):
+        assert gradient is not None, weight.path
+        size = float(tf.norm(gradient))
+        assert np.isfinite(size) and size > 0, weight.path  # noqa: PT018

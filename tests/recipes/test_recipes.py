@@ -1,0 +1,87 @@
+"""Recipes: complete, validated, and unchanged by the way through a file."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from mtdepth.recipes.base import TrainRecipe, overridden
+from mtdepth.recipes.registry import RECIPES, find_recipe
+
+RECIPE_FILES = Path(__file__).parents[2] / "mtdepth" / "recipes"
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_a_recipe_survives_json(name: str) -> None:
+    recipe = RECIPES[name]
+    assert TrainRecipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+def test_the_papers_numbers_are_the_papers() -> None:
+    recipe = find_recipe("multitask_kitti")
+    assert recipe.input_size_px == (320, 1056)
+    assert (recipe.near_m, recipe.far_m) == (4.0, 80.0)
+    assert (recipe.depth_weight, recipe.segmentation_weight) == (0.25, 0.75)
+    assert (recipe.batch_size, recipe.num_epochs, recipe.steps_per_epoch) == (8, 20, 1000)
+    assert (recipe.learning_rate, recipe.epoch_decay) == (0.01, 0.9)
+    assert recipe.encoder_weights == "imagenet"
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_each_number_of_the_published_recipe_says_where_it_comes_from(name: str) -> None:
+    if name != "multitask_kitti":
+        return
+    body = (RECIPE_FILES / f"{name}.py").read_text().split("RECIPE = TrainRecipe(")[1]
+    for line in body.splitlines():
+        if re.match(r"    \w+=", line) and "name=" not in line:
+            assert re.search(r"# (paper|ours)", line), line
+
+
+def test_overrides_reach_nested_fields_and_keep_types() -> None:
+    recipe = overridden(
+        find_recipe("demo"),
+        [
+            "input_size_px=[64,96]",
+            "augmentation.max_zoom=1.5",
+            "near_m=2",
+            'student.tasks=["depth"]',
+            "encoder_weights=/some/file.h5",
+        ],
+    )
+    assert recipe.near_m == 2.0
+    assert isinstance(recipe.near_m, float)
+    assert recipe.input_size_px == (64, 96)
+    assert recipe.augmentation.max_zoom == 1.5
+    assert recipe.tasks == ("depth",)
+    assert recipe.encoder_weights == "/some/file.h5"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("learning_rate", "key=value"),
+        ("learnin_rate=0.1", "no recipe field"),
+        ("augmentation.zoom=2", "no recipe field"),
+        ("batch_size=many", "type int"),
+        ("input_size_px=[100,320]", "multiples of 32"),
+        ("near_m=90", "near_m < far_m"),
+        ("near_m=0.05", "near_m"),
+        ("warmup_steps=-1", "warmup_steps must be at least 0"),
+        ("epoch_decay=-0.9", r"epoch_decay must be in \(0, 1\]"),
+        ("fit=squeeze", "one of stretch, crop"),
+    ],
+)
+def test_a_wrong_override_is_refused_with_its_reason(override: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        overridden(find_recipe("demo"), [override])
+
+
+def test_a_smaller_decoder_is_the_first_blocks() -> None:
+    recipe = overridden(find_recipe("demo"), ["decoder=S"])
+    assert recipe.spec.blocks == recipe.student.blocks[:2]
+
+
+def test_an_unknown_recipe_is_named_beside_the_known_ones() -> None:
+    with pytest.raises(ValueError, match=r"papers.*demo.*multitask_kitti"):
+        find_recipe("papers")

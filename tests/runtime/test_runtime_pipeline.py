@@ -1,0 +1,129 @@
+"""Metres belong to a camera; a predictor rescales them or says so."""
+
+import dataclasses
+import logging
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from mtdepth.contract import Fit
+from mtdepth.geometry.camera import Intrinsics
+from mtdepth.geometry.depth_codec import LogDepthCodec
+from mtdepth.runtime.pipeline import NetworkOutput, Predictor
+
+TRAINING = Intrinsics(fx_px=50.0, fy_px=72.0, cx_px=47.5, cy_px=31.5, width_px=96, height_px=64)
+IMAGE = np.zeros((128, 192, 3), np.uint8)
+# Twice the size of the network's input: the training camera, before the picture was shrunk.
+SAME = Intrinsics(fx_px=100.0, fy_px=144.0, cx_px=95.5, cy_px=63.5, width_px=192, height_px=128)
+
+
+@dataclasses.dataclass
+class FakeBackend:
+    """Answers the same depth and class everywhere, at half the input's size."""
+
+    training_camera: Intrinsics | None = TRAINING
+    fit: Fit = "stretch"
+    depth_m: float = 20.0
+    has_classes: bool = True
+    input_size: tuple[int, int] = (64, 96)
+    codec: LogDepthCodec = dataclasses.field(default_factory=LogDepthCodec)
+    tasks: tuple[str, ...] = ("depth", "segmentation")
+    seen: list[npt.NDArray[np.uint8]] = dataclasses.field(default_factory=list)
+
+    def infer(self, image: npt.NDArray[np.uint8]) -> NetworkOutput:
+        self.seen.append(image)
+        train_id = np.full((32, 48), 13, np.uint8) if self.has_classes else None
+        return NetworkOutput(np.full((32, 48), self.depth_m, np.float32), train_id)
+
+
+def camera(scale: float) -> Intrinsics:
+    return dataclasses.replace(SAME, fx_px=SAME.fx_px * scale, fy_px=SAME.fy_px * scale)
+
+
+def test_a_prediction_has_the_pictures_size() -> None:
+    backend = FakeBackend()
+    prediction = Predictor(backend).predict(IMAGE, camera=SAME)
+    assert backend.seen[0].shape == (64, 96, 3)
+    assert prediction.depth_m.shape == (128, 192)
+    assert prediction.depth_m.dtype == np.float32
+    assert prediction.train_id is not None
+    assert prediction.train_id.shape == (128, 192)
+    assert (prediction.train_id == 13).all()
+
+
+def test_the_training_camera_leaves_depth_as_it_is() -> None:
+    prediction = Predictor(FakeBackend()).predict(IMAGE, camera=SAME)
+    np.testing.assert_allclose(prediction.depth_m, 20.0, rtol=1e-6)
+
+
+def test_depth_grows_with_the_focal_length() -> None:
+    prediction = Predictor(FakeBackend()).predict(IMAGE, camera=camera(1.5))
+    np.testing.assert_allclose(prediction.depth_m, 30.0, rtol=1e-6)  # 20 m * 1.5
+
+
+def test_the_focal_length_counts_at_the_networks_input() -> None:
+    # A picture of twice the resolution of the same camera shows the same scene.
+    large = camera(1.0).resized(width_px=384, height_px=256)
+    prediction = Predictor(FakeBackend()).predict(np.zeros((256, 384, 3), np.uint8), camera=large)
+    np.testing.assert_allclose(prediction.depth_m, 20.0, rtol=1e-6)
+
+
+def test_the_far_limit_moves_with_the_focal_length_and_near_depth_is_kept() -> None:
+    far = Predictor(FakeBackend(depth_m=80.0)).predict(IMAGE, camera=camera(0.5))
+    np.testing.assert_allclose(far.depth_m, 40.0, rtol=1e-6)
+    near = Predictor(FakeBackend(depth_m=0.5)).predict(IMAGE, camera=SAME)
+    np.testing.assert_allclose(near.depth_m, 0.5, rtol=1e-6)
+
+
+def test_a_missing_camera_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    predictor = Predictor(FakeBackend())
+    with caplog.at_level(logging.WARNING):
+        predictor.predict(IMAGE)
+        predictor.predict(IMAGE)
+    (message,) = [record.getMessage() for record in caplog.records]
+    # sqrt(50 * 72) = 60
+    assert "focal length 60.0 px at 96x64" in message
+    assert "--focal_px" in message
+
+
+def test_a_model_without_a_camera_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    predictor = Predictor(FakeBackend(training_camera=None))
+    with caplog.at_level(logging.WARNING):
+        np.testing.assert_allclose(predictor.predict(IMAGE, camera=SAME).depth_m, 20.0)
+        predictor.predict(IMAGE)
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "does not say which camera" in message
+
+
+def test_another_aspect_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    predictor = Predictor(FakeBackend())
+    slightly = dataclasses.replace(SAME, fx_px=SAME.fx_px * 1.04)
+    clearly = dataclasses.replace(SAME, fx_px=SAME.fx_px * 1.2)
+    with caplog.at_level(logging.WARNING):
+        predictor.predict(IMAGE, camera=slightly)
+        assert not caplog.records
+        predictor.predict(IMAGE, camera=clearly)
+        predictor.predict(IMAGE, camera=clearly)
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "20 % wider" in message
+
+
+def test_what_is_cropped_away_is_not_predicted() -> None:
+    wide = np.zeros((64, 160, 3), np.uint8)
+    prediction = Predictor(FakeBackend(fit="crop")).predict(wide)
+    assert prediction.train_id is not None
+    is_seen = np.zeros((64, 160), bool)
+    is_seen[:, 32:128] = True  # 96 of 160 columns, centred
+    np.testing.assert_array_equal(prediction.depth_m > 0, is_seen)
+    np.testing.assert_array_equal(prediction.train_id != 255, is_seen)
+
+
+def test_depth_alone_gives_no_classes() -> None:
+    prediction = Predictor(FakeBackend(has_classes=False)).predict(IMAGE, camera=SAME)
+    assert prediction.train_id is None
+
+
+def test_a_camera_of_another_size_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"camera is for 128x192 .* the picture is 128x200"):
+        Predictor(FakeBackend()).predict(np.zeros((128, 200, 3), np.uint8), camera=SAME)

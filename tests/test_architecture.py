@@ -1,0 +1,145 @@
+"""Who may import whom, and what must not be loaded: read from the syntax trees and checked live."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("mtdepth", "teachers", "data_prep", "export")
+
+# Programs: nobody imports them.
+PROGRAMS = {
+    "mtdepth.train",
+    "mtdepth.evaluate",
+    "mtdepth.describe",
+    "data_prep.generate_teachers",
+    "data_prep.fit_bias_table",
+    "data_prep.make_demo_world",
+    "export.tflite",
+    "export.device.__main__",
+}
+
+# The first row whose name is the module's own or a package above it counts. `mtdepth.files` (file
+# formats' common floor) is open to everybody.
+MAY_IMPORT = {
+    "mtdepth.files": (),
+    "mtdepth.defaults": (),
+    "mtdepth.program": (),
+    "mtdepth.geometry": (),
+    "mtdepth.kitti": ("mtdepth.geometry", "mtdepth.defaults"),
+    "mtdepth.contract": ("mtdepth.geometry",),
+    "mtdepth.runtime": ("mtdepth.geometry", "mtdepth.kitti", "mtdepth.contract"),
+    "mtdepth.models.specs": (),
+    "mtdepth.metrics": ("mtdepth.geometry", "mtdepth.kitti"),
+    "mtdepth.losses": ("mtdepth.geometry", "mtdepth.kitti"),
+    "mtdepth.models": ("mtdepth.geometry", "mtdepth.kitti"),
+    "mtdepth.recipes": ("mtdepth.geometry", "mtdepth.contract", "mtdepth.models.specs"),
+    "mtdepth.workdir": ("mtdepth.geometry", "mtdepth.models.specs", "mtdepth.recipes"),
+    "mtdepth.data": (
+        "mtdepth.contract",
+        "mtdepth.geometry",
+        "mtdepth.kitti",
+        "mtdepth.recipes",
+        "mtdepth.runtime",
+    ),
+    "mtdepth": ("mtdepth",),
+    "teachers": ("mtdepth.geometry", "mtdepth.kitti"),
+    "data_prep.demo_world": ("mtdepth.geometry", "mtdepth.kitti", "mtdepth.runtime.colors"),
+    "data_prep": (
+        "teachers",
+        "mtdepth.geometry",
+        "mtdepth.kitti",
+        "mtdepth.metrics",
+        "mtdepth.reporting",
+        "mtdepth.defaults",
+        "mtdepth.program",
+    ),
+    "export.device": (
+        "mtdepth.geometry",
+        "mtdepth.kitti",
+        "mtdepth.contract",
+        "mtdepth.runtime",
+    ),
+    "export": ("mtdepth",),
+}
+
+
+def modules() -> dict[str, Path]:
+    names = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return names
+
+
+def is_within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def our_imports(path: Path, known: set[str]) -> set[str]:
+    """Every module of ours that a file imports, also inside functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                found.add(full if full in known else node.module)
+    return {name for name in found if name.split(".")[0] in PACKAGES}
+
+
+def rule_of(module: str) -> tuple[str, tuple[str, ...]]:
+    return next((name, row) for name, row in MAY_IMPORT.items() if is_within(module, name))
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_a_module_imports_only_what_the_table_allows(module: str) -> None:
+    known = modules()
+    own, allowed = rule_of(module)
+    for name in our_imports(known[module], set(known)):
+        assert any(is_within(name, package) for package in (own, "mtdepth.files", *allowed)), (
+            f"{module} imports {name}"
+        )
+        assert name not in PROGRAMS, f"{module} imports the program {name}"
+
+
+def test_the_programs_of_the_table_exist() -> None:
+    assert set(modules()) >= PROGRAMS
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_an_init_file_holds_one_docstring_line(package: str) -> None:
+    for path in (ROOT / package).rglob("__init__.py"):
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        assert len(body) == 1, path
+        assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
+
+
+LIGHT = (
+    "mtdepth.geometry",
+    "mtdepth.kitti",
+    "mtdepth.contract",
+    "mtdepth.runtime",
+    "export.device",
+)
+
+
+@pytest.mark.parametrize("package", LIGHT)
+def test_a_light_package_loads_no_framework(package: str) -> None:
+    names = [name for name in modules() if is_within(name, package)]
+    heavy = ("tensorflow", "keras", "tf_keras", "matplotlib", "absl")
+    code = (
+        "import importlib, sys\n"
+        f"for name in {names!r}: importlib.import_module(name)\n"
+        f"loaded = [name for name in {heavy!r} if name in sys.modules]\n"
+        "sys.exit(f'loaded {loaded}' if loaded else 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,93 @@
+"""`python -m mtdepth.describe`: its numbers, its table, and what reaches standard output."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from mtdepth.describe import build, describe, part_of, table
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mtdepth.describe", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_standard_output_is_only_json() -> None:
+    done = _run("--decoder", "S", "--height", "320", "--width", "480", "--tasks", "both",
+                "--json", "-")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "params": 306_868,
+        "trainable_params": 292_660,
+        "macs": 202_656_000,
+        "outputs": {"depth_code": [40, 60, 1], "class_scores": [40, 60, 19]},
+    }
+
+
+def test_json_goes_into_a_file(tmp_path) -> None:
+    path = tmp_path / "counts" / "xs.json"
+    done = _run("--decoder", "XS", "--json", str(path), "--graph", "training")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    content = json.loads(path.read_text())
+    assert content["params"] == 292_221
+    assert content["outputs"] == {"depth_code_1": [20, 30, 1]}
+
+
+def test_illegal_size_ends_with_one_sentence() -> None:
+    done = _run("--height", "300")
+    assert done.returncode == 1
+    assert "height 300 (nearest: 288 or 320)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_help_shows_a_full_example() -> None:
+    done = _run("--help")
+    assert "python -m mtdepth.describe --model student --decoder L --height 320" in done.stdout
+
+
+def test_training_graph_has_the_heads_of_every_block() -> None:
+    model = build(
+        decoder="L", input_size=(64, 96), tasks=("depth", "segmentation"), graph="training"
+    )
+    counted = describe(model)
+    assert counted["params"] == 326_064
+    assert list(counted["outputs"])[:3] == ["depth_code_1", "class_scores_1", "depth_code_2"]
+
+
+def test_table_shows_the_layer_tables_parts_and_its_rows_add_up() -> None:
+    model = build(decoder="L", input_size=(320, 480), tasks=("depth",), graph="detached")
+    rows = {line.split("  ")[0]: line.split() for line in table(model).splitlines()}
+    # The reconstructed layer table at 480x320
+    assert rows["encoder block_16"][-3:] == ["10x15x112", "62,608", "8.92"]
+    assert rows["decoder_1 bottleneck_1"][-3:] == ["20x30x24", "21,012", "11.34"]
+    assert rows["decoder_4 concat + shuffle"][-3:] == ["160x240x6", "0", "0.00"]
+    assert rows["depth_code_4"][-3:] == ["160x240x1", "9", "0.31"]
+    assert rows["total"][-2:] == ["324,553", "467.6"]
+    lines = table(model).splitlines()
+    last = next(i for i, line in enumerate(lines) if line.startswith("total"))
+    params = [int(line.split()[-2].replace(",", "")) for line in lines[1:last]]
+    assert sum(params) == 324_553
+
+
+@pytest.mark.parametrize(
+    ("layer", "part"),
+    [
+        ("bn_Conv1", "encoder stem"),
+        ("expanded_conv_project_BN", "encoder block_0"),
+        ("block_12_add", "encoder block_12"),
+        ("decoder_2_shuffle", "decoder_2 concat + shuffle"),
+        ("decoder_3_bottleneck_2_expand", "decoder_3 bottleneck_2"),
+        ("decoder_3_segmentation_bottleneck_2_add", "decoder_3 segmentation bottleneck_2"),
+        ("class_scores_4", "class_scores_4"),
+    ],
+)
+def test_layers_belong_to_parts(layer: str, part: str) -> None:
+    assert part_of(layer) == part

@@ -1,0 +1,193 @@
+"""The program `python -m mtdepth.evaluate`, as a user runs it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes.kitti_tree import build_kitti_tree
+from fakes.label_store import build_label_store
+from fakes.workdir import build_workdir
+
+from mtdepth.files import read_rgb
+from mtdepth.kitti.frames import KittiRaw
+from mtdepth.kitti.label_store import LabelStore, read_depth_png
+from mtdepth.kitti.prediction_store import PredictionStore
+from mtdepth.predictor import open_predictor
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_kitti_tree(tmp_path_factory.mktemp("kitti"))
+
+
+@pytest.fixture(scope="module")
+def labels(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> LabelStore:
+    return build_label_store(tmp_path_factory.mktemp("labels"), tree)
+
+
+def evaluate(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("MTDEPTH_KITTI_ROOT", None)
+    return subprocess.run(
+        [sys.executable, "-m", "mtdepth.evaluate", *map(str, arguments)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_workdir_and_its_saved_predictions_score_the_same(
+    tree: Path, labels: LabelStore, tmp_path: Path
+) -> None:
+    workdir = build_workdir(tmp_path / "run")
+    common = ("--kitti_root", tree, "--split", "splits/val.txt", "--labels", labels.root)
+    live = evaluate(
+        *("--model", workdir.path, "--save_predictions", "saved", "--pictures", "pictures"),
+        *("--protocol", "eigen_garg_80m", "--protocol", "labels_80m", "--num_pictures", 2),
+        *("--train_labels", labels.root, *common),
+        cwd=tmp_path,
+    )
+    assert live.returncode == 0, live.stderr
+    assert "Depth, protocol eigen_garg_80m" in live.stdout
+    assert "Depth, protocol labels_80m" in live.stdout
+    assert "per-pixel training mean" in live.stdout
+    assert "labels of exact (ceiling)" in live.stdout
+    assert "mIoU" in live.stdout
+    results = json.loads(next(workdir.results_path.glob("val_L_best_*.json")).read_text())
+    assert results["model"]["kind"] == "keras"
+    assert results["model"]["decoder"] == "L"
+    assert results["labels"]["seg_teacher"] == "exact"
+
+    again = evaluate("--model", "saved", "--output", "again.json", *common, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    row, saved_row = (
+        each["depth"]["eigen_garg_80m"]["rows"]["model"]
+        for each in (results, json.loads((tmp_path / "again.json").read_text()))
+    )
+    for name, error in row["per_image_mean"].items():
+        # PNGs round to 1/512 m.
+        assert saved_row["per_image_mean"][name] == pytest.approx(error, rel=2e-3, abs=1e-4)
+
+    # The prediction on disk is the predictor's, at the picture's size, in KITTI's units.
+    raw = KittiRaw(tree)
+    frame = raw.frames_of(raw.drives()[-1])[0]
+    expected = open_predictor(workdir.path).predict(
+        raw.read_image(frame), camera=raw.calibration(frame.date).intrinsics("l")
+    )
+    store = PredictionStore(tmp_path / "saved")
+    np.testing.assert_allclose(
+        read_depth_png(store.depth_path(frame)), expected.depth_m, atol=1 / 500
+    )
+    np.testing.assert_array_equal(store.read(frame).train_id, expected.train_id)
+    for name in ("comparison", "error_by_distance_labels_80m", "class_iou"):
+        assert read_rgb(tmp_path / "pictures" / f"{name}.png").std() > 5
+
+
+def test_frames_that_fail_are_named_and_end_the_program_with_1(
+    tree: Path, labels: LabelStore, tmp_path: Path
+) -> None:
+    copy = tmp_path / "tree"
+    shutil.copytree(tree, copy)
+    raw = KittiRaw(copy)
+    frames = raw.frames_of(raw.drives()[-1])
+    raw.velodyne_path(frames[1]).unlink()
+    store = PredictionStore(tmp_path / "saved")
+    for frame in frames:
+        store.write(frame, labels_as_prediction(labels, frame))
+    run = evaluate(
+        *("--model", "saved", "--kitti_root", copy, "--split", "splits/val.txt"),
+        *("--output", "results.json"),
+        cwd=tmp_path,
+    )
+    assert run.returncode == 1
+    assert f"NOT scored, 1 of {len(frames)} frames" in run.stdout
+    assert f"{frames[1].name}.bin" in run.stdout
+    assert "give --train_labels" in run.stderr  # there is no floor, and that is said
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert len(results["frames"]) == len(frames) - 1
+    assert results["failures"][0]["frame"] == str(frames[1])
+
+
+def labels_as_prediction(labels: LabelStore, frame: object) -> object:
+    from mtdepth.runtime.pipeline import Prediction
+
+    return Prediction(labels.read_depth(frame), labels.read_train_id(frame))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--model", "nowhere"), "nowhere: no such model"),
+        (("--model", "empty"), "neither a workdir (no recipe.json) nor a folder of predictions"),
+        (("--model", "empty", "--protocol", "eigen"), "no protocol is called 'eigen'"),
+        (("--model", "empty", "--split", "splits/none.txt"), "neither one of"),
+        (("--model", "empty", "--labels", "empty"), "not a label store"),
+        (("--model", "empty", "--kitti_root", "nowhere"), "nowhere"),
+    ],
+)
+def test_a_wrong_input_ends_in_one_clear_line(
+    tree: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    given = ("--kitti_root", tree, "--split", "splits/val.txt", *arguments)
+    run = evaluate(*given, cwd=tmp_path)
+    assert run.returncode == 1
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_help_shows_a_full_example_and_the_protocols(tmp_path: Path) -> None:
+    text = evaluate("--help", cwd=tmp_path).stdout
+    assert "python -m mtdepth.evaluate --model runs/multitask_kitti --decoder L" in text
+    assert "eigen_garg_80m" in text
+
+
+def test_scoring_saved_predictions_loads_no_tensorflow() -> None:
+    code = "import sys, mtdepth.evaluate; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.dataset
+def test_the_teacher_and_the_lidar_floor_of_the_real_frames_have_their_known_scores(
+    kitti_mini: Path,
+) -> None:
+    """Known from an independent evaluation: 0.226 and 7.95 m for the floor."""
+    from mtdepth.contestants import FloorContestant
+    from mtdepth.kitti.splits import resolve_split
+    from mtdepth.metrics.depth import per_image_mean
+    from mtdepth.metrics.floor import training_mean
+    from mtdepth.metrics.protocols import protocol_named
+    from mtdepth.scoring import Evaluation
+    from mtdepth.truth import TruthReader
+
+    raw = KittiRaw(kitti_mini / "raw")
+    truth = TruthReader(raw=raw)
+    frames = resolve_split(raw, str(kitti_mini / "splits" / "mini_train.txt"))
+    depths = (
+        truth.read("lidar_eigen", frame, size=(375, 1242), label_depth_m=None) for frame in frames
+    )
+    floor = FloorContestant(training_mean(depths, None, size=(375, 1242)))
+    scores = Evaluation(
+        raw=raw,
+        truth=truth,
+        protocols=[protocol_named("eigen_garg_80m")],
+        contestants={"floor": ("floor", floor)},
+    ).run(resolve_split(raw, str(kitti_mini / "splits" / "mini_val.txt")))
+    assert not scores.failures
+    found = scores.rows["floor"].depth["eigen_garg_80m"]
+    errors = per_image_mean([score.sums for _, score in found])
+    # The other evaluation's smoothing differs in its last digit.
+    assert errors.abs_rel == pytest.approx(0.226, abs=0.001)
+    assert errors.sq_rel == pytest.approx(3.05, abs=0.02)
+    assert errors.rmse == pytest.approx(7.95, abs=0.02)
+    assert errors.rmse_log == pytest.approx(0.306, abs=0.001)
+    assert errors.d1 == pytest.approx(0.717, abs=0.001)

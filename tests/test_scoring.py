@@ -1,0 +1,300 @@
+"""The evaluation loop on a synthetic tree whose truth is exact."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from fakes.kitti_tree import build_kitti_tree, shrunk_tree
+from fakes.label_store import build_label_store
+
+from mtdepth.contestants import (
+    Contestant,
+    FloorContestant,
+    LabelContestant,
+    SavedContestant,
+    Scene,
+    floor_of_labels,
+    line_up,
+    open_model,
+)
+from mtdepth.files import DataError
+from mtdepth.kitti.frames import FrameId, KittiRaw
+from mtdepth.kitti.label_store import LabelStore, train_id_path, write_train_id_png
+from mtdepth.kitti.prediction_store import PredictionStore
+from mtdepth.metrics.depth import per_image_mean
+from mtdepth.metrics.floor import TrainingMean
+from mtdepth.metrics.protocols import protocol_named
+from mtdepth.runtime.pipeline import Prediction
+from mtdepth.score_tables import class_table, depth_table, distance_table, results_dict
+from mtdepth.scoring import Evaluation, Scores, prediction_saver
+from mtdepth.truth import TruthReader
+
+EIGEN, LABELS = protocol_named("eigen_garg_80m"), protocol_named("labels_80m")
+NEAREST = protocol_named("nearest_garg_80m")
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_kitti_tree(tmp_path_factory.mktemp("kitti"))
+
+
+@pytest.fixture(scope="module")
+def labels(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> LabelStore:
+    return build_label_store(tmp_path_factory.mktemp("labels"), tree)
+
+
+@dataclasses.dataclass
+class Scaled:
+    """The labels' depth times a factor, and what it was shown."""
+
+    factor: float
+    seen: list[Scene] = dataclasses.field(default_factory=list)
+
+    def predict(self, scene: Scene) -> Prediction:
+        self.seen.append(scene)
+        assert scene.label_depth_m is not None
+        return Prediction(scene.label_depth_m * np.float32(self.factor), scene.label_train_id)
+
+
+def evaluation(tree: Path, labels: LabelStore, model: Contestant, **options: object) -> Evaluation:
+    raw = KittiRaw(tree)
+    settings: dict[str, object] = {
+        "raw": raw,
+        "truth": TruthReader(raw=raw),
+        "protocols": [LABELS, EIGEN],
+        "contestants": line_up([("model X", model)], floor=floor_of_labels(labels), labels=labels),
+        "labels": labels,
+    }
+    return Evaluation(**{**settings, **options})  # type: ignore[arg-type]
+
+
+def abs_rel(scores: Scores, row: str, protocol: str) -> float:
+    return per_image_mean([each.sums for _, each in scores.rows[row].depth[protocol]]).abs_rel
+
+
+def test_the_truth_as_a_prediction_has_no_error_and_a_factor_shows(
+    tree: Path, labels: LabelStore
+) -> None:
+    frames = labels.frames[:3]
+    protocols = [LABELS, EIGEN, NEAREST]
+    perfect, larger = (
+        evaluation(tree, labels, Scaled(factor), protocols=protocols).run(frames)
+        for factor in (1.0, 1.1)
+    )
+    assert perfect.frames == frames
+    assert abs_rel(perfect, "model", "labels_80m") == 0
+    # A tenth too far everywhere, but for what the limit of 80 m clamps.
+    assert abs_rel(larger, "model", "labels_80m") == pytest.approx(0.1, abs=0.005)
+    # The sweep hits the same surfaces inside the pixels that it is drawn in; at 64 rows a pixel
+    # of road spans some per cent of its distance. `round(u) - 1` draws it in the next pixel.
+    lidar = abs_rel(perfect, "model", "nearest_garg_80m")
+    assert lidar < 0.05
+    assert lidar < abs_rel(perfect, "model", "eigen_garg_80m")
+    assert perfect.rows["model"].classes is not None
+    assert perfect.rows["model"].classes.pixel_accuracy() == 1
+
+
+def test_a_model_sees_the_picture_and_its_camera(tree: Path, labels: LabelStore) -> None:
+    model = Scaled(1.0)
+    evaluation(tree, labels, model).run(labels.frames[:1])
+    raw, frame = KittiRaw(tree), labels.frames[0]
+    scene = model.seen[0]
+    np.testing.assert_array_equal(scene.image, raw.read_image(frame))
+    assert scene.camera == raw.calibration(frame.date).intrinsics("l")
+
+
+def test_a_shrunk_picture_has_its_own_camera_and_sweep(tree: Path, tmp_path: Path) -> None:
+    small = shrunk_tree(tree, tmp_path / "small")
+    labels = build_label_store(tmp_path / "labels", small)
+    model = Scaled(1.0)
+    scores = evaluation(small, labels, model, protocols=[NEAREST]).run(labels.frames[:2])
+    assert not scores.failures
+    camera = KittiRaw(tree).calibration(labels.frames[0].date).intrinsics("l")
+    assert model.seen[0].camera == camera.resized(width_px=96, height_px=32)
+    # Measured 0.024; 0.79 with the sweep drawn as for the full size.
+    assert abs_rel(scores, "model", "nearest_garg_80m") < 0.05
+
+
+def test_labels_are_not_scored_against_themselves(tree: Path, labels: LabelStore) -> None:
+    scores = evaluation(tree, labels, Scaled(1.0)).run(labels.frames[:1])
+    assert set(scores.rows["teacher"].depth) == {"eigen_garg_80m"}
+    assert scores.rows["teacher"].classes is None
+    assert "labels of exact" not in depth_table(scores, LABELS)
+    assert "labels of exact (ceiling)" in depth_table(scores, EIGEN)
+
+
+def test_a_frame_without_its_sweep_is_named_and_left_out_of_every_row(
+    tree: Path, labels: LabelStore, tmp_path: Path
+) -> None:
+    copy = tmp_path / "tree"
+    shutil.copytree(tree, copy)
+    frames = labels.frames[:3]
+    KittiRaw(copy).velodyne_path(frames[1]).unlink()
+    store = LabelStore.open(labels.root, kitti_root=copy)
+    scores = evaluation(copy, store, Scaled(1.0)).run(frames)
+    assert scores.frames == [frames[0], frames[2]]
+    ((failed, why),) = scores.failures
+    assert failed == frames[1]
+    assert f"{frames[1].name}.bin" in why
+    for row in scores.rows.values():
+        for scored in row.depth.values():
+            assert [frame for frame, _ in scored] == scores.frames
+
+
+@dataclasses.dataclass(frozen=True)
+class Wrong:
+    """A prediction that cannot be scored."""
+
+    depth_m: npt.NDArray[np.float32]
+
+    def predict(self, scene: Scene) -> Prediction:
+        del scene
+        return Prediction(self.depth_m, None)
+
+
+@pytest.mark.parametrize(
+    ("depth_m", "why"),
+    [
+        (np.zeros((64, 192), np.float32), r"none has a prediction of 'model X'"),
+        (np.ones((32, 96), np.float32), r"resize the prediction"),
+    ],
+)
+def test_a_prediction_that_cannot_be_scored_is_a_failure_with_its_reason(
+    tree: Path, labels: LabelStore, depth_m: npt.NDArray[np.float32], why: str
+) -> None:
+    scores = evaluation(tree, labels, Wrong(depth_m)).run(labels.frames[:1])
+    assert not scores.frames
+    assert not scores.rows["floor"].depth
+    with pytest.raises(ValueError, match=why):
+        raise ValueError(scores.failures[0][1])
+
+
+def test_saved_predictions_score_as_they_did_but_for_the_rounding(
+    tree: Path, labels: LabelStore, tmp_path: Path
+) -> None:
+    store = PredictionStore(tmp_path / "saved")
+    frames = labels.frames[:2]
+    # A factor that leaves no value on the 1/256 m grid of the labels.
+    live = evaluation(tree, labels, Scaled(1.0317), observers=[prediction_saver(store)]).run(frames)
+    again = evaluation(tree, labels, SavedContestant(store)).run(frames)
+    for protocol in ("labels_80m", "eigen_garg_80m"):
+        # Rounding moves a depth by at most 1/512 m, of depths from 4 m on.
+        assert abs_rel(again, "model", protocol) == pytest.approx(
+            abs_rel(live, "model", protocol), abs=1 / 512 / 4
+        )
+    assert again.rows["model"].classes is not None
+    assert live.rows["model"].classes is not None
+    np.testing.assert_array_equal(
+        again.rows["model"].classes.counts, live.rows["model"].classes.counts
+    )
+
+
+def test_saved_predictions_of_another_size_or_missing_are_named(
+    tree: Path, labels: LabelStore, tmp_path: Path
+) -> None:
+    store = PredictionStore(tmp_path)
+    frames = labels.frames[:2]
+    store.write(frames[0], Prediction(np.ones((10, 20), np.float32), None))
+    scores = evaluation(tree, labels, SavedContestant(store)).run(frames)
+    reasons = [why for _, why in scores.failures]
+    assert "saved at the picture's size" in reasons[0]
+    assert "no prediction for frame" in reasons[1]
+
+
+def test_what_a_killed_writer_left_is_no_folder_of_predictions(tmp_path: Path) -> None:
+    (tmp_path / "drive").mkdir()
+    (tmp_path / "drive" / ".0000000005-x1.png").touch()
+    with pytest.raises(FileNotFoundError, match="nor a folder of predictions"):
+        open_model(tmp_path, decoder=None, checkpoint="best", num_threads=1)
+
+
+def test_labels_of_another_resolution_are_a_failure_that_says_so(
+    tree: Path, labels: LabelStore, tmp_path: Path
+) -> None:
+    shutil.copytree(labels.root, tmp_path / "store")
+    frame = labels.frames[0]
+    write_train_id_png(train_id_path(tmp_path / "store", frame), np.zeros((30, 90), np.uint8))
+    store = LabelStore.open(tmp_path / "store", kitti_root=tree)
+    scores = evaluation(tree, store, Scaled(1.0)).run([frame])
+    assert "another resolution" in scores.failures[0][1]
+
+
+def test_the_floor_is_the_same_for_every_picture_and_is_beaten_by_the_truth(
+    tree: Path, labels: LabelStore
+) -> None:
+    floor = floor_of_labels(labels)
+    scores = evaluation(tree, labels, Scaled(1.0)).run(labels.frames)
+    assert abs_rel(scores, "floor", "labels_80m") > 0.02
+    scene = evaluation(tree, labels, Scaled(1.0)).scene(labels.frames[0])
+    prediction = floor.predict(scene)
+    assert prediction.depth_m.shape == scene.image.shape[:2]
+    assert prediction.train_id is not None
+    assert scores.rows["floor"].classes is not None
+    assert 0 < scores.rows["floor"].classes.mean_iou() < 1
+
+
+def test_a_floor_without_classes_predicts_none(tree: Path, labels: LabelStore) -> None:
+    mean = TrainingMean(np.full((4, 8), 9.0, np.float32), np.full((4, 8), 255, np.uint8))
+    scene = evaluation(tree, labels, Scaled(1.0)).scene(labels.frames[0])
+    assert FloorContestant(mean).predict(scene).train_id is None
+
+
+def test_the_label_row_needs_a_label_store(tree: Path, labels: LabelStore) -> None:
+    unlabelled = dataclasses.replace(evaluation(tree, labels, Scaled(1.0)), labels=None)
+    scene = unlabelled.scene(labels.frames[0])
+    assert scene.label_depth_m is None
+    with pytest.raises(ValueError, match="no label store"):
+        LabelContestant().predict(scene)
+
+
+def test_results_hold_every_number_with_its_protocol(tree: Path, labels: LabelStore) -> None:
+    frames = labels.frames[:2]
+    scores = evaluation(tree, labels, Scaled(1.1)).run(
+        [*frames, FrameId(drive="2011_09_26_drive_0001_sync", index=999)]
+    )
+    results = results_dict(scores, [LABELS, EIGEN], settings={"split": "x"})
+    assert results["frames"] == [str(frame) for frame in frames]
+    assert len(results["failures"]) == 1
+    found = results["depth"]["eigen_garg_80m"]
+    assert found["protocol"]["crop"] == "garg"
+    assert "LiDAR" in found["protocol"]["description"]
+    row = found["rows"]["model"]
+    assert row["per_image_mean"]["abs_rel"] == pytest.approx(
+        np.mean([each["abs_rel"] for each in row["per_image"]])
+    )
+    assert [each["frame"] for each in row["per_image"]] == results["frames"]
+    # The labels leave the sky's pixels out, and some sweep points land in one.
+    assert 0.99 < row["coverage"] <= 1
+    pixels = sum(each["num_pixels"] for each in row["by_distance"])
+    assert pixels == sum(each["num_pixels"] for each in row["per_image"])
+    assert results["segmentation"]["rows"]["model"]["mean_iou"] == 1
+    assert "agreement" in results["segmentation"]["truth"]
+    assert {"python", "numpy"} <= set(results["versions"])
+
+
+def test_tables_carry_the_protocol_and_stand_in_columns(tree: Path, labels: LabelStore) -> None:
+    scores = evaluation(tree, labels, Scaled(1.1)).run(labels.frames[:2])
+    lines = depth_table(scores, EIGEN).splitlines()
+    assert "eigen_garg_80m" in lines[0]
+    assert lines[1] == EIGEN.description
+    assert {len(line) for line in lines[2:]} == {len(lines[2])}
+    assert lines[3].split()[:3] == ["model", "X", "2"]
+    assert "10-20 m" in distance_table(scores, EIGEN, row="model")
+    classes = class_table(scores, truth_name="exact")
+    assert "agreement with the teacher exact" in classes
+    assert "IoU road" in classes
+
+
+def test_a_damaged_picture_is_a_failure(tree: Path, labels: LabelStore, tmp_path: Path) -> None:
+    copy = tmp_path / "tree"
+    shutil.copytree(tree, copy)
+    path = KittiRaw(copy).image_path(labels.frames[0])
+    path.write_bytes(path.read_bytes()[:-100])
+    store = LabelStore.open(labels.root, kitti_root=copy)
+    with pytest.raises(DataError, match="cut short"):
+        evaluation(copy, store, Scaled(1.0)).scene(labels.frames[0])
+    scores = evaluation(copy, store, Scaled(1.0)).run(labels.frames[:2])
+    assert scores.frames == labels.frames[1:2]

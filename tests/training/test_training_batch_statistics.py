@@ -1,0 +1,47 @@
+"""Re-estimated batch-norm statistics are those of the data, whatever the moving ones held."""
+
+import keras
+import numpy as np
+import pytest
+
+from mtdepth.data.features import IMAGE
+from mtdepth.training.batch_statistics import BatchStatistics
+
+
+def small_graph() -> keras.Model:
+    image = keras.Input((16, 24, 3))
+    x = keras.layers.Conv2D(4, 3, use_bias=False)(image)
+    x = keras.layers.BatchNormalization(name="first")(x)
+    x = keras.layers.ReLU()(x)
+    x = keras.layers.Conv2D(5, 1)(x)
+    x = keras.layers.BatchNormalization(name="second")(x)
+    return keras.Model(image, {"y": x})
+
+
+def test_statistics_are_those_of_all_pixels_of_all_batches() -> None:
+    graph = small_graph()
+    rng = np.random.default_rng(0)
+    batches = [{IMAGE: rng.integers(0, 256, (3, 16, 24, 3)).astype(np.uint8)} for _ in range(4)]
+    graph.get_layer("first").moving_mean.assign(np.full(4, 7.0))
+    BatchStatistics(graph).estimate(batches)
+    # Independent: the first convolution by itself, over everything at once in float64.
+    pixels = np.concatenate([batch[IMAGE] for batch in batches]) / 127.5 - 1.0
+    first = graph.layers[1]
+    outputs = np.asarray(first(pixels.astype(np.float32)), np.float64)
+    norm = graph.get_layer("first")
+    np.testing.assert_allclose(norm.moving_mean, outputs.mean((0, 1, 2)), atol=1e-5)
+    np.testing.assert_allclose(norm.moving_variance, outputs.var((0, 1, 2)), rtol=1e-4)
+
+
+def test_a_batch_evaluated_with_its_own_statistics_equals_training_mode() -> None:
+    graph = small_graph()
+    image = np.random.default_rng(1).integers(0, 256, (4, 16, 24, 3)).astype(np.uint8)
+    x = image.astype(np.float32) / 127.5 - 1
+    trained = np.asarray(graph(x, training=True)["y"])
+    BatchStatistics(graph).estimate([{IMAGE: image}])
+    np.testing.assert_allclose(np.asarray(graph(x, training=False)["y"]), trained, atol=1e-4)
+
+
+def test_no_batch_is_an_error() -> None:
+    with pytest.raises(ValueError, match="at least one batch"):
+        BatchStatistics(small_graph()).estimate([])

@@ -1,0 +1,259 @@
+"""A run: learns, goes on where it stopped, refuses what would poison it."""
+
+import importlib.metadata
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from fakes.kitti_tree import build_kitti_tree
+from fakes.label_store import build_label_store
+from fakes.recipes import tiny_recipe
+
+from mtdepth.data import supervised as data_supervised
+from mtdepth.files import DataError
+from mtdepth.kitti.label_store import LabelStore, depth_path, write_depth_png
+from mtdepth.recipes.base import TrainRecipe, overridden
+from mtdepth.training import supervised as step_module
+from mtdepth.training.restore import load_training_graph
+from mtdepth.training.run import NonFiniteLossError, TrainingRun
+from mtdepth.workdir import Workdir
+
+RECIPE = tiny_recipe()
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_kitti_tree(tmp_path_factory.mktemp("tree"))
+
+
+@pytest.fixture
+def store(tree: Path, tmp_path: Path) -> LabelStore:
+    return build_label_store(tmp_path / "labels", tree)
+
+
+def train(path: Path, store: LabelStore, recipe: TrainRecipe = RECIPE) -> Workdir:
+    workdir = Workdir(path)
+    TrainingRun(workdir, recipe, store, val_store=store).run()
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def finished(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Workdir:
+    root = tmp_path_factory.mktemp("finished")
+    return train(root / "run", build_label_store(root / "labels", tree))
+
+
+def stored_weights(workdir: Workdir, checkpoint: str = "last") -> list[np.ndarray]:
+    return load_training_graph(workdir, checkpoint).get_weights()
+
+
+def test_a_run_leaves_everything_that_a_workdir_promises(finished: Workdir) -> None:
+    workdir = finished
+    assert workdir.recipe() == RECIPE
+    assert workdir.training_camera().width_px == 96
+    history = [json.loads(line) for line in workdir.history_path.read_text().splitlines()]
+    assert [entry["step"] for entry in history] == [3, 6]
+    assert {"train_loss", "val_loss", "val_abs_rel", "val_pixel_accuracy"} <= set(history[0])
+    best = json.loads(workdir.checkpoints_path.read_text())["best"]
+    assert best["val_abs_rel"] == min(entry["val_abs_rel"] for entry in history)
+    assert np.load(workdir.training_mean_path)["mean_depth_m"].shape == (64, 96)
+    events = list(workdir.logs_path.glob("events*"))
+    tags = {
+        value.tag
+        for event in tf.compat.v1.train.summary_iterator(str(events[0]))
+        for value in event.summary.value
+    }
+    assert any("held-out" in tag for tag in tags)
+    assert "epoch/val_abs_rel" in tags
+
+
+def assert_same_weights(workdir: Workdir, expected: Workdir) -> None:
+    for checkpoint in ("last", "best"):
+        pairs = zip(
+            stored_weights(workdir, checkpoint), stored_weights(expected, checkpoint), strict=True
+        )
+        for found, wanted in pairs:
+            # The same numbers in the same order; threads may add in another one.
+            np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-5)
+
+
+def history_of(workdir: Workdir) -> list[dict]:
+    return [json.loads(line) for line in workdir.history_path.read_text().splitlines()]
+
+
+def test_a_stopped_run_ends_as_it_would_have(
+    finished: Workdir, store: LabelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workdir = Workdir(tmp_path / "stopped")
+    run = TrainingRun(workdir, RECIPE, store, val_store=store)
+    take, num_taken = run._step.take, 0
+
+    def stop_in_the_fourth(*args: object, **kwargs: object) -> object:
+        nonlocal num_taken
+        num_taken += 1
+        if num_taken == 4:
+            run.ask_to_stop()
+        return take(*args, **kwargs)
+
+    monkeypatch.setattr(run._step, "take", stop_in_the_fourth)
+    assert run.run() is False
+    assert num_taken == 4
+    train(workdir.path, store)
+    assert_same_weights(workdir, finished)
+    losses = [entry["train_loss"] for entry in history_of(workdir)]
+    wanted = [entry["train_loss"] for entry in history_of(finished)]
+    # The second epoch's loss counts its step before the stop too.
+    np.testing.assert_allclose(losses, wanted, rtol=1e-4)
+
+
+class KilledError(Exception):
+    """Stands for a kill."""
+
+
+def test_a_run_killed_while_its_last_epoch_ends_is_not_taken_for_finished(
+    finished: Workdir, store: LabelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workdir = Workdir(tmp_path / "killed")
+    run = TrainingRun(workdir, RECIPE, store, val_store=store)
+    estimate, num_estimates = run._statistics.estimate, 0
+
+    def killed_the_second_time(batches: object) -> None:
+        nonlocal num_estimates
+        num_estimates += 1
+        if num_estimates == 2:
+            raise KilledError
+        estimate(batches)
+
+    monkeypatch.setattr(run._statistics, "estimate", killed_the_second_time)
+    with pytest.raises(KilledError):
+        run.run()
+    train(workdir.path, store)
+    assert [entry["step"] for entry in history_of(workdir)] == [3, 6]
+    assert_same_weights(workdir, finished)
+
+
+def test_a_finished_run_is_left_alone(finished: Workdir, store: LabelStore) -> None:
+    before = finished.resume_path.stat().st_mtime_ns
+    train(finished.path, store)
+    assert finished.resume_path.stat().st_mtime_ns == before
+
+
+def test_another_recipe_in_the_same_workdir_is_refused(store: LabelStore, tmp_path: Path) -> None:
+    workdir = Workdir(tmp_path / "run")
+    TrainingRun(workdir, RECIPE, store)
+    other = overridden(RECIPE, ["learning_rate=0.001"])
+    with pytest.raises(ValueError, match=r"learning_rate: there 0\.004, now 0\.001"):
+        TrainingRun(workdir, other, store)
+
+
+def test_other_labels_in_the_same_workdir_are_refused(store: LabelStore, tmp_path: Path) -> None:
+    workdir = Workdir(tmp_path / "run")
+    TrainingRun(workdir, RECIPE, store)
+    path = depth_path(store.root, store.frames[0])
+    write_depth_png(path, np.full_like(store.read_depth(store.frames[0]), 3.0))
+    with pytest.raises(ValueError, match="other labels"):
+        TrainingRun(workdir, RECIPE, store)
+
+
+def test_other_held_out_labels_in_the_same_workdir_are_refused(
+    store: LabelStore, tmp_path: Path
+) -> None:
+    workdir = Workdir(tmp_path / "run")
+    TrainingRun(workdir, RECIPE, store, val_store=store)
+    with pytest.raises(ValueError, match="other val_labels"):
+        TrainingRun(workdir, RECIPE, store)
+
+
+def test_a_wrong_weight_file_leaves_no_run_behind(store: LabelStore, tmp_path: Path) -> None:
+    workdir = Workdir(tmp_path / "run")
+    wrong = overridden(RECIPE, [f"encoder_weights={tmp_path / 'nowhere.h5'}"])
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.h5"):
+        TrainingRun(workdir, wrong, store)
+    TrainingRun(workdir, RECIPE, store)
+    assert workdir.recipe() == RECIPE
+
+
+def test_held_out_labels_whose_pictures_are_gone_are_found_out_at_the_start(
+    store: LabelStore, tmp_path: Path
+) -> None:
+    tree = shutil.copytree(store.kitti_root, tmp_path / "tree")
+    moved = build_label_store(tmp_path / "moved", tree)
+    shutil.rmtree(next(tree.glob("*/*/image_02")))
+    with pytest.raises(FileNotFoundError):
+        TrainingRun(Workdir(tmp_path / "run"), RECIPE, store, val_store=moved)
+
+
+def test_a_bare_server_without_opencv_python_can_train(
+    store: LabelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = importlib.metadata.version
+
+    def without_opencv_python(package: str) -> str:
+        if package == "opencv-python":
+            raise importlib.metadata.PackageNotFoundError(package)
+        return version(package)
+
+    monkeypatch.setattr(importlib.metadata, "version", without_opencv_python)
+    workdir = Workdir(tmp_path / "run")
+    TrainingRun(workdir, RECIPE, store)
+    assert "opencv-python" not in workdir.run()["versions"]
+
+
+def test_segmentation_without_class_labels_is_refused_with_the_way_out(
+    tree: Path, tmp_path: Path
+) -> None:
+    store = build_label_store(tmp_path / "labels", tree, with_train_ids=False)
+    with pytest.raises(ValueError, match=r"student\.tasks"):
+        TrainingRun(Workdir(tmp_path / "run"), RECIPE, store)
+    TrainingRun(Workdir(tmp_path / "run"), overridden(RECIPE, ['student.tasks=["depth"]']), store)
+
+
+def test_a_nan_loss_names_its_frames_and_keeps_the_weights_before_it(
+    store: LabelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = data_supervised.training_example
+
+    def marked(*args: object, item: int, **kwargs: object) -> object:
+        found = example(*args, item=item, **kwargs)
+        if item == 3:  # in the second batch of two
+            found.depth_m[:] = 9999.0
+        return found
+
+    total_loss = step_module.total_loss
+
+    def poisoned(outputs: dict, depth_m: tf.Tensor, *args: object, **kwargs: object) -> object:
+        total, parts = total_loss(outputs, depth_m, *args, **kwargs)
+        poison = tf.where(tf.reduce_max(depth_m) > 9000, np.nan, 0.0)
+        return total + poison, parts | {"depth_1": parts["depth_1"] + poison}
+
+    monkeypatch.setattr(data_supervised, "training_example", marked)
+    monkeypatch.setattr(step_module, "total_loss", poisoned)
+    workdir = Workdir(tmp_path / "run")
+    run = TrainingRun(workdir, RECIPE, store)
+    good: list[np.ndarray] = []
+    take = run._step.take
+
+    def remember(*args: object, **kwargs: object) -> object:
+        good[:] = run._graph.get_weights()
+        return take(*args, **kwargs)
+
+    monkeypatch.setattr(run._step, "take", remember)
+    with pytest.raises(NonFiniteLossError, match=r"step 1: .*depth.*drive_\d+_sync"):
+        run.run()
+    kept = stored_weights(workdir)
+    assert all(np.isfinite(value).all() for value in kept)
+    trainable = [weight.name for weight in run._graph.weights if weight.trainable]
+    assert trainable
+    for weight, before, after in zip(run._graph.weights, good, kept, strict=True):
+        if weight.trainable:
+            np.testing.assert_array_equal(after, before)
+
+
+def test_a_damaged_state_is_named(finished: Workdir, store: LabelStore, tmp_path: Path) -> None:
+    workdir = Workdir(shutil.copytree(finished.path, tmp_path / "run"))
+    workdir.resume_path.write_bytes(workdir.resume_path.read_bytes()[:5000])
+    with pytest.raises(DataError, match=r"resume\.npz"):
+        TrainingRun(workdir, RECIPE, store, val_store=store)
