@@ -46,13 +46,13 @@ class Journal:
         write_text(self._path, "".join(json.dumps(line) + "\n" for line in self._entries))
         self._writer.flush()
 
-    def pictures(self, step: int, pictures: list[Picture], recipe: TrainRecipe) -> None:
-        """Adds a sheet of held-out frames: picture, depth wanted and given, classes likewise."""
-        if not pictures:
-            return
+    def pictures(
+        self, step: int, pictures: list[Picture], recipe: TrainRecipe, *, title: str
+    ) -> None:
+        """Adds a sheet of frames: picture, depth wanted and given, classes likewise."""
         sheet = np.concatenate([_row(picture, recipe) for picture in pictures])
         with self._writer.as_default(step=step):
-            tf.summary.image("held-out: image, label, prediction", sheet[None])
+            tf.summary.image(f"{title}: image, label, prediction", sheet[None])
         self._writer.flush()
 
 

@@ -27,7 +27,7 @@ from mtdepth.training.checkpoints import Progress, load_resume, save_resume, sav
 from mtdepth.training.journal import Journal
 from mtdepth.training.schedule import learning_rate
 from mtdepth.training.supervised import StepResult, SupervisedStep
-from mtdepth.training.validation import validate
+from mtdepth.training.validation import training_pictures, validate
 from mtdepth.versions import package_versions
 from mtdepth.workdir import Workdir
 
@@ -189,10 +189,15 @@ class TrainingRun:
         recipe, progress = self._recipe, self._progress
         self._estimate_statistics()
         scores = {"train_loss": progress.epoch_loss_sum / recipe.steps_per_epoch}
+        focal_px = self._camera.focal_px
         if self._val_store:
-            result = validate(self._step, self._val_store, recipe, focal_px=self._camera.focal_px)
+            result = validate(self._step, self._val_store, recipe, focal_px=focal_px)
             scores |= result.scores
-            self._journal.pictures(progress.step, result.pictures, recipe)
+            title, pictures = "held-out", result.pictures
+        else:
+            title = "training"
+            pictures = training_pictures(self._step, self._store, recipe, focal_px=focal_px)
+        self._journal.pictures(progress.step, pictures, recipe, title=title)
         self._journal.scalars(progress.step, {f"epoch/{k}": v for k, v in scores.items()})
         epoch = progress.num_ended_epochs + 1
         self._journal.epoch(

@@ -1,12 +1,14 @@
 """Scores on held-out labels while a network is being trained."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.data.augment import Example
 from mtdepth.data.features import DEPTH_M, IMAGE, TRAIN_ID
 from mtdepth.data.supervised import ExampleReader, evaluation_example
 from mtdepth.kitti.label_map import IGNORE_ID
@@ -21,7 +23,7 @@ NUM_PICTURES = 3
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """One held-out frame at the network's size: what went in, what was wanted, what came out."""
+    """One frame at the network's size: what went in, what was wanted, what came out."""
 
     image: npt.NDArray[np.uint8]
     depth_m: npt.NDArray[np.float32]
@@ -67,13 +69,7 @@ def validate(
             evaluation_example(reader, frame, recipe, focal_px=focal_px)
             for frame in frames[first : first + recipe.batch_size]
         ]
-        losses, outputs = step.evaluate(
-            {
-                IMAGE: np.stack([example.image for example in examples]),
-                DEPTH_M: np.stack([example.depth_m for example in examples])[..., None],
-                TRAIN_ID: np.stack([example.train_id for example in examples])[..., None],
-            }
-        )
+        losses, outputs = step.evaluate(_batch(examples))
         sums["loss"] += losses["total"] * len(examples)
         for index, example in enumerate(examples):
             picture = _picture(example, outputs, index, recipe)
@@ -91,7 +87,35 @@ def validate(
     return ValidationResult(scores, pictures)
 
 
-def _picture(example: Any, outputs: dict[str, Any], index: int, recipe: TrainRecipe) -> Picture:
+def training_pictures(
+    step: SupervisedStep, store: LabelStore, recipe: TrainRecipe, *, focal_px: float
+) -> list[Picture]:
+    """Predicts a few of the training frames, for a run without held-out ones to look at.
+
+    Args:
+      step: Holds the graph.
+      store: The training labels.
+      recipe: Of the training.
+      focal_px: The training camera's focal length at the network's size.
+    """
+    reader = ExampleReader(store)
+    examples = [
+        evaluation_example(reader, frame, recipe, focal_px=focal_px)
+        for frame in evenly_spaced(store.frames, number=NUM_PICTURES)
+    ]
+    _, outputs = step.evaluate(_batch(examples))
+    return [_picture(example, outputs, i, recipe) for i, example in enumerate(examples)]
+
+
+def _batch(examples: Sequence[Example]) -> dict[str, Any]:
+    return {
+        IMAGE: np.stack([example.image for example in examples]),
+        DEPTH_M: np.stack([example.depth_m for example in examples])[..., None],
+        TRAIN_ID: np.stack([example.train_id for example in examples])[..., None],
+    }
+
+
+def _picture(example: Example, outputs: dict[str, Any], index: int, recipe: TrainRecipe) -> Picture:
     block = len(recipe.spec.blocks)
     height, width = recipe.input_size_px
     code = np.asarray(outputs[f"depth_code_{block}"][index, ..., 0])

@@ -50,6 +50,28 @@ def stored_weights(workdir: Workdir, checkpoint: str = "last") -> list[np.ndarra
     return load_training_graph(workdir, checkpoint).get_weights()
 
 
+def tensorboard_tags(workdir: Workdir) -> set[str]:
+    return {
+        value.tag
+        for path in workdir.logs_path.glob("events*")
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+    }
+
+
+def test_without_held_out_labels_the_training_loss_chooses_and_training_frames_are_shown(
+    store: LabelStore, tmp_path: Path
+) -> None:
+    workdir = Workdir(tmp_path / "run")
+    assert TrainingRun(workdir, RECIPE, store).run()
+    checkpoints = json.loads(workdir.checkpoints_path.read_text())
+    assert checkpoints["score"] == "train_loss"
+    assert checkpoints["best"]["train_loss"] == min(
+        entry["train_loss"] for entry in history_of(workdir)
+    )
+    assert any("training: image" in tag for tag in tensorboard_tags(workdir))
+
+
 def test_a_run_leaves_everything_that_a_workdir_promises(finished: Workdir) -> None:
     workdir = finished
     assert workdir.recipe() == RECIPE
@@ -60,12 +82,7 @@ def test_a_run_leaves_everything_that_a_workdir_promises(finished: Workdir) -> N
     best = json.loads(workdir.checkpoints_path.read_text())["best"]
     assert best["val_abs_rel"] == min(entry["val_abs_rel"] for entry in history)
     assert np.load(workdir.training_mean_path)["mean_depth_m"].shape == (64, 96)
-    events = list(workdir.logs_path.glob("events*"))
-    tags = {
-        value.tag
-        for event in tf.compat.v1.train.summary_iterator(str(events[0]))
-        for value in event.summary.value
-    }
+    tags = tensorboard_tags(workdir)
     assert any("held-out" in tag for tag in tags)
     assert "epoch/val_abs_rel" in tags
 
