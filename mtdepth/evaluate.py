@@ -25,17 +25,23 @@ from absl import flags, logging
 from tqdm import tqdm
 
 from mtdepth import defaults, program
-from mtdepth.contestants import Contestant, floor_or_none, labels_or_none, line_up, open_model
+from mtdepth.evaluation.contestants import (
+    Contestant,
+    floor_or_none,
+    labels_or_none,
+    line_up,
+    open_model,
+)
+from mtdepth.evaluation.pictures import PictureTaker
+from mtdepth.evaluation.scoring import Evaluation, Observer, Scores, prediction_saver
+from mtdepth.evaluation.tables import all_tables, failure_table, results_dict, results_path
+from mtdepth.evaluation.truth import TruthReader
 from mtdepth.files import write_json, write_text
 from mtdepth.kitti.frames import KittiRaw
 from mtdepth.kitti.label_store import LabelStore
 from mtdepth.kitti.prediction_store import PredictionStore
 from mtdepth.kitti.splits import evenly_spaced, resolve_split
 from mtdepth.metrics.protocols import PROTOCOLS, protocol_named
-from mtdepth.score_pictures import PictureTaker
-from mtdepth.score_tables import all_tables, failure_table, results_dict, results_path
-from mtdepth.scoring import Evaluation, Observer, Scores, prediction_saver
-from mtdepth.truth import TruthReader
 
 _MODEL = flags.DEFINE_multi_string(
     "model",

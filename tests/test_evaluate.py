@@ -161,13 +161,13 @@ def test_the_teacher_and_the_lidar_floor_of_the_real_frames_have_their_known_sco
     kitti_mini: Path,
 ) -> None:
     """Known from an independent evaluation: 0.226 and 7.95 m for the floor."""
-    from mtdepth.contestants import FloorContestant
+    from mtdepth.evaluation.contestants import FloorContestant
+    from mtdepth.evaluation.scoring import Evaluation
+    from mtdepth.evaluation.truth import TruthReader
     from mtdepth.kitti.splits import resolve_split
     from mtdepth.metrics.depth import per_image_mean
     from mtdepth.metrics.floor import training_mean
     from mtdepth.metrics.protocols import protocol_named
-    from mtdepth.scoring import Evaluation
-    from mtdepth.truth import TruthReader
 
     raw = KittiRaw(kitti_mini / "raw")
     truth = TruthReader(raw=raw)

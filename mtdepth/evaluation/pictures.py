@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy.typing as npt
 
-from mtdepth.contestants import Scene
+from mtdepth.evaluation.contestants import Scene
+from mtdepth.evaluation.scoring import Scores
+from mtdepth.evaluation.tables import by_distance
 from mtdepth.kitti.frames import FrameId
 from mtdepth.kitti.prediction_store import DepthAndClasses
 from mtdepth.metrics.protocols import Protocol, Truth
@@ -18,8 +20,6 @@ from mtdepth.reporting import (
     error_by_distance_figure,
     save_figure,
 )
-from mtdepth.score_tables import by_distance
-from mtdepth.scoring import Scores
 
 TRUTH_NAMES: dict[Truth, str] = {
     "lidar_eigen": "LiDAR (points enlarged)",
@@ -48,7 +48,7 @@ class PictureTaker:
         truths: dict[str, npt.NDArray[Any]],
         predictions: dict[str, DepthAndClasses],
     ) -> None:
-        """Keeps the frame if it was chosen; see `mtdepth.scoring.Observer`."""
+        """Keeps the frame if it was chosen; see `mtdepth.evaluation.scoring.Observer`."""
         if scene.frame not in self._wanted:
             return
         self._kept[scene.frame] = Comparison(

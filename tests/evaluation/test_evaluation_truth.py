@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from fakes.kitti_tree import build_kitti_tree
 
+from mtdepth.evaluation.truth import TruthReader
 from mtdepth.files import DataError
 from mtdepth.kitti.frames import FrameId, KittiRaw
 from mtdepth.kitti.label_store import write_depth_png
 from mtdepth.kitti.lidar import project_to_depth, read_velodyne
-from mtdepth.truth import TruthReader
 
 SIZE = (64, 192)
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from mtdepth.contestants import Contestant, LabelContestant, Scene
+from mtdepth.evaluation.contestants import Contestant, LabelContestant, Scene
+from mtdepth.evaluation.truth import TruthReader
 from mtdepth.files import DataError
 from mtdepth.kitti.frames import FrameId, KittiRaw
 from mtdepth.kitti.label_store import LabelStore
@@ -18,7 +19,6 @@ from mtdepth.kitti.prediction_store import DepthAndClasses, PredictionStore
 from mtdepth.metrics.protocols import ImageScore, score_image
 from mtdepth.metrics.protocols import Protocol as DepthProtocol
 from mtdepth.metrics.segmentation import Confusion, confusion
-from mtdepth.truth import TruthReader
 
 
 @dataclasses.dataclass

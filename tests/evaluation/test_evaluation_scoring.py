@@ -10,7 +10,7 @@ import pytest
 from fakes.kitti_tree import build_kitti_tree, shrunk_tree
 from fakes.label_store import build_label_store
 
-from mtdepth.contestants import (
+from mtdepth.evaluation.contestants import (
     Contestant,
     FloorContestant,
     LabelContestant,
@@ -20,6 +20,9 @@ from mtdepth.contestants import (
     line_up,
     open_model,
 )
+from mtdepth.evaluation.scoring import Evaluation, Scores, prediction_saver
+from mtdepth.evaluation.tables import class_table, depth_table, distance_table, results_dict
+from mtdepth.evaluation.truth import TruthReader
 from mtdepth.files import DataError
 from mtdepth.kitti.frames import FrameId, KittiRaw
 from mtdepth.kitti.label_store import LabelStore, train_id_path, write_train_id_png
@@ -28,9 +31,6 @@ from mtdepth.metrics.depth import per_image_mean
 from mtdepth.metrics.floor import TrainingMean
 from mtdepth.metrics.protocols import protocol_named
 from mtdepth.runtime.pipeline import Prediction
-from mtdepth.score_tables import class_table, depth_table, distance_table, results_dict
-from mtdepth.scoring import Evaluation, Scores, prediction_saver
-from mtdepth.truth import TruthReader
 
 EIGEN, LABELS = protocol_named("eigen_garg_80m"), protocol_named("labels_80m")
 NEAREST = protocol_named("nearest_garg_80m")

@@ -1,0 +1,1 @@
+"""Scoring: who takes part, what is true, the loop, and its tables and pictures."""
