@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +11,6 @@ from data_prep.demo_world.road import ROAD, SIDEWALK, Road, ground_kind
 from data_prep.demo_world.shapes import Floats, Pattern
 from data_prep.demo_world.texture import Image, cell_value, fractal_noise
 
-if TYPE_CHECKING:
-    from data_prep.demo_world.shading import Surface
-
 _GLASS = np.array([0.07, 0.08, 0.10], np.float32)
 _ASPHALT = np.array([0.27, 0.27, 0.28], np.float32)
 _PAVING = np.array([0.43, 0.41, 0.39], np.float32)
@@ -23,9 +19,40 @@ _KERB = np.array([0.52, 0.51, 0.49], np.float32)
 _MARK = np.array([0.78, 0.78, 0.76], np.float32)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Surface:
+    """What is known of each pixel's surface; all `[height, width]`.
+
+    Args:
+      index: Into the solids with ground and sky.
+      local: x, y, z in the solid's own frame, metres.
+      half: The solid's half extents.
+      face: 0, 1, 2: the axis that the face looks along.
+      u_m: Horizontal coordinate on the face.
+      v_m: The other coordinate.
+      footprint_m: Size of a pixel on the surface.
+      cosine_to_sun: Of the normal, not clipped.
+      upward: z of the normal.
+      distance_m: Ray parameter t.
+      seed: The solid's texture seed.
+    """
+
+    index: npt.NDArray[np.int32]
+    local: tuple[Image, Image, Image]
+    half: tuple[Image, Image, Image]
+    face: npt.NDArray[np.int8]
+    u_m: Image
+    v_m: Image
+    footprint_m: Image
+    cosine_to_sun: Image
+    upward: Image
+    distance_m: Image
+    seed: Image
+
+
 @dataclasses.dataclass(frozen=True)
 class Patch:
-    """The pixels `[n]` of one pattern; names as in `shading.Surface`."""
+    """The pixels `[n]` of one pattern; names as in `Surface`."""
 
     x_m: Image
     y_m: Image
@@ -39,7 +66,7 @@ class Patch:
     seed: Image
 
     @staticmethod
-    def of(surface: "Surface", chosen: npt.NDArray[np.bool_]) -> "Patch":
+    def of(surface: Surface, chosen: npt.NDArray[np.bool_]) -> "Patch":
         """The pixels of a mask."""
         return Patch(
             x_m=surface.local[0][chosen],

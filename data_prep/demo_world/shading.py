@@ -1,13 +1,12 @@
 """Colours and classes of what the rays met."""
 
-import dataclasses
-
 import numpy as np
 import numpy.typing as npt
 
 from data_prep.demo_world import paint
 from data_prep.demo_world.light import Light, ShadowMap
 from data_prep.demo_world.objects import TRAIN_ID
+from data_prep.demo_world.paint import Surface
 from data_prep.demo_world.raycast import Hits, RayFan
 from data_prep.demo_world.road import Road, ground_kind
 from data_prep.demo_world.shapes import Pattern, Solid, Solids
@@ -31,37 +30,6 @@ def with_ground_and_sky(solids: Solids) -> Solids:
     ]
     # The ground's texture is the world's; any generator would do.
     return Solids.join([solids, Solids.stack(extra, np.random.default_rng(0))])
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Surface:
-    """What is known of each pixel's surface; all `[height, width]`.
-
-    Args:
-      index: Into the solids with ground and sky.
-      local: x, y, z in the solid's own frame, metres.
-      half: The solid's half extents.
-      face: 0, 1, 2: the axis that the face looks along.
-      u_m: Horizontal coordinate on the face.
-      v_m: The other coordinate.
-      footprint_m: Size of a pixel on the surface.
-      cosine_to_sun: Of the normal, not clipped.
-      upward: z of the normal.
-      distance_m: Ray parameter t.
-      seed: The solid's texture seed.
-    """
-
-    index: npt.NDArray[np.int32]
-    local: tuple[Image, Image, Image]
-    half: tuple[Image, Image, Image]
-    face: npt.NDArray[np.int8]
-    u_m: Image
-    v_m: Image
-    footprint_m: Image
-    cosine_to_sun: Image
-    upward: Image
-    distance_m: Image
-    seed: Image
 
 
 def train_ids(fan: RayFan, hits: Hits, road: Road, solids: Solids) -> npt.NDArray[np.uint8]:
