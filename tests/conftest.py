@@ -2,8 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from mtdepth.kitti.label_store import LabelStore
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -30,3 +34,20 @@ def kitti_mini() -> Path:
 def reference() -> Path:
     """Folder of arrays that independent implementations computed, or a skip."""
     return _folder_or_skip("MTDEPTH_REFERENCE", "reference")
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic KITTI tree of exact truth; read-only: a test that damages one copies it first."""
+    # Imported here: numpy and OpenCV must see the settings above.
+    from fakes.kitti_tree import build_kitti_tree
+
+    return build_kitti_tree(tmp_path_factory.mktemp("kitti"))
+
+
+@pytest.fixture(scope="session")
+def labels(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> "LabelStore":
+    """The exact labels of `tree`; read-only likewise."""
+    from fakes.label_store import build_label_store
+
+    return build_label_store(tmp_path_factory.mktemp("labels"), tree)

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes.kitti_tree import build_kitti_tree
-from fakes.label_store import build_label_store
 from fakes.workdir import build_workdir
 
 from mtdepth.files import read_rgb
@@ -20,16 +18,6 @@ from mtdepth.kitti.prediction_store import PredictionStore
 from mtdepth.predictor import open_predictor
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_kitti_tree(tmp_path_factory.mktemp("kitti"))
-
-
-@pytest.fixture(scope="module")
-def labels(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> LabelStore:
-    return build_label_store(tmp_path_factory.mktemp("labels"), tree)
 
 
 def evaluate(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:

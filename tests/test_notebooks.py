@@ -8,10 +8,10 @@ import cv2
 import nbformat
 import numpy as np
 import pytest
-from fakes.kitti_tree import build_kitti_tree
-from fakes.label_store import build_label_store
 from fakes.workdir import build_workdir
 from nbclient import NotebookClient
+
+from mtdepth.kitti.label_store import LabelStore
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 EXPLORE = NOTEBOOKS / "01_explore_results.ipynb"
@@ -27,10 +27,8 @@ def test_a_notebook_is_stored_without_outputs(path: Path) -> None:
 
 
 def test_the_results_notebook_runs_and_draws_its_figures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tree: Path, labels: LabelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tree = build_kitti_tree(tmp_path / "kitti")
-    labels = build_label_store(tmp_path / "labels", tree)
     workdir = build_workdir(tmp_path / "run")
     settings = {
         "MTDEPTH_KITTI_ROOT": str(tree),

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from mtdepth.data.augment import Example
 from mtdepth.data.features import DEPTH_M, IMAGE, TRAIN_ID
 from mtdepth.data.supervised import ExampleReader, evaluation_example
+from mtdepth.kitti.frames import FrameId
 from mtdepth.kitti.label_map import IGNORE_ID
 from mtdepth.kitti.label_store import LabelStore
 from mtdepth.kitti.splits import evenly_spaced
@@ -65,17 +66,12 @@ def validate(
     sums = {"loss": 0.0, "relative": 0.0, "measured": 0.0, "right": 0.0, "labelled": 0.0}
     pictures: list[Picture] = []
     for first in range(0, len(frames), recipe.batch_size):
-        examples = [
-            evaluation_example(reader, frame, recipe, focal_px=focal_px)
-            for frame in frames[first : first + recipe.batch_size]
-        ]
-        losses, outputs = step.evaluate(_batch(examples))
-        sums["loss"] += losses["total"] * len(examples)
-        for index, example in enumerate(examples):
-            picture = _picture(example, outputs, index, recipe)
+        batch = frames[first : first + recipe.batch_size]
+        loss, predicted = _predict(step, reader, batch, recipe, focal_px=focal_px)
+        sums["loss"] += loss * len(batch)
+        for picture in predicted:
             _add(sums, picture, far_m=recipe.far_m)
-            if len(pictures) < NUM_PICTURES:
-                pictures.append(picture)
+        pictures += predicted[: NUM_PICTURES - len(pictures)]
     if not sums["measured"]:
         raise ValueError(f"{store.root} measures no depth up to {recipe.far_m} m, so cannot score")
     scores = {
@@ -98,21 +94,29 @@ def training_pictures(
       recipe: Of the training.
       focal_px: The training camera's focal length at the network's size.
     """
-    reader = ExampleReader(store)
-    examples = [
-        evaluation_example(reader, frame, recipe, focal_px=focal_px)
-        for frame in evenly_spaced(store.frames, number=NUM_PICTURES)
-    ]
-    _, outputs = step.evaluate(_batch(examples))
-    return [_picture(example, outputs, i, recipe) for i, example in enumerate(examples)]
+    frames = evenly_spaced(store.frames, number=NUM_PICTURES)
+    return _predict(step, ExampleReader(store), frames, recipe, focal_px=focal_px)[1]
 
 
-def _batch(examples: Sequence[Example]) -> dict[str, Any]:
-    return {
-        IMAGE: np.stack([example.image for example in examples]),
-        DEPTH_M: np.stack([example.depth_m for example in examples])[..., None],
-        TRAIN_ID: np.stack([example.train_id for example in examples])[..., None],
-    }
+def _predict(
+    step: SupervisedStep,
+    reader: ExampleReader,
+    frames: Sequence[FrameId],
+    recipe: TrainRecipe,
+    *,
+    focal_px: float,
+) -> tuple[float, list[Picture]]:
+    """Returns the loss of one batch of frames, and what the graph makes of each."""
+    examples = [evaluation_example(reader, frame, recipe, focal_px=focal_px) for frame in frames]
+    losses, outputs = step.evaluate(
+        {
+            IMAGE: np.stack([example.image for example in examples]),
+            DEPTH_M: np.stack([example.depth_m for example in examples])[..., None],
+            TRAIN_ID: np.stack([example.train_id for example in examples])[..., None],
+        }
+    )
+    pictures = [_picture(example, outputs, i, recipe) for i, example in enumerate(examples)]
+    return losses["total"], pictures
 
 
 def _picture(example: Example, outputs: dict[str, Any], index: int, recipe: TrainRecipe) -> Picture:

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from fakes.kitti_tree import build_kitti_tree, shrunk_tree
+from fakes.kitti_tree import shrunk_tree
 from fakes.label_store import build_label_store
 
 from mtdepth.data.features import DEPTH_M, FRAME, IMAGE, TRAIN_ID
@@ -28,11 +28,6 @@ from mtdepth.recipes.registry import find_recipe
 RECIPE = overridden(
     find_recipe("demo"), ["input_size_px=[32,96]", "batch_size=3", "augmentation.max_zoom=1.2"]
 )
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_kitti_tree(tmp_path_factory.mktemp("tree"))
 
 
 @pytest.fixture

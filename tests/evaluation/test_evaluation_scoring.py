@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from fakes.kitti_tree import build_kitti_tree, shrunk_tree
+from fakes.kitti_tree import shrunk_tree
 from fakes.label_store import build_label_store
 
 from mtdepth.evaluation.contestants import (
@@ -34,16 +34,6 @@ from mtdepth.runtime.pipeline import Prediction
 
 EIGEN, LABELS = protocol_named("eigen_garg_80m"), protocol_named("labels_80m")
 NEAREST = protocol_named("nearest_garg_80m")
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_kitti_tree(tmp_path_factory.mktemp("kitti"))
-
-
-@pytest.fixture(scope="module")
-def labels(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> LabelStore:
-    return build_label_store(tmp_path_factory.mktemp("labels"), tree)
 
 
 @dataclasses.dataclass

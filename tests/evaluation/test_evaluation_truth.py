@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes.kitti_tree import build_kitti_tree
 
 from mtdepth.evaluation.truth import TruthReader
 from mtdepth.files import DataError
@@ -16,8 +15,8 @@ SIZE = (64, 192)
 
 
 @pytest.fixture(scope="module")
-def raw(tmp_path_factory: pytest.TempPathFactory) -> KittiRaw:
-    return KittiRaw(build_kitti_tree(tmp_path_factory.mktemp("kitti")))
+def raw(tree: Path) -> KittiRaw:
+    return KittiRaw(tree)
 
 
 @pytest.fixture(scope="module")

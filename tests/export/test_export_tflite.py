@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes.conditioned import condition
-from fakes.kitti_tree import build_kitti_tree
-from fakes.label_store import build_label_store
 from fakes.workdir import CAMERA, build_workdir
 
 from export.frames import choose_frames, fitted_images
@@ -26,12 +24,6 @@ from mtdepth.training.restore import load_training_graph
 from mtdepth.workdir import Workdir
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> LabelStore:
-    root = tmp_path_factory.mktemp("data")
-    return build_label_store(root / "labels", build_kitti_tree(root / "kitti"))
 
 
 @pytest.fixture(scope="module")
@@ -68,14 +60,14 @@ def test_the_file_is_compared_on_frames_that_calibration_did_not_see() -> None:
     assert choose_frames(frames(10), num_calibration=0)[0] == []
 
 
-def test_pictures_are_fitted_by_the_law_of_the_runtime(store: LabelStore) -> None:
-    image, _, _ = store.read_sample(store.frames[2])
-    (found,) = fitted_images(store, store.frames[2:3], size=(32, 64), fit="crop")
+def test_pictures_are_fitted_by_the_law_of_the_runtime(labels: LabelStore) -> None:
+    image, _, _ = labels.read_sample(labels.frames[2])
+    (found,) = fitted_images(labels, labels.frames[2:3], size=(32, 64), fit="crop")
     np.testing.assert_array_equal(found, fit_image(image, size=(32, 64), fit="crop"))
-    missing = [dataclasses.replace(store.frames[0], index=999)]
-    assert len(fitted_images(store, missing + store.frames[:1], size=(32, 64), fit="crop")) == 1
+    missing = [dataclasses.replace(labels.frames[0], index=999)]
+    assert len(fitted_images(labels, missing + labels.frames[:1], size=(32, 64), fit="crop")) == 1
     with pytest.raises(DataError, match="none of 1 pictures"):
-        fitted_images(store, missing, size=(32, 64), fit="crop")
+        fitted_images(labels, missing, size=(32, 64), fit="crop")
 
 
 def test_another_size_keeps_the_focal_length_in_pixels() -> None:
@@ -126,10 +118,10 @@ def test_the_scores_of_exactly_these_weights_travel(tmp_path: Path) -> None:
 
 
 def test_a_workdir_becomes_a_file_of_the_size_that_was_asked_for(
-    workdir: Workdir, store: LabelStore, tmp_path: Path
+    workdir: Workdir, labels: LabelStore, tmp_path: Path
 ) -> None:
     done = export(
-        *("--workdir", workdir.path, "--labels", store.root, "--decoder", "S"),
+        *("--workdir", workdir.path, "--labels", labels.root, "--decoder", "S"),
         *("--precision", "int8", "--height", 64, "--width", 128, "--output", tmp_path / "out"),
     )
     assert done.returncode == 0, done.stderr
@@ -158,10 +150,10 @@ def test_a_workdir_becomes_a_file_of_the_size_that_was_asked_for(
     ],
 )
 def test_a_wrong_line_is_answered_in_words(
-    workdir: Workdir, store: LabelStore, tmp_path: Path, arguments: tuple[str, ...], message: str
+    workdir: Workdir, labels: LabelStore, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     done = export(
-        *("--workdir", workdir.path, "--labels", store.root, "--output", tmp_path / "out"),
+        *("--workdir", workdir.path, "--labels", labels.root, "--output", tmp_path / "out"),
         *arguments,
     )
     assert done.returncode != 0

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
-from fakes.kitti_tree import build_kitti_tree
 from fakes.label_store import build_label_store
 from fakes.recipes import tiny_recipe
 
@@ -22,11 +21,6 @@ from mtdepth.training.run import NonFiniteLossError, TrainingRun
 from mtdepth.workdir import Workdir
 
 RECIPE = tiny_recipe()
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_kitti_tree(tmp_path_factory.mktemp("tree"))
 
 
 @pytest.fixture
