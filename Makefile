@@ -1,32 +1,37 @@
 # `make test` and `make demo` need Python 3.11 and nothing else; they do all their own set-up.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 READY := .venv/.ready
+READY_DEV := .venv/.ready-dev
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow test-all lint format demo clean
+.PHONY: help setup test test-slow test-all bench lint format demo clean
 
 help:  ## what there is
 	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
 
-setup: $(READY)  ## install everything into .venv
+setup: $(READY_DEV)  ## install everything into .venv
 
 # Installed once, and again only when a requirements file changes.
-$(READY): requirements.txt requirements-dev.txt
+$(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v in {(3, 11), (3, 12)} \
 	  else f"mtdepth needs Python 3.11 (or 3.12), found {sys.version.split()[0]}; set PYTHON=...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(PIP) -r requirements.txt
 	@# A bare server lacks the libraries that opencv-python's windows need.
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || { \
 	  pin=$$(sed -n 's/^opencv-python==//p' requirements.txt); \
 	  echo "opencv-python cannot be imported here (no window libraries):" \
 	    "installing opencv-python-headless $$pin in its place"; \
 	  $(BIN)/python -m pip uninstall --quiet --yes opencv-python opencv-python-headless; \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	    opencv-python-headless==$$pin && $(BIN)/python -c 'import cv2'; }
+	  $(PIP) opencv-python-headless==$$pin && $(BIN)/python -c 'import cv2'; }
 	@touch $@
 
-lint: $(READY)
+$(READY_DEV): $(READY) requirements-dev.txt
+	$(PIP) -r requirements-dev.txt
+	@touch $@
+
+lint: $(READY_DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -34,13 +39,18 @@ lint: $(READY)
 test: lint  ## lint, type-check, and every test that takes less than half a minute
 	$(BIN)/pytest
 
-test-slow: $(READY)  ## the slow tests alone
+test-slow: $(READY_DEV)  ## the slow tests alone
 	$(BIN)/pytest -m slow
 
 test-all: lint  ## everything
 	$(BIN)/pytest -m ''
 
-format: $(READY)  ## put the code into its form
+bench: $(READY_DEV)  ## speed figures of the README: demo world, teachers; ten quiet minutes
+	PYTHONPATH=.:tests $(BIN)/python tests/benchmarks/demo_world_speed.py
+	PYTHONPATH=.:tests $(BIN)/python tests/benchmarks/psmnet_speed.py
+	PYTHONPATH=.:tests $(BIN)/python tests/benchmarks/deeplab_speed.py
+
+format: $(READY_DEV)  ## put the code into its form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -50,19 +60,21 @@ demo: export MTDEPTH_KITTI_ROOT =
 demo: $(READY)  ## synthetic recordings -> labels -> training -> scores -> TFLite -> pictures
 	$(BIN)/python -m data_prep.make_demo_world --output demo/kitti --drives 48 --frames 5 \
 	  --width 416 --height 128
+	$(BIN)/python -m data_prep.make_demo_world --output demo/clip --drives 2 --frames 40 --seed 1 \
+	  --width 416 --height 128
 	$(BIN)/python -m data_prep.generate_teachers
 	$(BIN)/python -m data_prep.generate_teachers --split demo/kitti/splits/val.txt \
 	  --output demo/labels_val --bias demo/labels_train/bias_table.json
 	$(BIN)/python -m mtdepth.train --decoder L
 	$(BIN)/python -m export.tflite --precision float32 --output demo/export/float32
 	$(BIN)/python -m export.tflite --precision int8 --output demo/export/int8
-	$(BIN)/python -m mtdepth.evaluate --pictures demo/report \
+	$(BIN)/python -m export.device --model demo/export/int8/model.tflite --video 10 \
+	  --source $$(ls -d demo/clip/*/*/image_02/data | tail -1) --focal_px 241.7 --output demo/device
+	$(BIN)/python -m mtdepth.evaluate --pictures demo/report --attach demo/device/overlay.mp4 \
 	  --model demo/run --model demo/export/float32/model.tflite --model demo/export/int8/model.tflite
-	$(BIN)/python -m export.device --model demo/export/int8/model.tflite \
-	  --source $$(ls -d demo/kitti/*/*/image_02/data | tail -1) --focal_px 241.7 --output demo/device
 	@echo; cat demo/report/table.txt
-	@echo; echo "pictures: demo/report, demo/device, demo/kitti/contact_sheet.png"
-	@echo "table:    demo/report/table.txt"
+	@echo; echo "look at:  demo/report/index.html (results), demo/device/overlay.mp4 (a drive),"
+	@echo "          demo/kitti/contact_sheet.png (the streets)"
 
 clean:  ## delete what `make demo` made
 	rm -rf demo

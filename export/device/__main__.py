@@ -6,9 +6,9 @@ Full example, a folder of pictures from a camera of 720 px focal length:
         --source pictures --output results --focal_px 720 --num_threads 4
 
 A folder or a picture gives `<name>_overlay.png` and `<name>_depth.png` (uint16, metres * 256) for
-each picture; a video file or a camera (its number) gives `overlay.mp4`. `latency.json` holds the
-median and 90th percentile of every stage. Without --focal_px depth is in metres only for a camera
-like the one of the training pictures.
+each picture, or with --video 10 one `overlay.mp4` at 10 frames/s; a video file or a camera (its
+number) gives `overlay.mp4`. `latency.json` holds the median and 90th percentile of every stage.
+Without --focal_px depth is in metres only for a camera like the one of the training pictures.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 from export.device.display import Window
 from export.device.job import Display, Job, NoDisplay, Writer
 from export.device.sources import PictureFiles, Stream, open_source
-from export.device.writers import PictureWriter, VideoWriter
+from export.device.writers import BROWSER_VIDEO_KINDS, PictureWriter, VideoWriter
 from mtdepth.files import DataError, write_json
 from mtdepth.runtime.tflite import TfliteBackend
 
@@ -43,12 +43,14 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     add("--num_threads", type=int, default=2, help="of the interpreter (default: 2)")
     add("--alpha", type=float, default=0.5, help="share of the class colours (default: 0.5)")
     add("--max_frames", type=int, help="stop after so many")
+    add("--video", type=float, help="pictures become one video of so many frames/s")
     add("--display", choices=("none", "window"), default="none", help="show results as they come")
     options = parser.parse_args(argv)
     for name, is_legal, rule in (
         ("focal_px", options.focal_px is None or options.focal_px > 0, "positive"),
         ("num_threads", options.num_threads >= 1, "at least 1"),
         ("alpha", 0 <= options.alpha <= 1, "in 0..1"),
+        ("video", options.video is None or options.video > 0, "positive"),
         ("max_frames", options.max_frames is None or options.max_frames >= 1, "at least 1"),
     ):
         if not is_legal:
@@ -65,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     job = Job(backend, options.num_threads, focal_px=options.focal_px, alpha=options.alpha)
     job.run(
         source.frames(),
-        writer=_writer(source, options.output),
+        writer=_writer(source, options),
         display=display,
         max_frames=options.max_frames,
     )
@@ -79,10 +81,12 @@ def run(options: argparse.Namespace) -> int:
     return 1 if job.failures or not report["num_frames"] else 0
 
 
-def _writer(source: PictureFiles | Stream, folder: Path) -> Writer:
+def _writer(source: PictureFiles | Stream, options: argparse.Namespace) -> Writer:
     if isinstance(source, Stream):
-        return VideoWriter(folder, fps=source.fps)
-    return PictureWriter(folder)
+        return VideoWriter(options.output, fps=options.video or source.fps)
+    if options.video:
+        return VideoWriter(options.output, fps=options.video, kinds=BROWSER_VIDEO_KINDS)
+    return PictureWriter(options.output)
 
 
 def _say(report: dict[str, object]) -> None:

@@ -14,6 +14,8 @@ Image = npt.NDArray[np.uint8]
 
 # Suffix and codec. Some builds of OpenCV have no encoder for the first; Motion JPEG is in all.
 VIDEO_KINDS = ((".mp4", "mp4v"), (".avi", "MJPG"))
+# VP9 plays in a web browser, but takes too long to encode for a camera's pace.
+BROWSER_VIDEO_KINDS = ((".mp4", "vp09"), *VIDEO_KINDS)
 
 
 class PictureWriter:
@@ -40,9 +42,12 @@ class VideoWriter:
     video has no other end.
     """
 
-    def __init__(self, folder: Path, *, fps: float) -> None:
+    def __init__(
+        self, folder: Path, *, fps: float, kinds: tuple[tuple[str, str], ...] = VIDEO_KINDS
+    ) -> None:
         self._folder = folder
         self._fps = fps
+        self._kinds = kinds
         self._writer: cv2.VideoWriter | None = None
         self._size = (0, 0)
         self._path = folder
@@ -76,12 +81,12 @@ class VideoWriter:
         height_px, width_px = overlay.shape[:2]
         self._size = (height_px, width_px)
         self._folder.mkdir(parents=True, exist_ok=True)
-        for suffix, codec in VIDEO_KINDS:
+        for suffix, codec in self._kinds:
             self._path = self._folder / f".overlay{suffix}"
             fourcc = cv2.VideoWriter.fourcc(*codec)
             writer = cv2.VideoWriter(str(self._path), fourcc, self._fps, (width_px, height_px))
             if writer.isOpened():
                 return writer
             self._path.unlink(missing_ok=True)
-        tried = " nor ".join(codec for _, codec in VIDEO_KINDS)
+        tried = " nor ".join(codec for _, codec in self._kinds)
         raise OSError(f"{self._folder}: this OpenCV can write neither {tried} videos")

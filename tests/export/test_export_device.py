@@ -221,11 +221,8 @@ def test_a_video_gets_its_name_when_it_is_whole(tmp_path: Path) -> None:
     assert int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) == 3
 
 
-def test_another_codec_is_taken_where_the_first_is_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("export.device.writers.VIDEO_KINDS", ((".mp4", "zzzz"), (".avi", "MJPG")))
-    writer = VideoWriter(tmp_path, fps=10)
+def test_another_codec_is_taken_where_the_first_is_missing(tmp_path: Path) -> None:
+    writer = VideoWriter(tmp_path, fps=10, kinds=((".mp4", "zzzz"), (".avi", "MJPG")))
     writer.write("", picture(64, 96), Prediction(np.ones((64, 96), np.float32), None))
     writer.close()
     assert [path.name for path in tmp_path.iterdir()] == ["overlay.avi"]
@@ -325,6 +322,14 @@ def test_a_video_becomes_a_video(model: Path, tmp_path: Path) -> None:
     assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(10.0)
     assert capture.get(cv2.CAP_PROP_FRAME_HEIGHT) == 256
     assert json.loads((out / "latency.json").read_text())["num_frames"] == 4
+
+
+def test_pictures_become_a_video_on_request(model: Path, folder: Path, tmp_path: Path) -> None:
+    assert run(parse(options(model, folder, tmp_path / "out", "--video", "5"))) == 0
+    (film,) = (tmp_path / "out").glob("overlay.*")
+    capture = cv2.VideoCapture(str(film))
+    assert int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) == 3
+    assert capture.get(cv2.CAP_PROP_FPS) == pytest.approx(5.0)
 
 
 @pytest.mark.parametrize(
