@@ -12,6 +12,7 @@ train.txt and val.txt. Stopped and started again, it goes on where it stopped.
 
 import os
 from collections.abc import Iterable
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import tqdm
@@ -27,11 +28,15 @@ _FRAMES = flags.DEFINE_integer("frames", 60, "Frames per street, 0.1 s apart.")
 _SEED = flags.DEFINE_integer("seed", 0, "Another seed gives other streets.")
 _WIDTH = flags.DEFINE_integer("width", 621, "Width of the pictures, pixels (KITTI: 1242).")
 _HEIGHT = flags.DEFINE_integer("height", 188, "Height of the pictures, pixels (KITTI: 375).")
-_AZIMUTH_STEP = flags.DEFINE_float("lidar_azimuth_step_deg", 0.2, "Degrees (KITTI: 0.09).")
+_AZIMUTH_STEP = flags.DEFINE_float(
+    "lidar_azimuth_step_deg",
+    None,
+    "Degrees between shots; default: KITTI's 0.09 times 1242 over the width, 0.18 at 621.",
+)
 _PROCESSES = flags.DEFINE_integer("num_processes", None, "Default: one per core.", lower_bound=1)
 
 
-def main() -> None:
+def main() -> int:
     """Flags to a world on disk."""
     settings = WorldSettings(
         num_drives=_DRIVES.value,
@@ -43,12 +48,18 @@ def main() -> None:
     )
     root = Path(_OUTPUT.value)
     total = settings.num_drives * settings.num_frames
-    num_rendered = write_world(
-        root,
-        settings,
-        num_processes=min(_PROCESSES.value or os.cpu_count() or 1, total),
-        progress=_progress_bar,
-    )
+    num_processes = min(_PROCESSES.value or os.cpu_count() or 1, total)
+    try:
+        num_rendered = write_world(
+            root, settings, num_processes=num_processes, progress=_progress_bar
+        )
+    except BrokenProcessPool:
+        logging.error(
+            "a worker process was killed, most likely for want of memory; run the same command "
+            "again with a --num_processes below %d: it goes on where it stopped",
+            num_processes,
+        )
+        return 1
     if num_rendered < total:
         logging.info("%d frames were there already and were kept", total - num_rendered)
     logging.info(
@@ -58,6 +69,7 @@ def main() -> None:
         root,
         root / "contact_sheet.png",
     )
+    return 0
 
 
 def _progress_bar(done: Iterable[bool], total: int) -> Iterable[bool]:

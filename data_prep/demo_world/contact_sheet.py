@@ -20,7 +20,10 @@ _NEAR_M, _FAR_M = 3.0, 80.0
 
 
 def contact_sheet(root: Path, settings: WorldSettings) -> npt.NDArray[np.uint8]:
-    """Picture, depth (near is bright, 3 to 80 m, log) and classes of a frame of each drive."""
+    """Picture, depth (near is bright, 3 to 80 m, log) and classes of a frame of each drive.
+
+    Of more than 12 drives the first 12 are shown.
+    """
     height_px = round(_TILE_WIDTH_PX * settings.height_px / settings.width_px)
     rows = []
     for number, drive in enumerate(settings.drive_names[:_MAX_ROWS]):

@@ -18,7 +18,7 @@ class Drive:
     Args:
       x_m: `[frames]`, distance along the road's axis.
       T_world_from_rectified: `[frames, 4, 4]`, poses of rectified camera 0. World: x along the
-        road (east), y left (north), z up, ground at 0.
+        road (east), y left (north), z up.
     """
 
     x_m: Floats
@@ -38,7 +38,10 @@ class Drive:
 
 
 def random_way_m(rng: np.random.Generator, *, num_frames: int) -> Floats:
-    """Draws x of every frame from 0 on: a changing speed, in one drive of three a stop."""
+    """Draws x of every frame from 0 on.
+
+    A changing speed; in one drive of three a stop, and one in ten stands still throughout.
+    """
     cruise_mps = rng.uniform(4.0, 12.0)
     period, phase = rng.uniform(40.0, 120.0), rng.uniform(0.0, 2 * np.pi)
     frame = np.arange(num_frames)
@@ -47,25 +50,29 @@ def random_way_m(rng: np.random.Generator, *, num_frames: int) -> Floats:
         stop = rng.uniform(0.2, 0.7) * num_frames
         half_stop = 0.15 * num_frames
         speed_mps = speed_mps * np.clip((np.abs(frame - stop) - half_stop) / 15.0, 0.0, 1.0)
+    if rng.random() < 0.1:
+        speed_mps = np.zeros(num_frames)
     return np.concatenate([[0.0], np.cumsum(speed_mps * FRAME_S)[:-1]])
 
 
 def random_drive(rng: np.random.Generator, road: Road, x_m: Floats) -> Drive:
-    """Follows the outer right lane with a slight weave, pitch and roll."""
-    lane_m = -road.lane_m * (road.lanes_per_direction - 0.5)
+    """Follows the outer right lane up and down, with a slight weave, bounce, pitch and roll."""
+    lane_m = -road.lane_middle_m(road.lanes_per_direction - 1)
     weave_m, period_m = rng.uniform(0.05, 0.25), rng.uniform(30.0, 80.0)
     phase = rng.uniform(0.0, 2 * np.pi, 3)
-    lateral_m = lane_m + weave_m * np.sin(2 * np.pi * x_m / period_m + phase[0])
-    weave_rad = weave_m * 2 * np.pi / period_m * np.cos(2 * np.pi * x_m / period_m + phase[0])
-    heading = road.heading_rad(x_m)
-    # Suspension: angles follow the way, so that a standing car stands still.
-    pitch = 0.004 * np.sin(x_m / 4.1 + phase[1]) + rng.uniform(-0.01, 0.01)
+    rate = 2 * np.pi / period_m
+    lateral_m = lane_m + weave_m * np.sin(rate * x_m + phase[0])
+    yaw = road.heading_rad(x_m) + weave_m * rate * np.cos(rate * x_m + phase[0])
+    # Suspension: all follows the way, so that a standing car stands still.
+    pitch = np.arctan(road.terrain.grade(x_m)) + rng.uniform(-0.01, 0.01)
+    pitch += 0.004 * np.sin(x_m / 4.1 + phase[1])
     roll = 0.004 * np.sin(x_m / 6.7 + phase[2])
+    bounce_m = 0.01 * np.sin(x_m / 3.3 + phase[1])
     poses = np.tile(np.eye(4), (len(x_m), 1, 1))
-    for i in range(len(x_m)):
-        poses[i, :3, :3] = _camera_axes(heading[i] + weave_rad[i], pitch[i], roll[i])
-        x, y, _ = road.place(float(x_m[i]), float(lateral_m[i]))
-        poses[i, :3, 3] = x, y, CAMERA_HEIGHT_M
+    for i, way_m in enumerate(x_m):
+        x, y, _ = road.place(float(way_m), float(lateral_m[i]))
+        poses[i, :3, :3] = _camera_axes(yaw[i], pitch[i], roll[i])
+        poses[i, :3, 3] = x, y, road.height_m(x, y) + CAMERA_HEIGHT_M + bounce_m[i]
     return Drive(x_m=x_m, T_world_from_rectified=poses)
 
 

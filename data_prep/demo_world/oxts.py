@@ -4,18 +4,17 @@ import numpy as np
 
 from data_prep.demo_world.ego import FRAME_S, Drive
 from data_prep.demo_world.rig import DemoRig
+from data_prep.demo_world.shapes import Floats
+from mtdepth.kitti.oxts import EARTH_RADIUS_M, FIELD_NAMES
 
-_EARTH_RADIUS_M = 6378137.0  # KITTI raw devkit, latlonToMercator.m
 # Where frame 0 stands: Karlsruhe. Its latitude also scales the devkit's Mercator map.
 _LATITUDE_DEG, _LONGITUDE_DEG, _ALTITUDE_M = 49.011, 8.4228, 112.0
-_NUM_FIELDS = 30
-# Order of a packet's fields, KITTI raw devkit dataformat.txt.
-_FIELDS = {"lat": 0, "lon": 1, "alt": 2, "roll": 3, "pitch": 4, "yaw": 5, "vn": 6, "ve": 7, "vf": 8}
-_POS_ACCURACY, _VEL_ACCURACY, _FIRST_STATUS = 23, 24, 25
 
 
 def packet(drive: Drive, rig: DemoRig, *, frame: int) -> str:
-    """One packet: position, attitude and speed are exact, accelerations and rates are left 0.
+    """One packet: position and attitude are exact, accelerations and rates are left 0.
+
+    Velocities are the rectified camera's, the mean over the frames before and after.
 
     Inverts the devkit's convertOxtsToPose.m, so that its poses relative to frame 0 are the true
     ones: x is east, y north.
@@ -23,28 +22,31 @@ def packet(drive: Drive, rig: DemoRig, *, frame: int) -> str:
     pose = drive.T_world_from_imu(rig, frame=frame)
     start = drive.T_world_from_imu(rig, frame=0)
     east_m, north_m, up_m = pose[:3, 3] - start[:3, 3]
-    scale_m = _EARTH_RADIUS_M * np.cos(np.radians(_LATITUDE_DEG))
+    scale_m = EARTH_RADIUS_M * np.cos(np.radians(_LATITUDE_DEG))
     start_north = np.log(np.tan(np.radians(90.0 + _LATITUDE_DEG) / 2.0))
     latitude = np.degrees(2.0 * np.arctan(np.exp(start_north + north_m / scale_m))) - 90.0
     velocity = _velocity_mps(drive, frame)
     rotation = pose[:3, :3]
-    values = {
-        "lat": latitude,
-        "lon": _LONGITUDE_DEG + np.degrees(east_m / scale_m),
-        "alt": _ALTITUDE_M + up_m,
-        "roll": np.arctan2(rotation[2, 1], rotation[2, 2]),
-        "pitch": -np.arcsin(np.clip(rotation[2, 0], -1.0, 1.0)),
-        "yaw": np.arctan2(rotation[1, 0], rotation[0, 0]),
-        "vn": velocity[1],
-        "ve": velocity[0],
-        "vf": float(np.hypot(*velocity[:2])),
+    values = dict.fromkeys(FIELD_NAMES, 0.0) | {
+        "lat_deg": latitude,
+        "lon_deg": _LONGITUDE_DEG + np.degrees(east_m / scale_m),
+        "alt_m": _ALTITUDE_M + up_m,
+        "roll_rad": np.arctan2(rotation[2, 1], rotation[2, 2]),
+        "pitch_rad": -np.arcsin(np.clip(rotation[2, 0], -1.0, 1.0)),
+        "yaw_rad": np.arctan2(rotation[1, 0], rotation[0, 0]),
+        "vn_m_per_s": velocity[1],
+        "ve_m_per_s": velocity[0],
+        "vf_m_per_s": np.hypot(*velocity[:2]),
+        "vu_m_per_s": velocity[2],
+        "pos_accuracy_m": 0.05,
+        "vel_accuracy_m_per_s": 0.05,
+        "navstat": 4,
+        "numsats": 11,
+        "posmode": 6,
+        "velmode": 6,
+        "orimode": 6,
     }
-    fields = ["0"] * _NUM_FIELDS
-    for name, value in values.items():
-        fields[_FIELDS[name]] = f"{value:.14g}"
-    fields[_POS_ACCURACY], fields[_VEL_ACCURACY] = "0.05", "0.05"
-    fields[_FIRST_STATUS:] = ["4", "11", "6", "6", "6"]
-    return " ".join(fields) + "\n"
+    return " ".join(f"{values[name]:.14g}" for name in FIELD_NAMES) + "\n"
 
 
 def odometry_lines(drive: Drive, rig: DemoRig) -> str:
@@ -68,7 +70,7 @@ def time_stamps(num_frames: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _velocity_mps(drive: Drive, frame: int) -> np.ndarray:
+def _velocity_mps(drive: Drive, frame: int) -> Floats:
     """Mean velocity around a frame, in world axes."""
     last = len(drive.x_m) - 1
     before, after = max(frame - 1, 0), min(frame + 1, last)

@@ -1,150 +1,112 @@
 """The cameras' and the laser scanner's rays, and the scanner's errors."""
 
-import dataclasses
-
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.demo_world.raycast import Hits, RayFan, clipped_extremes
-from data_prep.demo_world.shapes import Floats, Solids
+from data_prep.demo_world.raycast import Rays
+from data_prep.demo_world.shapes import Floats
 from mtdepth.geometry.camera import Intrinsics
 
-# Velodyne HDL-64E: 64 beams, 26.8 degrees, 120 m, 2 cm (data sheet).
-NUM_BEAMS = 64
-HIGHEST_BEAM_DEG, LOWEST_BEAM_DEG = 2.0, -24.8
+# Velodyne HDL-64E S2, user's manual: 64 beams from +2 to -24.33 degrees, the upper half a third of
+# a degree apart, the lower half a half; 120 m, 2 cm.
+BEAMS_DEG = np.concatenate([2.0 - np.arange(32) / 3.0, -8.83 - np.arange(32) / 2.0])
 LIDAR_REACH_M = 120.0
 LIDAR_NOISE_M = 0.02
+# At 10 Hz a beam fires every 0.09 degrees (Geiger et al. 2013, sec. II).
+KITTI_AZIMUTH_STEP_DEG = 0.09
 # ours: sweeps are cut to the cameras' side (their half view is 41 degrees) to save space.
 LIDAR_HALF_VIEW_DEG = 60.0
-_DROPOUT = 0.03  # ours: returns lost at random
+_LOST = 0.01  # ours: returns lost at random
+_LOST_IN_GLASS = 0.85  # ours: dirt, curtains and what lies behind it return the rest
+# The weakest return: what reflects 10 % is seen to 50 m (the data sheet's figure for pavement).
+_WEAKEST_RETURN = 0.1 / 50.0**2
+_RETURN_SPREAD = 0.35  # ours: of the return's logarithm
+# ours: rough surfaces return more at a grazing angle than Lambert's cosine; with its cube root
+# asphalt is seen to about 50 m from 1.73 m above it, as on KITTI.
+_GRAZING_POWER = 1.0 / 3.0
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CameraRays(RayFan):
-    """One ray per pixel centre, scaled so that t is camera z in metres."""
-
-    camera: Intrinsics
-
-    @staticmethod
-    def of(camera: Intrinsics, T_world_from_camera: Floats) -> "CameraRays":
-        """The rays of a camera at a pose (x right, y down, z forward)."""
-        right, down, forward = T_world_from_camera[:3, :3].T
-        u, v = np.arange(camera.width_px), np.arange(camera.height_px)
-        return CameraRays(
-            T_world_from_sensor=T_world_from_camera,
-            columns=forward + ((u - camera.cx_px) / camera.fx_px)[:, None] * right,
-            rows=((v - camera.cy_px) / camera.fy_px)[:, None] * down,
-            camera=camera,
-        )
-
-    def windows(self, solids: Solids) -> tuple[npt.NDArray[np.int64], Floats]:
-        """See `RayFan`."""
-        points_m, counts = clipped_extremes(_in_sensor(self, solids), axis=2)
-        z_m = np.where(counts, points_m[..., 2], 1.0)
-        u = points_m[..., 0] / z_m * self.camera.fx_px + self.camera.cx_px
-        v = points_m[..., 1] / z_m * self.camera.fy_px + self.camera.cy_px
-        bounds = _bounds(u, v, counts, self.camera.width_px, self.camera.height_px)
-        return bounds, np.min(np.where(counts, z_m, np.inf), axis=1)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class LidarRays(RayFan):
-    """One sweep at one instant; t is the horizontal part of the range.
+def camera_rays(camera: Intrinsics, T_world_from_camera: Floats, *, u: Floats, v: Floats) -> Rays:
+    """Rays through points of the picture, scaled so that t is camera z in metres.
 
     Args:
-      azimuth_rad: `[width]`, falling: the scanner turns clockwise.
-      slope: `[height]`, tangent of the beams' elevation, falling.
+      camera: Its intrinsics.
+      T_world_from_camera: `[4, 4]`, camera axes x right, y down, z forward.
+      u: `[...]`, columns; whole numbers are pixel centres.
+      v: `[...]`, rows.
     """
-
-    azimuth_rad: Floats
-    slope: Floats
-
-    @staticmethod
-    def of(T_world_from_velodyne: Floats, *, azimuth_step_deg: float) -> "LidarRays":
-        """The rays of a sweep at a pose (x forward, y left, z up)."""
-        forward, leftward, upward = T_world_from_velodyne[:3, :3].T
-        num_steps = int(LIDAR_HALF_VIEW_DEG / azimuth_step_deg)
-        azimuth = np.radians(np.arange(num_steps, -num_steps - 1, -1) * azimuth_step_deg)
-        slope = np.tan(np.radians(np.linspace(HIGHEST_BEAM_DEG, LOWEST_BEAM_DEG, NUM_BEAMS)))
-        return LidarRays(
-            T_world_from_sensor=T_world_from_velodyne,
-            columns=np.cos(azimuth)[:, None] * forward + np.sin(azimuth)[:, None] * leftward,
-            rows=slope[:, None] * upward,
-            azimuth_rad=azimuth,
-            slope=slope,
-        )
-
-    def windows(self, solids: Solids) -> tuple[npt.NDArray[np.int64], Floats]:
-        """See `RayFan`."""
-        points_m, counts = clipped_extremes(_in_sensor(self, solids), axis=0)
-        x_m = np.where(counts, points_m[..., 0], 1.0)
-        azimuth = np.arctan2(points_m[..., 1], x_m)
-        column = np.interp(-azimuth, -self.azimuth_rad, np.arange(len(self.azimuth_rad)))
-        # A wall beside the scanner is steepest between its corners, so the slope is bounded by
-        # the corners' heights over the least distance any of them can have.
-        least_m = np.min(np.where(counts, x_m, np.inf), axis=1, keepdims=True)
-        z_m = points_m[..., 2]
-        distance_m = np.where(
-            (z_m > 0) == (np.arange(2)[:, None, None] == 0),
-            np.broadcast_to(least_m, z_m.shape),
-            np.hypot(x_m, points_m[..., 1]),
-        )
-        rows = np.interp(-z_m / distance_m, -self.slope, np.arange(len(self.slope)))
-        # rows[0] takes each point as a top, rows[1] as a bottom.
-        bounds = _bounds(
-            np.concatenate([column, column], axis=1),
-            np.concatenate(list(rows), axis=1),
-            np.concatenate([counts, counts], axis=1),
-            len(self.azimuth_rad),
-            len(self.slope),
-        )
-        return bounds, least_m[:, 0]
+    right, down, forward = T_world_from_camera[:3, :3].T
+    x, y = (u - camera.cx_px) / camera.fx_px, (v - camera.cy_px) / camera.fy_px
+    return Rays(
+        origin_m=T_world_from_camera[:3, 3],
+        direction=forward + x[..., None] * right + y[..., None] * down,
+    )
 
 
-def sweep(
-    rays: LidarRays, hits: Hits, reflectance: npt.NDArray[np.float32], rng: np.random.Generator
-) -> npt.NDArray[np.float32]:
-    """The points of a sweep as the scanner reports them.
-
-    Args:
-      rays: Its rays.
-      hits: What they met.
-      reflectance: `[beams, steps]`, 0..1.
-      rng: Draws noise and drop-outs.
-
-    Returns:
-      `[points, 4]`: x, y, z in the scanner's frame, metres, and reflectance.
-    """
-    horizontal_m = 1.0 / np.maximum(hits.inverse.astype(np.float64), 1e-6)
-    stretch = np.sqrt(1.0 + rays.slope**2)[:, None]
-    range_m = horizontal_m * stretch
-    is_back = (range_m < LIDAR_REACH_M) & (rng.random(range_m.shape) > _DROPOUT)
-    measured_m = (range_m + rng.normal(0.0, LIDAR_NOISE_M, range_m.shape)) / stretch
-    points = np.stack(
+def lidar_directions(*, azimuth_step_deg: float) -> Floats:
+    """Unit vectors `[beams, steps, 3]` of one sweep, in the scanner's axes (x forward, z up)."""
+    num_steps = int(LIDAR_HALF_VIEW_DEG / azimuth_step_deg)
+    # Falling: the scanner turns clockwise.
+    azimuth = np.radians(np.arange(num_steps, -num_steps - 1, -1) * azimuth_step_deg)[None, :]
+    elevation = np.radians(BEAMS_DEG)[:, None]
+    return np.stack(
         [
-            measured_m * np.cos(rays.azimuth_rad),
-            measured_m * np.sin(rays.azimuth_rad),
-            measured_m * rays.slope[:, None],
-            reflectance,
+            np.cos(elevation) * np.cos(azimuth),
+            np.cos(elevation) * np.sin(azimuth),
+            np.sin(elevation) * np.ones_like(azimuth),
         ],
         axis=-1,
     )
-    return points[is_back].astype(np.float32)
 
 
-def _in_sensor(fan: RayFan, solids: Solids) -> Floats:
-    """Corners `[n, 8, 3]` of the solids in the sensor's frame."""
-    rotation = fan.T_world_from_sensor[:3, :3]
-    # The mounts' published rotations have seven digits, so the inverse is not the transpose.
-    return (solids.corners_m() - fan.origin_m) @ np.linalg.inv(rotation).T
+def lidar_rays(directions: Floats, T_world_from_velodyne: Floats) -> Rays:
+    """The rays of one sweep at one instant; t is the range in metres."""
+    return Rays(
+        origin_m=T_world_from_velodyne[:3, 3],
+        direction=directions @ T_world_from_velodyne[:3, :3].T,
+    )
 
 
-def _bounds(
-    columns: Floats, rows: Floats, counts: npt.NDArray[np.bool_], width: int, height: int
-) -> npt.NDArray[np.int64]:
-    bounds = []
-    for values, end in ((rows, height), (columns, width)):
-        first = np.min(np.where(counts, values, np.inf), axis=1)
-        last = np.max(np.where(counts, values, -np.inf), axis=1)
-        bounds += [np.clip(np.floor(first), 0, end), np.clip(np.ceil(last) + 1, 0, end)]
-    return np.stack(bounds, axis=-1).astype(np.int64)
+def is_returned(
+    *,
+    range_m: Floats,
+    reflectance: Floats,
+    cosine: Floats,
+    glass: Floats,
+    rng: np.random.Generator,
+) -> npt.NDArray[np.bool_]:
+    """Which shots `[...]` come back strongly enough to be seen.
+
+    Args:
+      range_m: Distance flown, infinite where nothing was met.
+      reflectance: 0..1.
+      cosine: Of the angle between the ray and the surface's normal, 0..1.
+      glass: Share of the spot that is glass, 0..1.
+      rng: Draws the losses.
+    """
+    weakening = np.exp(_RETURN_SPREAD * rng.standard_normal(range_m.shape))
+    strength = reflectance * np.maximum(cosine, 0.0) ** _GRAZING_POWER * weakening
+    return (
+        (range_m < LIDAR_REACH_M)
+        & (strength > _WEAKEST_RETURN * np.minimum(range_m, LIDAR_REACH_M) ** 2)
+        & (rng.random(range_m.shape) > np.maximum(_LOST_IN_GLASS * glass, _LOST))
+    )
+
+
+def sweep(
+    directions: Floats, range_m: Floats, reflectance: Floats, rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    """The points as the scanner reports them.
+
+    Args:
+      directions: `[n, 3]`, unit vectors in the scanner's axes.
+      range_m: `[n]`.
+      reflectance: `[n]`, 0..1.
+      rng: Draws the range noise.
+
+    Returns:
+      `[n, 4]`: x, y, z in the scanner's frame, metres, and reflectance.
+    """
+    measured_m = range_m + rng.normal(0.0, LIDAR_NOISE_M, range_m.shape)
+    points_m = directions * measured_m[:, None]
+    return np.concatenate([points_m, reflectance[:, None]], axis=1).astype(np.float32)

@@ -4,13 +4,17 @@ import dataclasses
 from typing import Any
 
 from data_prep.demo_world.layout import DATE
+from data_prep.demo_world.rig import KITTI_CAMERA
+from data_prep.demo_world.sensors import KITTI_AZIMUTH_STEP_DEG
 
 # Raised whenever the same settings give other files.
-VERSION = 1
+VERSION = 3
 MARKER = "demo_world.json"
 # KITTI's own drives end below 1000 and the placeholder 9001 is taken.
 _FIRST_DRIVE = 9101
 _VAL_SHARE = 0.25
+_MAX_DRIVES = 9999 - _FIRST_DRIVE + 1  # KITTI's names have four digits
+_MIN_SIDE_PX, _MAX_SIDE_PX = 16, 4096
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,12 +22,13 @@ class WorldSettings:
     """Everything that changes a byte of a world.
 
     Args:
-      num_drives: Streets; at least 2, since whole drives are held out for validation.
+      num_drives: Streets; 2 to 899, at least 2 since whole drives are held out for validation.
       num_frames: Frames per drive, 0.1 s apart.
       seed: Draws everything.
-      height_px: Of the pictures.
-      width_px: Of the pictures.
-      lidar_azimuth_step_deg: KITTI's is 0.09 at 1242 pixels; coarser suits small pictures.
+      height_px: Of the pictures, 16 to 4096.
+      width_px: Of the pictures, 16 to 4096.
+      lidar_azimuth_step_deg: Of the sweep; None is KITTI's 0.09 at 1242 pixels of width, and at
+        other widths as many points per column of the picture.
     """
 
     num_drives: int
@@ -31,7 +36,7 @@ class WorldSettings:
     seed: int
     height_px: int
     width_px: int
-    lidar_azimuth_step_deg: float = 0.2
+    lidar_azimuth_step_deg: float | None = None
 
     def __post_init__(self) -> None:
         """Rejects a world that cannot be made."""
@@ -39,19 +44,32 @@ class WorldSettings:
             raise ValueError(
                 f"a world has at least 2 drives, one of them for validation, got {self.num_drives}"
             )
+        if self.num_drives > _MAX_DRIVES:
+            raise ValueError(
+                f"a world has at most {_MAX_DRIVES} drives, got {self.num_drives}; "
+                "make several with different seeds"
+            )
         if self.num_frames < 1:
             raise ValueError(f"a drive has at least 1 frame, got {self.num_frames}")
         if self.seed < 0:
             raise ValueError(f"the seed must not be negative, got {self.seed}")
-        if self.height_px < 16 or self.width_px < 16:
+        sides_px = (self.height_px, self.width_px)
+        if min(sides_px) < _MIN_SIDE_PX or max(sides_px) > _MAX_SIDE_PX:
             raise ValueError(
-                f"pictures are at least 16x16 pixels, got height {self.height_px}, "
-                f"width {self.width_px}"
+                f"the sides of pictures are from {_MIN_SIDE_PX} to {_MAX_SIDE_PX} pixels, "
+                f"got height {self.height_px}, width {self.width_px}"
             )
-        if not 0.01 <= self.lidar_azimuth_step_deg <= 10.0:
+        if not 0.01 <= self.azimuth_step_deg <= 10.0:
             raise ValueError(
-                f"lidar_azimuth_step_deg is from 0.01 to 10, got {self.lidar_azimuth_step_deg}"
+                f"lidar_azimuth_step_deg is from 0.01 to 10, got {self.azimuth_step_deg}"
             )
+
+    @property
+    def azimuth_step_deg(self) -> float:
+        """Of the sweep, degrees."""
+        if self.lidar_azimuth_step_deg is not None:
+            return self.lidar_azimuth_step_deg
+        return KITTI_AZIMUTH_STEP_DEG * KITTI_CAMERA.width_px / self.width_px
 
     @property
     def drive_names(self) -> tuple[str, ...]:
@@ -77,7 +95,7 @@ class WorldSettings:
             "frames": self.num_frames,
             "height_px": self.height_px,
             "width_px": self.width_px,
-            "lidar_azimuth_step_deg": self.lidar_azimuth_step_deg,
+            "lidar_azimuth_step_deg": self.azimuth_step_deg,
             "drives": list(self.drive_names),
             "train": list(self.train_drives),
             "val": list(self.val_drives),

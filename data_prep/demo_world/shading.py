@@ -1,172 +1,314 @@
 """Colours and classes of what the rays met."""
 
+import dataclasses
+import functools
+
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from data_prep.demo_world import paint
-from data_prep.demo_world.light import Light, ShadowMap
-from data_prep.demo_world.objects import TRAIN_ID
-from data_prep.demo_world.paint import Surface
-from data_prep.demo_world.raycast import Hits, RayFan
-from data_prep.demo_world.road import Road, ground_kind
-from data_prep.demo_world.shapes import Pattern, Solid, Solids
-from data_prep.demo_world.texture import Image, fractal_noise
+from data_prep.demo_world.parts import TRAIN_ID
+from data_prep.demo_world.raycast import Hits, Rays, blocked
+from data_prep.demo_world.road import ground_kind
+from data_prep.demo_world.shapes import Floats, Pattern, Shape, Solids
+from data_prep.demo_world.stage import Instant
+from data_prep.demo_world.surface import Surface
+from data_prep.demo_world.texture import Image
 
-# Per octave of texture.WAVELENGTHS_M.
-_STRENGTH = (0.20, 0.20, 0.18, 0.16, 0.14)
-_FOLIAGE_CONTRAST = 2.6
-_GROUND_HALF_M = 1e5
 _GROUND_TRAIN_IDS = np.array(
     [TRAIN_ID["road"], TRAIN_ID["sidewalk"], TRAIN_ID["terrain"]], np.uint8
 )
+_SKY_DISTANCE_M = 1e4
+_SHADOW_REACH_M = 300.0
+# ours: wider than the sun's 0.0047 rad, so that penumbras show at these sizes.
+_SUN_RADIUS_RAD = 0.012
+# Each pixel of a cell of 4x4 looks for the sky in other directions; a 4x4 mean then sees them all.
+_SKY_CELL, _SKY_RAYS = 4, 2
+_SKY_REACH_M = 12.0
+_BOUNCED = 0.30  # ours: light from the ground and from walls, where no sky is seen
 
 
-def with_ground_and_sky(solids: Solids) -> Solids:
-    """Adds the entries n (ground, a slab whose top is z = 0) and n + 1 (sky) of `Hits.index`."""
-    slab = (_GROUND_HALF_M, _GROUND_HALF_M, 1.0)
-    extra = [
-        Solid((0.0, 0.0, -1.0), slab, TRAIN_ID["road"], (0.3, 0.3, 0.3), Pattern.GROUND),
-        Solid((0.0, 0.0, 0.0), slab, TRAIN_ID["sky"], (0.8, 0.8, 0.8)),
-    ]
-    # The ground's texture is the world's; any generator would do.
-    return Solids.join([solids, Solids.stack(extra, np.random.default_rng(0))])
+# ours: share of light that is mirrored at a right angle; lacquer, then single and double panes.
+_MIRRORED = {
+    Pattern.CAR_BODY: 0.06,
+    Pattern.CAR_PANEL: 0.06,
+    Pattern.CAR_CABIN: 0.10,
+    Pattern.BUS: 0.10,
+    Pattern.SHOP: 0.14,
+    Pattern.FACADE: 0.14,
+    Pattern.BRICK_FACADE: 0.14,
+}
+_LACQUERED = (Pattern.CAR_BODY, Pattern.CAR_PANEL)
+# Elsewhere only panes mirror: they are darker than what they are set in.
+_PANE_REFLECTANCE = 0.16
+_MIRROR_LIFT_M = 0.02
 
 
-def train_ids(fan: RayFan, hits: Hits, road: Road, solids: Solids) -> npt.NDArray[np.uint8]:
-    """Classes `[height, width]`; `solids` with ground and sky."""
-    ids = solids.train_id[hits.index]
-    is_ground = hits.index == len(solids) - 2
-    x_m, y_m = ground_points(fan, hits, is_ground)
-    ids[is_ground] = _GROUND_TRAIN_IDS[ground_kind(road, x_m, y_m)]
-    return ids
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class View:
+    """Rays `[height, width]` of one sensor with what they met.
+
+    Args:
+      instant: When.
+      rays: Its rays.
+      hits: What they met.
+      points_m: `[height, width, 3]` float64, where; far away on the sky.
+      surface: What the painters know.
+      normal: `[height, width, 3]` float32, of the smooth surface that the triangles stand for.
+    """
+
+    instant: Instant
+    rays: Rays
+    hits: Hits
+    points_m: Floats
+    surface: Surface
+    normal: Image
+
+    @property
+    def is_sky(self) -> npt.NDArray[np.bool_]:
+        """`[height, width]`."""
+        return self.hits.owner == self.instant.sky
 
 
-def ground_points(fan: RayFan, hits: Hits, is_ground: npt.NDArray[np.bool_]) -> tuple[Image, Image]:
-    """World x and y, each `[n]`, of the pixels of a mask."""
-    t_m = 1.0 / hits.inverse[is_ground]
-    x, y, _ = fan.directions()
-    return (
-        x[is_ground] * t_m + np.float32(fan.origin_m[0]),
-        y[is_ground] * t_m + np.float32(fan.origin_m[1]),
-    )
-
-
-def surface_of(
-    fan: RayFan, hits: Hits, solids: Solids, light: Light, *, pixel_rad: float
-) -> Surface:
-    """Works out where on which face each ray ends."""
-    index = hits.index
-    distance_m = 1.0 / np.maximum(hits.inverse, np.float32(1e-4))
-    x, y, z = fan.directions()
-    relative = (fan.origin_m - solids.centre_m).astype(np.float32)
+def view_of(instant: Instant, rays: Rays, *, pixel_rad: float) -> View:
+    """Casts rays `[height, width]` and works out where on which face each ends."""
+    hits, solids = instant.cast(rays), instant.solids
+    t = np.where(hits.owner == instant.sky, _SKY_DISTANCE_M, hits.t)[..., None]
+    points_m = rays.origin_m + t * rays.direction
+    index = hits.owner
+    relative = (points_m - solids.centre_m[index]).astype(np.float32)
     cosine = np.cos(solids.yaw_rad).astype(np.float32)[index]
     sine = np.sin(solids.yaw_rad).astype(np.float32)[index]
-    east = x * distance_m + relative[index, 0]
-    north = y * distance_m + relative[index, 1]
-    local = (
-        cosine * east + sine * north,
-        cosine * north - sine * east,
-        z * distance_m + relative[index, 2],
-    )
-    half = tuple(solids.half_m[:, axis].astype(np.float32)[index] for axis in range(3))
-    normal = _local_normal(local, half, solids, index)
-    face = np.argmax(np.abs(np.stack(normal)), axis=0).astype(np.int8)
-    to_sun = np.array(light.to_sun, np.float32)
-    ray = (cosine * x + sine * y, cosine * y - sine * x, z)
-    facing = np.abs(sum(n * d for n, d in zip(normal, ray, strict=True)))
-    length = np.sqrt(x * x + y * y + z * z)
-    # A pixel's patch is longer by 1 / cos one way only: the mean of both ways.
-    stretch = np.sqrt(np.maximum(facing / length, np.float32(1e-3)))
-    return Surface(
+    east, north, z = (np.ascontiguousarray(relative[..., axis]) for axis in range(3))
+    local = (cosine * east + sine * north, cosine * north - sine * east, z)
+    half_m = solids.half_m.astype(np.float32)[index]
+    half = (half_m[..., 0], half_m[..., 1], half_m[..., 2])
+    normal = _smooth_normals(hits, solids, local, half, cosine, sine)
+    distance_m = (t[..., 0] * np.sqrt(np.sum(rays.direction**2, axis=-1))).astype(np.float32)
+    facing = np.abs(np.einsum("...i,...i->...", normal, rays.direction.astype(np.float32)))
+    facing *= t[..., 0].astype(np.float32) / distance_m
+    u_m, v_m = _face_coordinates(hits, solids, local, half)
+    to_sun = np.array(instant.street.light.to_sun, np.float32)
+    surface = Surface(
         index=index,
         local=local,
-        half=(half[0], half[1], half[2]),
-        face=face,
-        u_m=np.where(face == 0, local[1], local[0]),
-        v_m=np.where(face == 2, local[1], local[2]),
-        footprint_m=distance_m * length * np.float32(pixel_rad) / stretch,
-        cosine_to_sun=normal[0] * (cosine * to_sun[0] + sine * to_sun[1])
-        + normal[1] * (cosine * to_sun[1] - sine * to_sun[0])
-        + normal[2] * to_sun[2],
-        upward=normal[2],
+        half=half,
+        face=hits.axis,
+        u_m=u_m,
+        v_m=v_m,
+        # A pixel's patch is longer by 1 / cos one way only: the mean of both ways.
+        footprint_m=distance_m
+        * np.float32(pixel_rad)
+        / np.sqrt(np.maximum(facing, np.float32(1e-3))),
+        cosine_to_sun=normal @ to_sun,
         distance_m=distance_m,
         seed=solids.texture_seed.astype(np.float32)[index],
     )
+    return View(
+        instant=instant, rays=rays, hits=hits, points_m=points_m, surface=surface, normal=normal
+    )
 
 
-def _local_normal(
+def _smooth_normals(
+    hits: Hits,
+    solids: Solids,
     local: tuple[Image, Image, Image],
-    half: tuple[Image, ...],
-    solids: Solids,
-    index: npt.NDArray[np.int32],
-) -> tuple[Image, Image, Image]:
-    """Unit normals: of the box face nearest to the point, or of the ellipsoid."""
-    taper = solids.taper.astype(np.float32)[index]
-    height_m = local[2] + half[2]
-    outside = np.stack(
-        [
-            np.abs(local[0]) + taper[..., 0] * height_m - half[0],
-            np.abs(local[1]) + taper[..., 1] * height_m - half[1],
-            np.abs(local[2]) - half[2],
-        ]
-    )
-    face = np.argmax(outside, axis=0)
-    is_round = solids.is_ellipsoid[index]
-    x, y, z = (
-        np.where(is_round, local[axis] / half[axis] ** 2, np.sign(local[axis]) * (face == axis))
-        for axis in range(3)
-    )
-    z = np.where(is_round | (face == 2), z, np.where(face == 0, taper[..., 0], taper[..., 1]))
-    length = np.sqrt(x * x + y * y + z * z)
-    return x / length, y / length, z / length
-
-
-def shade(
-    fan: RayFan,
-    surface: Surface,
-    solids: Solids,
-    road: Road,
-    light: Light,
-    shadows: ShadowMap,
+    half: tuple[Image, Image, Image],
+    cosine: Image,
+    sine: Image,
 ) -> Image:
-    """Colours `[height, width, 3]` of light arriving at the camera, before its noise.
+    """The triangles' normals, but of balls and cylinders those of the round surface."""
+    shape = solids.shape[hits.owner]
+    is_ball = (shape == Shape.ELLIPSOID) & (solids.pattern[hits.owner] != Pattern.FOLIAGE)
+    is_mast = (shape == Shape.CYLINDER) & (hits.axis != 2)
+    is_tread = (shape == Shape.WHEEL) & (hits.axis != 1)
+    is_round = is_ball | is_mast | is_tread
+    if not is_round.any():
+        return hits.normal
+    normal = hits.normal.copy()
+    x, y, z = (
+        side[is_round] / extent[is_round] ** 2 for side, extent in zip(local, half, strict=True)
+    )
+    y[is_tread[is_round]] = 0.0
+    z[is_mast[is_round]] = 0.0
+    c, s = cosine[is_round], sine[is_round]
+    turned = np.stack([c * x - s * y, s * x + c * y, z], axis=-1)
+    length = np.sqrt(np.sum(turned * turned, axis=-1, keepdims=True))
+    normal[is_round] = turned / np.maximum(length, np.float32(1e-6))
+    return normal
+
+
+def _face_coordinates(
+    hits: Hits,
+    solids: Solids,
+    local: tuple[Image, Image, Image],
+    half: tuple[Image, Image, Image],
+) -> tuple[Image, Image]:
+    """Horizontal and other coordinate on the face; around a cylinder the length of the arc."""
+    u_m = np.where(hits.axis == 0, local[1], local[0])
+    v_m = np.where(hits.axis == 2, local[1], local[2])
+    bent = (solids.shape[hits.owner] == Shape.CYLINDER) & (hits.axis != 2)
+    if bent.any():
+        half_x, half_y = half[0][bent], half[1][bent]
+        angle = np.arctan2(local[1][bent] / half_y, local[0][bent] / half_x)
+        u_m[bent] = angle * (half_x + half_y) / 2
+    return u_m, v_m
+
+
+def train_ids(view: View) -> npt.NDArray[np.uint8]:
+    """Classes `[height, width]`."""
+    ids = view.instant.solids.train_id[view.hits.owner]
+    is_ground = view.hits.owner == view.instant.ground
+    points_m = view.points_m[is_ground]
+    kinds = ground_kind(view.instant.street.road, points_m[:, 0], points_m[:, 1])
+    ids[is_ground] = _GROUND_TRAIN_IDS[kinds]
+    return ids
+
+
+def reflectance(view: View) -> Image:
+    """What the surfaces reflect, `[height, width, 3]` in 0..1 or slightly more; any on the sky."""
+    surface, solids = view.surface, view.instant.solids
+    return paint.reflectance(
+        surface,
+        pattern=solids.pattern[surface.index],
+        color=solids.color.astype(np.float32)[surface.index],
+        road=view.instant.street.road,
+        is_ground=view.hits.owner == view.instant.ground,
+    )
+
+
+def glass(view: View) -> Image:
+    """Share `[height, width]` of each spot that is glass, 0..1."""
+    pattern = view.instant.solids.pattern[view.hits.owner]
+    return paint.glass(view.surface, pattern=pattern)
+
+
+def shade(view: View, *, is_sunlit: npt.NDArray[np.bool_], sky_share: Image) -> Image:
+    """Light `[height, width, 3]` that arrives at the camera, before its noise.
 
     Args:
-      fan: The camera's rays.
-      surface: What they met.
-      solids: With ground and sky.
-      road: Paints the ground.
-      light: Of the drive.
-      shadows: Of the frame.
+      view: What it looks at.
+      is_sunlit: `[height, width]`, of `sunlit`.
+      sky_share: `[height, width]`, of `sky_seen`.
     """
-    pattern = solids.pattern[surface.index]
-    is_ground, is_sky = pattern == Pattern.GROUND, surface.index == len(solids) - 1
-    noise = fractal_noise(
-        surface.u_m, surface.v_m, surface.footprint_m, surface.seed, strength=_STRENGTH
-    )
-    noise = np.where(pattern == Pattern.FOLIAGE, noise * np.float32(_FOLIAGE_CONTRAST), noise)
-    base = solids.color.astype(np.float32)[surface.index]
-    for which, painter in paint.PAINTERS.items():
-        chosen = pattern == which
-        if chosen.any():
-            base[chosen] = painter(paint.Patch.of(surface, chosen), base[chosen])
-    ground_x, ground_y = surface.local[0], surface.local[1]
-    base[is_ground] = paint.ground(
-        road, ground_x[is_ground], ground_y[is_ground], surface.footprint_m[is_ground]
-    )
-    base *= np.maximum(1.0 + noise, 0.15)[..., None]
-
-    lit = np.maximum(surface.cosine_to_sun, 0.0)
-    lit[is_ground] *= shadows.at(ground_x, ground_y)[is_ground]
-    # Less of the sky reaches the foot of a wall.
-    above_m = surface.local[2] + surface.half[2]
-    open_sky = np.where(is_ground, 1.0, 0.72 + 0.28 * np.clip(above_m / 1.5, 0.0, 1.0))
-    ambient = light.ambient * open_sky * (0.8 + 0.2 * surface.upward)
-    color = base * (light.sun * lit + ambient)[..., None].astype(np.float32)
-    fading = np.exp(-surface.distance_m / np.float32(light.haze_length_m))[..., None]
-    color = color * fading + np.array(light.haze, np.float32) * (1.0 - fading)
+    light = view.instant.street.light
+    lit = np.maximum(view.surface.cosine_to_sun, 0.0) * is_sunlit
+    open_share = _BOUNCED + (1.0 - _BOUNCED) * sky_share
+    strength = lit[..., None] * np.array(light.sun, np.float32)
+    strength += open_share[..., None] * np.array(light.ambient, np.float32)
+    base = reflectance(view)
+    color = _with_mirror_images(view, base, base * strength)
+    haze = np.array(light.haze, np.float32)
+    fading = np.exp(view.surface.distance_m * np.float32(-1.0 / light.haze_length_m))[..., None]
+    color = haze + (color - haze) * fading
+    is_sky = view.is_sky
     if is_sky.any():
-        top = slice(0, int(np.flatnonzero(is_sky.any(axis=1))[-1]) + 1)
-        x, y, z = fan.directions()
-        color[top][is_sky[top]] = paint.sky((x[top], y[top], z[top]), light)[is_sky[top]]
+        rows = np.flatnonzero(is_sky.any(axis=1))
+        part = slice(int(rows[0]), int(rows[-1]) + 1)
+        x, y, z = np.moveaxis(view.rays.direction[part].astype(np.float32), -1, 0)
+        directions = (np.ascontiguousarray(x), np.ascontiguousarray(y), np.ascontiguousarray(z))
+        color[part][is_sky[part]] = paint.sky(directions, light)[is_sky[part]]
     return color * np.float32(light.exposure)
+
+
+def _with_mirror_images(view: View, base: Image, color: Image) -> Image:
+    """Adds to `color` what panes and lacquer mirror; `base` is the reflectance.
+
+    Mirror images lie beyond their surface, so that matching them gives too little disparity, as on
+    real cars and windows.
+    """
+    pattern = view.instant.solids.pattern[view.hits.owner]
+    share = _mirrored_of_pattern()[pattern]
+    is_pane = (base.mean(axis=-1) < _PANE_REFLECTANCE) & ~np.isin(pattern, _LACQUERED)
+    chosen = (share > 0) & (is_pane | np.isin(pattern, _LACQUERED))
+    if not chosen.any():
+        return color
+    direction = view.rays.direction[chosen]
+    direction = direction / np.sqrt(np.sum(direction * direction, axis=-1, keepdims=True))
+    normal = view.hits.normal[chosen].astype(np.float64)
+    toward = np.einsum("ni,ni->n", direction, normal)
+    # Schlick's approximation of Fresnel's law.
+    mirrored = share[chosen] + (1.0 - share[chosen]) * (1.0 - np.minimum(np.abs(toward), 1.0)) ** 5
+    rays = Rays(
+        origin_m=view.points_m[chosen] - np.sign(toward)[:, None] * _MIRROR_LIFT_M * normal,
+        direction=direction - 2.0 * toward[:, None] * normal,
+    )
+    color[chosen] += mirrored[:, None].astype(np.float32) * (
+        _seen_in_mirror(view.instant, rays) - color[chosen]
+    )
+    return color
+
+
+def _seen_in_mirror(instant: Instant, rays: Rays) -> Image:
+    """Light `[n, 3]` along rays `[n]`: plain colours without pattern or shadow, and the sky."""
+    light, hits = instant.street.light, instant.cast(rays)
+    facing = np.maximum(hits.normal @ np.array(light.to_sun, np.float32), 0.0)[:, None]
+    color = instant.solids.color.astype(np.float32)[hits.owner] * (
+        np.array(light.ambient, np.float32) + 0.7 * facing * np.array(light.sun, np.float32)
+    )
+    is_sky = hits.owner == instant.sky
+    if is_sky.any():
+        x, y, z = rays.direction[is_sky].astype(np.float32).T
+        directions = (np.ascontiguousarray(x), np.ascontiguousarray(y), np.ascontiguousarray(z))
+        color[is_sky] = paint.sky(directions, light)
+    return color.astype(np.float32)
+
+
+@functools.cache
+def _mirrored_of_pattern() -> npt.NDArray[np.float32]:
+    table = np.zeros(len(Pattern), np.float32)
+    for pattern, share in _MIRRORED.items():
+        table[pattern] = share
+    return table
+
+
+def sunlit(view: View, *, sun_offset: Floats) -> npt.NDArray[np.bool_]:
+    """Whether each point `[height, width]` faces the sun and nothing hides it.
+
+    Args:
+      view: What was met.
+      sun_offset: `[height, width, 2]` or `[2]` in the unit disc, the part of the sun asked for.
+    """
+    to_sun = np.array(view.instant.street.light.to_sun)
+    across = np.cross(to_sun, (0.0, 0.0, 1.0))
+    across /= np.linalg.norm(across)
+    plane = _SUN_RADIUS_RAD * np.stack([across, np.cross(to_sun, across)])
+    lit = (view.surface.cosine_to_sun > 0) & (view.hits.normal @ to_sun > 0) & ~view.is_sky
+    offsets = np.broadcast_to(sun_offset, (*lit.shape, 2))[lit]
+    lit[lit] = ~blocked(
+        view.points_m[lit],
+        view.hits.normal[lit],
+        to_sun + offsets @ plane,
+        view.instant.scenes,
+        reach_m=_SHADOW_REACH_M,
+    )
+    return lit
+
+
+def sky_seen(view: View) -> Image:
+    """Share `[height, width]` of the light from everywhere that reaches each point."""
+    height, width = view.hits.owner.shape
+    asks = ~view.is_sky
+    row, column = np.nonzero(asks)
+    place = (row % _SKY_CELL) * _SKY_CELL + column % _SKY_CELL
+    points_m, normal = view.points_m[asks], view.hits.normal[asks]
+    spread = _even_on_sphere(_SKY_CELL**2 * _SKY_RAYS).reshape(_SKY_RAYS, -1, 3)
+    free = np.zeros(len(row), np.float32)
+    for directions in spread:
+        # Points of a unit sphere on the normal's tip: as many as the cosine asks for.
+        toward = normal + directions[place]
+        toward /= np.sqrt(np.sum(toward * toward, axis=-1, keepdims=True)) + np.float32(1e-6)
+        free += ~blocked(points_m, normal, toward, view.instant.scenes, reach_m=_SKY_REACH_M)
+    seen = np.ones((height, width), np.float32)
+    seen[asks] = free / _SKY_RAYS
+    return cv2.blur(seen, (_SKY_CELL, _SKY_CELL))
+
+
+def _even_on_sphere(count: int) -> npt.NDArray[np.float32]:
+    """Points `[count, 3]` spread evenly over the unit sphere (a Fibonacci lattice), shuffled."""
+    number = np.random.default_rng(0).permutation(count)
+    z = 1.0 - (2.0 * number + 1.0) / count
+    angle = number * np.pi * (3.0 - np.sqrt(5.0))
+    radius = np.sqrt(1.0 - z * z)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle), z], axis=-1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Solids of the street: boxes that may narrow upwards, and ellipsoids, as arrays."""
+"""Solids of the street: boxes that may narrow upwards, ellipsoids and cylinders, as arrays."""
 
 import dataclasses
 import enum
@@ -11,10 +11,14 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.floating[Any]]
 Vector = tuple[float, float, float]
 
-# Buildings and trees are drawn to here; the depth PNGs end at 256 m.
-DRAWN_WITHIN_M = 250.0
-# Wheels, heads and sign plates are smaller than a pixel beyond this, at every size.
-DETAIL_WITHIN_M = 70.0
+
+class Shape(enum.IntEnum):
+    """What a solid looks like inside the box of its half extents."""
+
+    BOX = 0
+    ELLIPSOID = 1
+    CYLINDER = 2  # upright and elliptical: half x by half y
+    WHEEL = 3  # a cylinder whose axis is the solid's own y
 
 
 class Pattern(enum.IntEnum):
@@ -30,13 +34,32 @@ class Pattern(enum.IntEnum):
     CAR_CABIN = 7
     BUS = 8
     SIGN = 9
+    CAR_PANEL = 10
+    WHEEL = 11
+    REAR_BOARD = 12
+    PANELS = 13
+    CLOTH = 14
+    SOIL = 15
+    TILES = 16
+    PLASTER = 17
+    SHEETS = 18
+    BOARDS = 19
+    BRICK_FACADE = 20
+    SHOP = 21
+    AWNING = 22
+    LETTERS = 23
+    BARK = 24
+    STRIPES = 25
+    LAMP = 26
+    MESH = 27
 
 
 class Solid(NamedTuple):
     """One solid in the frame of the object it belongs to (x forward, y left, z up).
 
     `taper` is how many metres the half extents along x and y shrink per metre of height,
-    measured from the bottom: a gabled roof, a windscreen. Ellipsoids ignore it.
+    measured from the bottom: a gabled roof, a windscreen, a mast. Only boxes and upright cylinders
+    heed it. Solids may reach below the ground, and those that stand on a slope should.
     """
 
     centre_m: Vector
@@ -45,8 +68,7 @@ class Solid(NamedTuple):
     color: Vector
     pattern: Pattern = Pattern.PLAIN
     taper: tuple[float, float] = (0.0, 0.0)
-    is_ellipsoid: bool = False
-    drawn_within_m: float = DRAWN_WITHIN_M
+    shape: Shape = Shape.BOX
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,24 +80,22 @@ class Solids:
       half_m: `[n, 3]`, half extents along the solid's own axes.
       yaw_rad: `[n]`, from the world's x towards its y.
       taper: `[n, 2]`, see `Solid`.
-      is_ellipsoid: `[n]`.
+      shape: `[n]` uint8, a `Shape`.
       train_id: `[n]` uint8.
       color: `[n, 3]` reflectance in 0..1.
       pattern: `[n]` uint8, a `Pattern`.
       texture_seed: `[n]`, shifts the texture so that equal solids look different.
-      drawn_within_m: `[n]`, distance of the centre beyond which it is left out.
     """
 
     centre_m: Floats
     half_m: Floats
     yaw_rad: Floats
     taper: Floats
-    is_ellipsoid: npt.NDArray[np.bool_]
+    shape: npt.NDArray[np.uint8]
     train_id: npt.NDArray[np.uint8]
     color: Floats
     pattern: npt.NDArray[np.uint8]
     texture_seed: Floats
-    drawn_within_m: Floats
 
     def __len__(self) -> int:
         return len(self.yaw_rad)
@@ -89,12 +109,11 @@ class Solids:
             half_m=np.array([s.half_m for s in solids], np.float64).reshape(count, 3),
             yaw_rad=np.zeros(count),
             taper=np.array([s.taper for s in solids], np.float64).reshape(count, 2),
-            is_ellipsoid=np.array([s.is_ellipsoid for s in solids], np.bool_),
+            shape=np.array([s.shape for s in solids], np.uint8),
             train_id=np.array([s.train_id for s in solids], np.uint8),
             color=np.array([s.color for s in solids], np.float32).reshape(count, 3),
             pattern=np.array([s.pattern for s in solids], np.uint8),
             texture_seed=rng.uniform(0.0, 1.0, count),
-            drawn_within_m=np.array([s.drawn_within_m for s in solids], np.float64),
         )
 
     @staticmethod
@@ -113,32 +132,11 @@ class Solids:
             **{field.name: getattr(self, field.name)[chosen] for field in dataclasses.fields(self)}
         )
 
-    def placed(self, *, x_m: float, y_m: float, yaw_rad: float) -> "Solids":
-        """The object set down at (x, y) and turned by `yaw_rad`."""
+    def placed(self, *, x_m: float, y_m: float, z_m: float = 0.0, yaw_rad: float) -> "Solids":
+        """The object set down at (x, y), `z_m` above the world's zero, turned by `yaw_rad`."""
         cosine, sine = np.cos(yaw_rad), np.sin(yaw_rad)
         x, y, z = self.centre_m.T
-        centre_m = np.stack([x_m + cosine * x - sine * y, y_m + sine * x + cosine * y, z], axis=-1)
-        return dataclasses.replace(self, centre_m=centre_m, yaw_rad=self.yaw_rad + yaw_rad)
-
-    def near(self, position_m: Floats) -> "Solids":
-        """Those near enough to `position_m` `[3]` to be drawn."""
-        distance_m = np.hypot(*(self.centre_m[:, :2] - position_m[:2]).T)
-        return self.select(distance_m < self.drawn_within_m)
-
-    def corners_m(self) -> Floats:
-        """Corners `[n, 8, 3]` of the boxes around the solids.
-
-        Bit k of a corner's number says on which side it is along axis k.
-        """
-        signs = np.array([[(i >> axis & 1) * 2 - 1 for axis in range(3)] for i in range(8)])
-        local = self.half_m[:, None, :] * signs
-        cosine, sine = np.cos(self.yaw_rad)[:, None], np.sin(self.yaw_rad)[:, None]
-        turned = np.stack(
-            [
-                cosine * local[..., 0] - sine * local[..., 1],
-                sine * local[..., 0] + cosine * local[..., 1],
-                local[..., 2],
-            ],
-            axis=-1,
+        centre_m = np.stack(
+            [x_m + cosine * x - sine * y, y_m + sine * x + cosine * y, z_m + z], axis=-1
         )
-        return self.centre_m[:, None, :] + turned
+        return dataclasses.replace(self, centre_m=centre_m, yaw_rad=self.yaw_rad + yaw_rad)

@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -23,15 +24,28 @@ from data_prep.demo_world.contact_sheet import contact_sheet
 from data_prep.demo_world.render import Frame, render
 from data_prep.demo_world.rig import calibration_texts, demo_rig
 from data_prep.demo_world.settings import MARKER, WorldSettings
+from data_prep.demo_world.stage import Stage
 from data_prep.demo_world.street import Street, random_street
-from mtdepth.files import DataError, atomic_path, read_json, write_json, write_png
+from mtdepth.files import (
+    DataError,
+    atomic_path,
+    read_json,
+    visible_files,
+    write_json,
+    write_png,
+    write_text,
+)
 from mtdepth.geometry.stereo import depth_to_disparity
 from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_store import write_depth_png, write_train_id_png
+from mtdepth.kitti.label_store import (
+    DISPARITY_UNITS_PER_PX,
+    write_depth_png,
+    write_train_id_png,
+)
 
 # Holds the settings until the world is whole.
 _UNFINISHED = "demo_world.unfinished.json"
-_DISPARITY_UNITS_PER_PX = 256.0  # KITTI stereo 2015 devkit
+_MAX_STORED_DISPARITY_PX = 65535 / DISPARITY_UNITS_PER_PX
 _STREET_STREAM, _SENSOR_STREAM = 0, 1
 
 
@@ -56,10 +70,12 @@ def write_world(
       How many frames were rendered; the others were there already.
 
     Raises:
-      DataError: If `root` holds something else.
+      DataError: If `root` is a file or holds something else.
+      BrokenProcessPool: If a worker process was killed; another run goes on where it stopped.
     """
     _check_root(root, settings)
     if (root / MARKER).is_file():
+        (root / _UNFINISHED).unlink(missing_ok=True)
         return 0
     write_json(root / _UNFINISHED, settings.to_dict())
     _write_fixed_files(root, settings)
@@ -78,10 +94,14 @@ def write_world(
 def _check_root(root: Path, settings: WorldSettings) -> None:
     found = next((root / name for name in (MARKER, _UNFINISHED) if (root / name).is_file()), None)
     if found is None:
-        if root.is_dir() and any(root.iterdir()):
+        if root.is_file():
+            raise DataError(root, "is a file; name a new folder")
+        if visible_files(root):
             raise DataError(root, "is not empty and holds no demo world; name a new folder")
         return
     recorded, wanted = read_json(found), settings.to_dict()
+    if not isinstance(recorded, dict):
+        raise DataError(found, "holds no settings of a demo world; delete this folder, start anew")
     if recorded != wanted:
         differing = ", ".join(
             f"{key} {recorded.get(key)} (wanted {value})"
@@ -100,29 +120,35 @@ def _run(jobs: list[tuple[Path, WorldSettings, int, int]], num_processes: int) -
         yield from map(_write_frame, jobs)
         return
     context = multiprocessing.get_context("spawn")
-    with context.Pool(num_processes, _start_worker) as pool:
+    # Not multiprocessing.Pool, which waits for ever for a worker that the system killed.
+    with ProcessPoolExecutor(num_processes, context, _start_worker) as pool:
         # Neighbouring frames go to one worker, which then draws their street once.
-        yield from pool.imap_unordered(_write_frame, jobs, chunksize=5)
+        yield from pool.map(_write_frame, jobs, chunksize=5)
 
 
 def _start_worker() -> None:
     cv2.setNumThreads(1)
 
 
-@functools.lru_cache(maxsize=2)
 def street_of(settings: WorldSettings, drive: int) -> Street:
     """The street of a drive: a function of seed, drive number and frame count alone."""
     rng = np.random.default_rng([settings.seed, drive, _STREET_STREAM])
     return random_street(rng, num_frames=settings.num_frames)
 
 
+@functools.lru_cache(maxsize=2)
+def stage_of(settings: WorldSettings, drive: int) -> Stage:
+    """The street of a drive with its triangles."""
+    return Stage(street_of(settings, drive))
+
+
 def render_frame(settings: WorldSettings, *, drive: int, frame: int) -> Frame:
     """Renders one frame of a world, without writing it."""
     return render(
-        street_of(settings, drive),
+        stage_of(settings, drive),
         demo_rig(height_px=settings.height_px, width_px=settings.width_px),
         frame=frame,
-        azimuth_step_deg=settings.lidar_azimuth_step_deg,
+        azimuth_step_deg=settings.azimuth_step_deg,
         rng=np.random.default_rng([settings.seed, drive, _SENSOR_STREAM, frame]),
     )
 
@@ -144,11 +170,13 @@ def _write_frame(job: tuple[Path, WorldSettings, int, int]) -> bool:
     disparity_px = depth_to_disparity(
         frame.depth_m, focal_px=rig.camera.fx_px, baseline_m=rig.baseline_m
     )
-    write_png(paths.disparity, np.rint(disparity_px * _DISPARITY_UNITS_PER_PX).astype(np.uint16))
+    # What is so near that 16 bits cannot hold it is "not measured" rather than something far.
+    disparity_px = np.where(disparity_px <= _MAX_STORED_DISPARITY_PX, disparity_px, 0.0)
+    write_png(paths.disparity, np.rint(disparity_px * DISPARITY_UNITS_PER_PX).astype(np.uint16))
     with atomic_path(paths.velodyne) as temporary:
         temporary.write_bytes(frame.points.astype("<f4").tobytes())
-    packet = oxts.packet(street_of(settings, drive).drive, rig, frame=number)
-    _write_text(paths.oxts, packet)
+    packet = oxts.packet(stage_of(settings, drive).street.drive, rig, frame=number)
+    write_text(paths.oxts, packet)
     return True
 
 
@@ -156,21 +184,16 @@ def _write_fixed_files(root: Path, settings: WorldSettings) -> None:
     """Calibration, time stamps, poses and lists."""
     rig = demo_rig(height_px=settings.height_px, width_px=settings.width_px)
     for name, text in calibration_texts(rig).items():
-        _write_text(root / layout.DATE / name, text)
+        write_text(root / layout.DATE / name, text)
     for number, drive in enumerate(settings.drive_names):
         stamps = oxts.time_stamps(settings.num_frames)
         for sensor in layout.SENSORS:
-            _write_text(root / layout.DATE / drive / sensor / "timestamps.txt", stamps)
+            write_text(root / layout.DATE / drive / sensor / "timestamps.txt", stamps)
         poses = layout.poses_path(root, drive)
-        _write_text(poses, oxts.odometry_lines(street_of(settings, number).drive, rig))
+        write_text(poses, oxts.odometry_lines(street_of(settings, number).drive, rig))
     for path, drives in (
         (layout.split_path(root, "train"), settings.train_drives),
         (layout.split_path(root, "val"), settings.val_drives),
     ):
         frames = [FrameId(drive, i, "l") for drive in drives for i in range(settings.num_frames)]
-        _write_text(path, "".join(f"{frame}\n" for frame in frames))
-
-
-def _write_text(path: Path, text: str) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        write_text(path, "".join(f"{frame}\n" for frame in frames))

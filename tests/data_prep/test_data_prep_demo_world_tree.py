@@ -17,7 +17,7 @@ from mtdepth.kitti.oxts import read_oxts, world_from_imu
 from mtdepth.kitti.splits import resolve_split
 
 SIZE = (128, 416)
-NUM_FRAMES = 3
+NUM_FRAMES = 2
 NUM_DRIVES = 4
 ROUNDING_M = 0.5 / 256  # of the depth PNGs
 
@@ -71,7 +71,7 @@ def poses_of(root: Path, drive: str) -> np.ndarray:
 def test_the_readers_find_all_drives_frames_and_both_cameras(raw: KittiRaw) -> None:
     assert raw.drives() == [f"2011_09_26_drive_910{i}_sync" for i in (1, 2, 3, 4)]
     for frame in all_frames(raw):
-        for side in (frame, raw.other_side(frame)):
+        for side in (frame, frame.other_side):
             assert raw.read_image(side).shape == (*SIZE, 3)
 
 
@@ -116,9 +116,34 @@ def test_lidar_points_have_the_true_depth_where_they_are_not_occluded(
     # Range noise of 2 cm: median of its absolute value 1.35 cm.
     assert np.median(np.abs(error_m)) < 0.02
     assert abs(np.median(error_m)) < 0.002
-    # Seen by the scanner above the camera, hidden from the camera; and pixels across an edge.
-    hidden = np.mean(error_m > 0.5)
-    assert 0.003 < hidden < 0.10
+    # Seen by the scanner 27 cm behind and 8 cm above the camera, hidden from the camera by
+    # something nearer.
+    assert 0.005 < np.mean(error_m > 0.5) < 0.12
+    # Nothing hides from the camera what lies before its depth: only leaves between pixels do.
+    assert np.mean(error_m < -0.5) < np.mean(error_m > 0.5)
+
+
+def test_exactly_matched_stereo_points_triangulate_to_the_true_depth(
+    root: Path, raw: KittiRaw
+) -> None:
+    """The right camera stands where its projection matrix says, in every row the left one's."""
+    rig = raw.calibration("2011_09_26")
+    T_left_to_right = rig.T_velodyne_to("r") @ np.linalg.inv(rig.T_velodyne_to("l"))
+    for frame in all_frames(raw):
+        depth_m = depth_of(root, frame).astype(np.float64)
+        points_m = rig.intrinsics_left.unproject(depth_m)
+        right_m = points_m @ T_left_to_right[:3, :3].T + T_left_to_right[:3, 3]
+        uv, _ = rig.intrinsics_right.project(np.where(depth_m[..., None] > 0, right_m, 1.0))
+        rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
+        seen = depth_m > 0
+        np.testing.assert_allclose(uv[..., 1][seen], rows[seen], atol=1e-6)
+        disparity_px = (columns - uv[..., 0])[seen]
+        triangulated_m = rig.intrinsics_left.fx_px * rig.baseline_m / disparity_px
+        np.testing.assert_allclose(triangulated_m, depth_m[seen], rtol=1e-6)
+        written_px = read_gray_png(layout.truth_path(root, "disparity", frame), np.uint16) / 256
+        # Half a step of the disparity file, and the depth file's rounding at this distance.
+        allowed_px = 0.5 / 256 + disparity_px / depth_m[seen] * ROUNDING_M + 1e-5
+        assert np.all(np.abs(written_px[seen] - disparity_px) < allowed_px)
 
 
 def test_disparity_is_focal_times_baseline_over_depth(root: Path, raw: KittiRaw) -> None:
@@ -142,7 +167,7 @@ def test_true_disparity_leads_to_the_same_texture_in_the_right_image(
     warped_errors, plain_errors = [], []
     for frame in all_frames(raw):
         left = raw.read_image(frame).astype(np.float32)
-        right = raw.read_image(raw.other_side(frame)).astype(np.float32)
+        right = raw.read_image(frame.other_side).astype(np.float32)
         path = layout.truth_path(root, "disparity", frame)
         disparity_px = read_gray_png(path, np.uint16) / 256.0
         target = columns - disparity_px
@@ -160,10 +185,37 @@ def test_true_disparity_leads_to_the_same_texture_in_the_right_image(
         warped_errors.append(np.abs(warped - left).mean(axis=-1)[seen])
         plain_errors.append(np.abs(right - left).mean(axis=-1)[seen])
     warped_error, plain_error = np.concatenate(warped_errors), np.concatenate(plain_errors)
-    assert len(warped_error) > 200_000
+    assert len(warped_error) > 150_000
     # The noise of two pictures, standard deviation up to 2.5 levels each.
     assert np.median(warped_error) < 4.5
     assert np.mean(warped_error) < 0.5 * np.mean(plain_error)
+
+
+def test_corners_followed_into_the_right_picture_triangulate_to_the_true_depth(
+    root: Path, raw: KittiRaw
+) -> None:
+    rig = raw.calibration("2011_09_26")
+    ratios = []
+    for frame in all_frames(raw):
+        left, right = (cv2.cvtColor(raw.read_image(side), cv2.COLOR_RGB2GRAY)
+                       for side in (frame, frame.other_side))  # fmt: skip
+        corners = cv2.goodFeaturesToTrack(left, 1500, 0.01, 3)
+        matched, found, _ = cv2.calcOpticalFlowPyrLK(left, right, corners, None, winSize=(9, 9))
+        back, found_back, _ = cv2.calcOpticalFlowPyrLK(right, left, matched, None, winSize=(9, 9))
+        move = (corners - matched)[:, 0]
+        good = (found & found_back)[:, 0] > 0
+        good &= np.abs((back - corners)[:, 0]).max(axis=1) < 0.2  # as far there as back
+        good &= (np.abs(move[:, 1]) < 0.3) & (move[:, 0] > 1)  # along the row
+        u, v = np.rint(corners[good, 0]).astype(int).T
+        true_m = depth_of(root, frame)[v, u]
+        triangulated_m = rig.intrinsics_left.fx_px * rig.baseline_m / move[good, 0]
+        seen = (true_m > 0) & (true_m < 60)
+        ratios.append(triangulated_m[seen] / true_m[seen])
+    ratio = np.concatenate(ratios)
+    assert len(ratio) > 1000
+    # Matching errs by some 0.15 px of some 5 px, either way; a shifted camera would err one way.
+    assert abs(np.median(ratio) - 1) < 0.01
+    assert np.median(np.abs(ratio - 1)) < 0.05
 
 
 def test_semi_global_matching_finds_most_disparities_but_not_all(root: Path, raw: KittiRaw) -> None:
@@ -174,7 +226,7 @@ def test_semi_global_matching_finds_most_disparities_but_not_all(root: Path, raw
     num_true = num_found = num_wrong = 0
     for frame in all_frames(raw):
         pair = [cv2.cvtColor(raw.read_image(side), cv2.COLOR_RGB2GRAY)
-                for side in (frame, raw.other_side(frame))]  # fmt: skip
+                for side in (frame, frame.other_side)]  # fmt: skip
         found_px = matcher.compute(*pair).astype(np.float32) / 16
         path = layout.truth_path(root, "disparity", frame)
         true_px = read_gray_png(path, np.uint16) / 256.0
@@ -185,13 +237,13 @@ def test_semi_global_matching_finds_most_disparities_but_not_all(root: Path, raw
         num_found += np.sum(found)
         num_wrong += np.sum(found & (error_px > 1) & (error_px > 0.05 * true_px))
     assert num_found / num_true > 0.5
-    assert 0.005 < num_wrong / num_found < 0.12
+    assert 0.005 < num_wrong / num_found < 0.20  # leaves are a pixel wide at this size
 
 
 def test_depth_and_pose_carry_static_pixels_into_the_next_frame(root: Path, raw: KittiRaw) -> None:
     camera = raw.calibration("2011_09_26").intrinsics_left
     moving = [CLASS_NAMES.index(name) for name in ("person", "rider", "car", "truck", "bus",
-                                                   "motorcycle", "bicycle")]  # fmt: skip
+                                                   "train", "motorcycle", "bicycle")]  # fmt: skip
     geometric, warped_errors, plain_errors, moved_m = [], [], [], []
     for drive in raw.drives():
         target, source = raw.frames_of(drive)[:2]
@@ -244,8 +296,9 @@ def test_sky_is_above_road_below_and_near_at_the_bottom(root: Path, raw: KittiRa
 def test_most_classes_of_a_street_are_there(root: Path, raw: KittiRaw) -> None:
     counts = sum(np.bincount(train_id_of(root, f).ravel(), minlength=256) for f in all_frames(raw))
     assert isinstance(counts, np.ndarray)
-    assert not counts[19:].any()
-    seen = {CLASS_NAMES[i] for i in np.flatnonzero(counts)}
+    assert not counts[19:255].any()
+    assert counts[255] < 0.05 * counts.sum()  # bins, benches, guard rails: not among the 19
+    seen = {CLASS_NAMES[i] for i in np.flatnonzero(counts[:19])}
     needed = {"road", "sidewalk", "building", "pole", "traffic sign", "vegetation", "terrain",
               "sky", "person", "car"}  # fmt: skip
     assert needed <= seen

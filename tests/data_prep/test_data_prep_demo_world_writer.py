@@ -1,15 +1,25 @@
 import hashlib
+import multiprocessing
 import shutil
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fakes.kitti_tree import build_kitti_tree
 
-from data_prep.demo_world import writer
-from data_prep.demo_world.settings import MARKER, WorldSettings
+from data_prep.demo_world import layout, writer
+from data_prep.demo_world.render import Frame, render
+from data_prep.demo_world.rig import demo_rig
+from data_prep.demo_world.sensors import BEAMS_DEG, lidar_directions, lidar_rays
+from data_prep.demo_world.settings import MARKER, VERSION, WorldSettings
+from data_prep.demo_world.shading import glass, view_of
+from data_prep.demo_world.shapes import Pattern
 from mtdepth.defaults import is_demo
-from mtdepth.files import DataError, read_json, read_rgb
+from mtdepth.files import DataError, read_gray_png, read_json, read_rgb, write_json
 from mtdepth.kitti.frames import FrameId, KittiRaw
 
 SIZE = (32, 96)
@@ -33,35 +43,85 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_the_fake_tree_is_a_finished_demo_world(tmp_path: Path) -> None:
-    root = build_kitti_tree(tmp_path / "tree", num_frames=1, size=SIZE)
-    assert is_demo(root)
-    assert len(KittiRaw(root).drives()) == 2
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The fake tree of the other tests; hidden leftovers in its folder do not matter."""
+    root = tmp_path_factory.mktemp("other")
+    for leftover in (".ipynb_checkpoints", ".DS_Store"):
+        (root / leftover).write_text("")
+    return build_kitti_tree(root, num_frames=1, size=SIZE, seed=6)
 
 
-def test_the_number_of_processes_changes_no_byte(world: Path, tmp_path: Path) -> None:
-    writer.write_world(tmp_path / "again", SETTINGS, num_processes=2)
-    assert digests(tmp_path / "again") == digests(world)
+def test_the_fake_tree_is_a_finished_demo_world(other: Path) -> None:
+    assert is_demo(other)
+    assert len(KittiRaw(other).drives()) == 2
 
 
-def test_the_same_settings_give_the_same_bytes(world: Path, tmp_path: Path) -> None:
-    writer.street_of.cache_clear()
-    writer.write_world(tmp_path / "again", SETTINGS)
-    assert digests(tmp_path / "again") == digests(world)
+def test_killed_workers_are_reported_and_the_next_run_ends_with_the_same_bytes(
+    world: Path, tmp_path: Path
+) -> None:
+    """Also shows that neither the processes nor their number changes a byte."""
+    root = tmp_path / "again"
+
+    def kill_at_once(done: Iterable[bool], total: int) -> Iterable[bool]:
+        assert total == 4
+        waiting = threading.Thread(target=kill_workers)
+        waiting.start()
+        yield from done
+        waiting.join()
+
+    with pytest.raises(BrokenProcessPool):
+        writer.write_world(root, SETTINGS, num_processes=2, progress=kill_at_once)
+    assert not is_demo(root)
+    assert writer.write_world(root, SETTINGS, num_processes=2) == 4
+    assert digests(root) == digests(world)
 
 
-def test_other_seeds_and_other_drives_give_other_streets(world: Path, tmp_path: Path) -> None:
-    root = build_kitti_tree(tmp_path / "other", num_frames=1, size=SIZE, seed=6)
+def kill_workers() -> None:
+    """Waits for the worker processes and kills them, as the system does for want of memory."""
+    while not (workers := multiprocessing.active_children()):
+        time.sleep(0.01)
+    for worker in workers:
+        worker.kill()
+
+
+def test_other_seeds_and_other_drives_give_other_streets(world: Path, other: Path) -> None:
     first, second = (FrameId(f"2011_09_26_drive_910{i}_sync", 0) for i in (1, 2))
     pictures = [
-        KittiRaw(world).read_image(first),
-        KittiRaw(world).read_image(second),
-        KittiRaw(root).read_image(first),
-        KittiRaw(root).read_image(second),
+        KittiRaw(root).read_image(frame) for root in (world, other) for frame in (first, second)
     ]
     for i, one in enumerate(pictures):
-        for other in pictures[:i]:
-            assert np.abs(one.astype(float) - other).mean() > 10
+        for another in pictures[:i]:
+            assert np.abs(one.astype(float) - another).mean() > 10
+
+
+def test_panes_lose_the_shots_that_the_walls_around_them_return(world: Path) -> None:
+    del world  # its streets are at hand
+    rig = demo_rig(height_px=16, width_px=16)
+    directions = lidar_directions(azimuth_step_deg=0.25)
+    of_panes, of_walls = [], []
+    for drive in range(2):
+        stage = writer.stage_of(SETTINGS, drive)
+        T_world_from_velodyne = stage.street.drive.T_world_from_velodyne(rig, frame=0)
+        rays = lidar_rays(directions, T_world_from_velodyne)
+        view = view_of(stage.at(0), rays, pixel_rad=np.radians(0.25))
+        frame = render(stage, rig, frame=0, azimuth_step_deg=0.25, rng=np.random.default_rng(0))
+        # Noise lies along the ray, so a point's direction tells which shot it was.
+        x, y, z = frame.points[:, :3].T
+        column = np.rint((60.0 - np.degrees(np.arctan2(y, x))) / 0.25).astype(int)
+        elevation = np.degrees(np.arctan2(z, np.hypot(x, y)))
+        is_back = np.zeros(directions.shape[:2], np.bool_)
+        is_back[np.abs(elevation[:, None] - BEAMS_DEG).argmin(axis=1), column] = True
+        share, is_near = glass(view), view.hits.t < 25.0
+        has_panes = np.isin(
+            view.instant.solids.pattern[view.hits.owner], [Pattern.FACADE, Pattern.CAR_CABIN]
+        )
+        of_panes.append(is_back[is_near & (share > 0.99)])
+        of_walls.append(is_back[is_near & has_panes & (share == 0)])
+    panes, walls = np.concatenate(of_panes), np.concatenate(of_walls)
+    assert min(len(panes), len(walls)) > 200
+    assert 0.05 < panes.mean() < 0.25  # 15 %, four standard deviations of 0.36 / sqrt(200)
+    assert walls.mean() > 0.85
 
 
 def test_a_finished_world_is_left_as_it_is(world: Path) -> None:
@@ -109,6 +169,50 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "world").write_text("")
+    with pytest.raises(DataError, match="is a file"):
+        writer.write_world(tmp_path / "world", SETTINGS)
+
+
+def test_a_world_of_an_older_version_is_not_continued(world: Path, tmp_path: Path) -> None:
+    root = tmp_path / "old"
+    root.mkdir()
+    write_json(root / MARKER, read_json(world / MARKER) | {"version": VERSION - 1})
+    with pytest.raises(DataError, match=rf"version {VERSION - 1} \(wanted {VERSION}\)"):
+        writer.write_world(root, SETTINGS)
+
+
+def test_a_marker_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / MARKER).write_text("[1, 2]")
+    with pytest.raises(DataError, match="no settings of a demo world; delete"):
+        writer.write_world(tmp_path, SETTINGS)
+
+
+def test_what_is_too_near_for_16_bits_of_disparity_is_not_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At full width 721.54 * 0.5327 = 384.4: from 384.4 / 255.996 = 1.5015 m on it fits."""
+    settings = WorldSettings(num_drives=2, num_frames=1, seed=5, height_px=16, width_px=1242)
+    depth_m = np.zeros((16, 1242), np.float32)
+    depth_m[0, :3] = (1.4, 1.51, 30.0)
+    empty = np.zeros((16, 1242, 3), np.uint8)
+    frame = Frame(left=empty, right=empty, points=np.zeros((1, 4), np.float32),
+                  depth_m=depth_m, train_id=empty[..., 0])  # fmt: skip
+    monkeypatch.setattr(writer, "render_frame", lambda *_, **__: frame)
+    writer.write_world(tmp_path, settings)
+    first = FrameId("2011_09_26_drive_9101_sync", 0)
+    units = read_gray_png(layout.truth_path(tmp_path, "disparity", first), np.uint16)
+    np.testing.assert_allclose(units[0, :4] / 256, [0.0, 254.56, 12.81, 0.0], atol=0.02)
+
+
+def test_sweeps_are_as_dense_as_kittis_per_column_of_the_picture() -> None:
+    full = WorldSettings(num_drives=2, num_frames=1, seed=0, height_px=375, width_px=1242)
+    half = WorldSettings(num_drives=2, num_frames=1, seed=0, height_px=188, width_px=621)
+    assert full.azimuth_step_deg == pytest.approx(0.09)
+    assert half.azimuth_step_deg == pytest.approx(0.18)
+
+
 def test_the_marker_names_what_was_made(world: Path) -> None:
     marker = read_json(world / MARKER)
     assert marker["seed"] == 5
@@ -132,9 +236,11 @@ def test_the_contact_sheet_shows_every_drive(world: Path) -> None:
     ("change", "message"),
     [
         ({"num_drives": 1}, "at least 2 drives"),
+        ({"num_drives": 900}, "at most 899 drives"),
         ({"num_frames": 0}, "at least 1 frame"),
         ({"seed": -1}, "seed"),
-        ({"width_px": 8}, "at least 16x16"),
+        ({"width_px": 8}, "from 16 to 4096"),
+        ({"height_px": 20000}, "from 16 to 4096"),
         ({"lidar_azimuth_step_deg": 0.0}, "lidar_azimuth_step_deg"),
     ],
 )

@@ -1,0 +1,183 @@
+"""What moves along a street."""
+
+import dataclasses
+
+import numpy as np
+
+from data_prep.demo_world import objects_people as people
+from data_prep.demo_world import objects_vehicles as vehicles
+from data_prep.demo_world.district import District
+from data_prep.demo_world.ego import FRAME_S
+from data_prep.demo_world.road import Road
+from data_prep.demo_world.setting_down import set_down
+from data_prep.demo_world.shapes import Floats, Solid, Solids
+
+_WALKING_MPS, _CYCLING_MPS = 1.25, 4.0
+# A person crosses only where the recording car is at least this far before or past.
+_CLEAR_BEFORE_M, _CLEAR_PAST_M = 12.0, 5.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Mover:
+    """One moving object.
+
+    Args:
+      solids: In the object's own frame.
+      x_m: `[frames]`, along the road.
+      lateral_m: `[frames]`, left of the road's centre line.
+      turn_rad: From the road's direction to the object's.
+    """
+
+    solids: Solids
+    x_m: Floats
+    lateral_m: Floats
+    turn_rad: float
+
+    def at(self, road: Road, frame: int) -> Solids:
+        """The object in one frame, on the ground."""
+        return set_down(
+            self.solids,
+            road,
+            x_m=float(self.x_m[frame]),
+            lateral_m=float(self.lateral_m[frame]),
+            turn_rad=self.turn_rad,
+        )
+
+
+class Traffic:
+    """Draws the movers of a street."""
+
+    def __init__(
+        self,
+        road: Road,
+        district: District,
+        rng: np.random.Generator,
+        *,
+        ego_x_m: Floats,
+        end_m: float,
+    ) -> None:
+        """Remembers what all movers need.
+
+        Args:
+          road: Where they move.
+          district: What is usual.
+          rng: Draws them.
+          ego_x_m: `[frames]`, the recording car's way, in the outer right lane.
+          end_m: x at which the street ends.
+        """
+        self.movers: list[Mover] = []
+        self._road, self._district, self._rng = road, district, rng
+        self._ego_x_m, self._end_m = ego_x_m, end_m
+        self._seconds = np.arange(len(ego_x_m)) * FRAME_S
+
+    def start(self) -> None:
+        """Fills `movers`."""
+        self._oncoming()
+        self._ahead()
+        self._beside()
+        self._on_sidewalks()
+        self._across()
+        self._tram()
+
+    def _add(
+        self, solids: list[Solid], x_m: Floats, lateral_m: Floats | float, turn_rad: float
+    ) -> None:
+        lateral = np.broadcast_to(np.asarray(lateral_m, np.float64), x_m.shape)
+        stacked = Solids.stack(solids, self._rng)
+        self.movers.append(Mover(solids=stacked, x_m=x_m, lateral_m=lateral, turn_rad=turn_rad))
+
+    def _vehicle(self) -> list[Solid]:
+        kind = self._rng.random()
+        if kind < 0.84:
+            return vehicles.car(self._rng)
+        if kind < 0.89:
+            return people.motorcyclist(self._rng)
+        return vehicles.truck(self._rng) if kind < 0.95 else vehicles.bus(self._rng)
+
+    def _oncoming(self) -> None:
+        """One speed per lane, so that nobody runs into another."""
+        rng, road = self._rng, self._road
+        for lane in range(road.lanes_per_direction):
+            speed_mps = rng.uniform(6.0, 14.0)
+            step_m = rng.uniform(*self._district.traffic_step_m)
+            start_m = rng.uniform(12.0, 60.0)
+            while start_m < self._end_m + speed_mps * self._seconds[-1]:
+                way_m = start_m - speed_mps * self._seconds
+                self._add(self._vehicle(), way_m, road.lane_middle_m(lane), np.pi)
+                start_m += step_m * rng.uniform(0.5, 1.6) + 14.0
+
+    def _ahead(self) -> None:
+        """Vehicles in the recording car's lane keep their distance from it; or a cyclist does."""
+        rng, road = self._rng, self._road
+        lane_m = -road.lane_middle_m(road.lanes_per_direction - 1)
+        if rng.random() < self._district.ahead:
+            gap_m = rng.uniform(7.0, 26.0)
+            for _ in range(int(rng.integers(1, 4))):
+                vehicle = self._vehicle()
+                half_m = vehicles.half_length_m(vehicle)
+                sway_m = 1.5 * np.sin(self._seconds / 2.0 + rng.uniform(0.0, 6.3))
+                gap_m += half_m + 2.0
+                self._add(vehicle, self._ego_x_m + gap_m + sway_m, lane_m, 0.0)
+                gap_m += half_m + rng.uniform(5.0, 28.0)
+        elif (
+            rng.random() < 0.35
+            and road.right_edge_m + road.half_lanes_m > -1.3
+            and self._district.lamps > 0.5
+        ):
+            way_m = self._ego_x_m + rng.uniform(8.0, 20.0)
+            self._add(people.cyclist(rng), way_m, road.right_edge_m + 0.6, 0.0)
+
+    def _beside(self) -> None:
+        """Vehicles in the inner lane."""
+        rng, road = self._rng, self._road
+        if road.lanes_per_direction < 2:
+            return
+        mean_mps = float(np.mean(np.diff(self._ego_x_m, prepend=0.0))) / FRAME_S
+        speed_mps = max(mean_mps, 3.0) * rng.uniform(0.9, 1.4)
+        start_m = rng.uniform(-15.0, 25.0)
+        while start_m < self._end_m:
+            way_m = start_m + speed_mps * self._seconds
+            self._add(self._vehicle(), way_m, -road.lane_middle_m(0), 0.0)
+            start_m += 14.0 + rng.uniform(*self._district.traffic_step_m)
+
+    def _on_sidewalks(self) -> None:
+        """Walkers and, more seldom, cyclists."""
+        rng, road = self._rng, self._road
+        if road.sidewalk_m <= road.verge_m:
+            return
+        x_m = rng.uniform(4.0, self._district.people_step_m[1])
+        while x_m < self._end_m:
+            side, is_back = int(rng.choice([1, -1])), bool(rng.random() < 0.5)
+            near_m, far_m = road.verge_m + 0.9, road.sidewalk_m - 0.7
+            lateral_m = side * (road.edge_m(side) + rng.uniform(near_m, max(near_m, far_m)))
+            is_walking = rng.random() < 0.72
+            someone = people.person(rng, is_walking=True) if is_walking else people.cyclist(rng)
+            speed_mps = (_WALKING_MPS if is_walking else _CYCLING_MPS) * rng.uniform(0.8, 1.2)
+            way_m = x_m + (-speed_mps if is_back else speed_mps) * self._seconds
+            self._add(someone, way_m, lateral_m, np.pi * is_back)
+            x_m += rng.uniform(*self._district.people_step_m)
+
+    def _across(self) -> None:
+        """People who cross the road, where the recording car leaves them time."""
+        rng, road = self._rng, self._road
+        if self._district.people_step_m[0] > 30.0:
+            return
+        for x_m in rng.uniform(8.0, self._end_m - 60.0, 5):
+            side = int(rng.choice([1, -1]))
+            start = side * (road.edge_m(side) + rng.uniform(-4.0, 4.0))
+            lateral_m = start - side * _WALKING_MPS * self._seconds
+            is_near = np.abs(lateral_m + road.lane_middle_m(road.lanes_per_direction - 1)) < 3.0
+            ahead_m = x_m - self._ego_x_m[is_near]
+            if np.all((ahead_m > _CLEAR_BEFORE_M) | (ahead_m < -_CLEAR_PAST_M)):
+                way_m = np.full(len(self._seconds), x_m)
+                self._add(people.person(rng, is_walking=True), way_m, lateral_m, -side * np.pi / 2)
+
+    def _tram(self) -> None:
+        rng = self._rng
+        if not self._road.has_track:
+            return
+        speed_mps = rng.uniform(5.0, 12.0)
+        is_oncoming = rng.random() < 0.6
+        start_m = rng.uniform(35.0, 110.0) if is_oncoming else rng.uniform(20.0, 60.0)
+        way_m = start_m + (-speed_mps if is_oncoming else speed_mps) * self._seconds
+        self._add(vehicles.tram(rng), way_m, 0.0, np.pi * is_oncoming)
