@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from mtdepth.files import DataError, read_json, write_json
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.recipes.base import TrainRecipe
+from mtdepth.recipes.base import Recipe, Storable, TrainRecipe
 
 Checkpoint = Literal["best", "last"]
 
@@ -90,8 +90,11 @@ class Workdir:
                 f"{self.path} is no workdir: it has no recipe.json. "
                 f"`python -m mtdepth.train --workdir {self.path}` makes one"
             )
+        return self._recipe_as(TrainRecipe)
+
+    def _recipe_as(self, kind: type[Recipe]) -> Recipe:
         try:
-            return TrainRecipe.from_dict(read_json(self.recipe_path))
+            return kind.from_dict(read_json(self.recipe_path))
         except (ValueError, TypeError) as error:
             raise DataError(self.recipe_path, str(error)) from error
 
@@ -120,7 +123,7 @@ class Workdir:
             )
         return path
 
-    def check(self, recipe: TrainRecipe, run: dict[str, Any]) -> None:
+    def check(self, recipe: Storable, run: dict[str, Any]) -> None:
         """Checks that a run in this folder, if there is one, is the same as the one asked for.
 
         Args:
@@ -133,7 +136,7 @@ class Workdir:
         if not self.exists():
             return
         way_out = "Give the same to go on, or another --workdir to begin anew"
-        if changes := _differences(self.recipe().to_dict(), recipe.to_dict()):
+        if changes := _differences(self._recipe_as(type(recipe)).to_dict(), recipe.to_dict()):
             raise ValueError(
                 f"{self.path} holds a run of another recipe ({'; '.join(changes)}). {way_out}"
             )
@@ -145,7 +148,7 @@ class Workdir:
                     f"{run[name]}, or its files have changed since. {way_out}"
                 )
 
-    def begin(self, recipe: TrainRecipe, run: dict[str, Any]) -> None:
+    def begin(self, recipe: Storable, run: dict[str, Any]) -> None:
         """Writes `recipe.json` and `run.json` where there are none yet.
 
         Args:

@@ -1,15 +1,19 @@
 """What a teacher is: images of one frame in, labels at that frame's size out."""
 
+import abc
 import dataclasses
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId, KittiRaw
+from mtdepth.kitti.frames import FrameId
+from mtdepth.kitti.recordings import Recordings
 
 Image = npt.NDArray[np.uint8]
+Label = TypeVar("Label", bound=npt.NDArray[Any])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -83,6 +87,13 @@ class DepthTeacher(Protocol):
           DataError: If such a file is damaged or does not fit the frame.
         """
 
+    def predict_batch(self, samples: Sequence[StereoSample]) -> list[npt.NDArray[np.float32]]:
+        """`predict` for each of several samples of one size, asked together.
+
+        A sample's label depends on how many are asked together at most in its last bits, and on
+        which ones they are not at all.
+        """
+
 
 class SegmentationTeacher(Protocol):
     """Makes class labels."""
@@ -103,8 +114,26 @@ class SegmentationTeacher(Protocol):
           DataError: If such a file is damaged or does not fit the frame.
         """
 
+    def predict_batch(self, samples: Sequence[StereoSample]) -> list[npt.NDArray[np.uint8]]:
+        """`predict` for each of several samples of one size, asked together.
 
-def load_sample(raw: KittiRaw, frame: FrameId, *, needs_partner: bool) -> StereoSample:
+        The law of the depth teacher's `predict_batch` holds here too.
+        """
+
+
+class OneByOne(abc.ABC, Generic[Label]):
+    """A teacher that gains nothing from being asked for several samples together."""
+
+    @abc.abstractmethod
+    def predict(self, sample: StereoSample) -> Label:
+        """Labels one sample."""
+
+    def predict_batch(self, samples: Sequence[StereoSample]) -> list[Label]:
+        """Labels one sample after the other."""
+        return [self.predict(sample) for sample in samples]
+
+
+def load_sample(raw: Recordings, frame: FrameId, *, needs_partner: bool) -> StereoSample:
     """Reads a frame's pictures and rig.
 
     Raises:
@@ -112,10 +141,10 @@ def load_sample(raw: KittiRaw, frame: FrameId, *, needs_partner: bool) -> Stereo
       DataError: If a file is damaged, the two views differ in size, or they are cropped.
     """
     image = raw.read_image(frame)
-    partner = raw.read_image(raw.other_side(frame)) if needs_partner else None
+    partner = raw.read_image(frame.other_side) if needs_partner else None
     if partner is not None and partner.shape != image.shape:
         raise DataError(
-            raw.image_path(raw.other_side(frame)),
+            raw.image_path(frame.other_side),
             f"is {partner.shape[:2]} but {raw.image_path(frame)} is {image.shape[:2]}: a rectified "
             "pair has one size; take both from the same synced+rectified download",
         )
@@ -124,7 +153,7 @@ def load_sample(raw: KittiRaw, frame: FrameId, *, needs_partner: bool) -> Stereo
         image=image,
         partner=partner,
         focal_px=raw.camera(frame, size=image.shape[:2]).fx_px,
-        baseline_m=raw.calibration(frame.date).baseline_m,
+        baseline_m=raw.rig(frame).baseline_m,
     )
 
 

@@ -21,16 +21,18 @@ import numpy.typing as npt
 from mtdepth.files import DataError, read_gray_png
 from mtdepth.geometry.stereo import disparity_to_depth
 from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_store import read_depth_png, read_train_id_png
-from teachers.interface import StereoSample
+from mtdepth.kitti.label_store import (
+    DISPARITY_UNITS_PER_PX,
+    read_depth_png,
+    read_train_id_png,
+)
+from teachers.interface import OneByOne, StereoSample
 
 Floats = npt.NDArray[np.float32]
 Label = TypeVar("Label", bound=npt.NDArray[Any])
 
-DISPARITY_UNITS_PER_PX = 256.0  # KITTI's own disparity PNGs, stereo devkit readme
 
-
-class PrecomputedDisparity:
+class PrecomputedDisparity(OneByOne[Floats]):
     """Depth from disparity PNGs: uint16, pixels * 256 at the picture's size, 0 = none."""
 
     name = "precomputed"
@@ -51,7 +53,7 @@ class PrecomputedDisparity:
         ).astype(np.float32)
 
 
-class PrecomputedDepth:
+class PrecomputedDepth(OneByOne[Floats]):
     """Depth from depth PNGs: uint16, metres * 256 at the picture's size, 0 = none."""
 
     name = "precomputed"
@@ -67,7 +69,7 @@ class PrecomputedDepth:
         return self._labels.read(sample, read_depth_png)
 
 
-class PrecomputedTrainIds:
+class PrecomputedTrainIds(OneByOne[npt.NDArray[np.uint8]]):
     """Classes from train id PNGs: uint8, 0..18, 255 = ignore, at the picture's size."""
 
     name = "precomputed"
@@ -107,12 +109,13 @@ class _LabelFolder:
 def _find(folder: Path, frame: FrameId, *, flag: str) -> Path:
     name = f"{frame.name}.png"
     candidates = [
-        folder / frame.date / frame.drive / frame.camera / "data" / name,
-        folder / frame.date / frame.drive / frame.camera / name,
+        folder / frame.folder / frame.camera / "data" / name,
+        folder / frame.folder / frame.camera / name,
         folder / frame.drive / frame.camera / name,
     ]
     if frame.side == "l":
-        candidates += [folder / frame.date / frame.drive / name, folder / frame.drive / name]
+        candidates += [folder / frame.folder / name, folder / frame.drive / name]
+    candidates = list(dict.fromkeys(candidates))
     for path in candidates:
         if path.is_file():
             return path

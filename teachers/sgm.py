@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdepth.geometry.stereo import disparity_to_depth
-from teachers.interface import Image, StereoSample
+from teachers.consistency import left_right_difference_px
+from teachers.interface import Image, OneByOne, StereoSample
 
 Floats = npt.NDArray[np.float32]
 
@@ -56,7 +57,7 @@ class SgmSettings:
         return 16 * max(1, int(np.ceil(self.disparity_per_width * width_px / 16)))
 
 
-class SgmTeacher:
+class SgmTeacher(OneByOne[Floats]):
     """Depth by semi-global matching, only where both views agree; holes stay holes."""
 
     name = "sgm"
@@ -96,7 +97,7 @@ def match_sgm(left: Image, right: Image, *, settings: SgmSettings) -> Floats:
     left_px = _match_one_way(left, right, settings=settings)
     # The mirrored pair has its views exchanged, so the same matcher gives the right view's answer.
     right_px = _match_one_way(right[:, ::-1], left[:, ::-1], settings=settings)[:, ::-1]
-    agreed = _agrees(left_px, right_px, max_difference_px=settings.max_left_right_px)
+    agreed = left_right_difference_px(left_px, right_px) <= settings.max_left_right_px
     kept = np.where(agreed, left_px * SUBPIXEL, UNMATCHED * SUBPIXEL).astype(np.int16)
     cv2.filterSpeckles(
         kept,
@@ -129,21 +130,9 @@ def _match_one_way(view: Image, partner: Image, *, settings: SgmSettings) -> Flo
         blockSize=settings.block_px,
         P1=settings.small_step_penalty * area,
         P2=settings.large_step_penalty * area,
-        disp12MaxDiff=-1,  # off: checked at full precision by `_agrees`
+        disp12MaxDiff=-1,  # off: checked at full precision afterwards
         preFilterCap=settings.prefilter_cap,
         uniquenessRatio=settings.uniqueness_percent,
         mode=cv2.STEREO_SGBM_MODE_SGBM_3WAY,
     )
     return (matcher.compute(*padded)[:, num_disparities:] / SUBPIXEL).astype(np.float32)
-
-
-def _agrees(
-    left_px: Floats, right_px: Floats, *, max_difference_px: float
-) -> npt.NDArray[np.bool_]:
-    """Where a left pixel's match in the right view points back to it."""
-    height, width = left_px.shape
-    columns = np.arange(width)[None, :]
-    target = np.rint(columns - left_px).astype(np.intp)
-    inside = (left_px > 0) & (target >= 0)
-    back_px = right_px[np.arange(height)[:, None], np.clip(target, 0, width - 1)]
-    return inside & (back_px > 0) & (np.abs(left_px - back_px) <= max_difference_px)

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Protocol, Self, TypeVar, get_args
 
 from mtdepth.contract import Fit
 from mtdepth.geometry.depth_codec import LogDepthCodec
@@ -62,7 +62,7 @@ class TrainRecipe:
       depth_target: How a label is brought to a block's resolution.
       depth_weight, segmentation_weight: Weight of each task's loss at every block.
       encoder_weights: `imagenet`, `none`, or a weight file.
-      start_from: Weight file of a whole student to start from; empty for none.
+      start_from: Workdir or weight file of a whole student to start from; empty for none.
       batch_size, num_epochs, steps_per_epoch: Length of the training.
       learning_rate: Adam's rate after the warm-up.
       schedule: `exponential` multiplies the rate by `epoch_decay` after each epoch, `cosine` falls
@@ -180,7 +180,21 @@ class TrainRecipe:
             raise ValueError(f"incomplete recipe: {error}") from error
 
 
-def overridden(recipe: TrainRecipe, overrides: Sequence[str]) -> TrainRecipe:
+class Storable(Protocol):
+    """A recipe of any network: a frozen record that can be written as JSON and read again."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what `from_dict` takes, ready for JSON."""
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Self:
+        """Rebuilds a recipe; ValueError if a field is missing, unknown or out of range."""
+
+
+Recipe = TypeVar("Recipe", bound=Storable)
+
+
+def overridden(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
     """Returns `recipe` with `key=value` strings applied.
 
     Args:

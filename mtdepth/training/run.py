@@ -19,23 +19,20 @@ from mtdepth.geometry.camera import Intrinsics
 from mtdepth.kitti.label_store import LabelStore
 from mtdepth.kitti.splits import evenly_spaced
 from mtdepth.metrics.floor import FLOOR_MAX_FRAMES, training_mean
-from mtdepth.models.pretrained import start_encoder
 from mtdepth.models.student import build_training_graph
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.training.batch_statistics import BatchStatistics
 from mtdepth.training.checkpoints import Progress, load_resume, save_resume, save_weights
+from mtdepth.training.guarded_step import NonFiniteLossError, StepResult
 from mtdepth.training.journal import Journal
 from mtdepth.training.schedule import learning_rate
-from mtdepth.training.supervised import StepResult, SupervisedStep
+from mtdepth.training.start import start_weights
+from mtdepth.training.supervised import SupervisedStep
 from mtdepth.training.validation import training_pictures, validate
 from mtdepth.versions import package_versions
 from mtdepth.workdir import Workdir
 
 SCALARS_EVERY_STEPS = 10
-
-
-class NonFiniteLossError(Exception):
-    """The loss or its gradient is no number any more; the weights before it are kept."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,11 +145,7 @@ class TrainingRun:
             progress = load_resume(path, self._graph, self._optimizer)
             logging.info("going on at step %d of %d", progress.step, self._recipe.num_steps)
             return progress
-        if self._recipe.start_from:
-            self._graph.load_weights(self._recipe.start_from)
-            logging.info("starting from the weights %s", self._recipe.start_from)
-        else:
-            start_encoder(self._graph, self._recipe.encoder_weights)
+        start_weights(self._graph, self._recipe, self._camera)
         return Progress()
 
     def _take_step(self, batch: dict[str, Any], bar: Any) -> None:

@@ -24,13 +24,13 @@ def first(raw: KittiRaw) -> FrameId:
 def test_the_partner_of_a_right_frame_is_the_left_one(raw: KittiRaw) -> None:
     frame = first(raw)
     left = load_sample(raw, frame, needs_partner=True)
-    right = load_sample(raw, raw.other_side(frame), needs_partner=True)
+    right = load_sample(raw, frame.other_side, needs_partner=True)
     np.testing.assert_array_equal(left.image, right.partner)
     np.testing.assert_array_equal(left.partner, right.image)
 
 
 def test_a_right_frame_is_mirrored_into_a_left_pair_and_back(raw: KittiRaw) -> None:
-    sample = load_sample(raw, raw.other_side(first(raw)), needs_partner=True)
+    sample = load_sample(raw, first(raw).other_side, needs_partner=True)
     view, partner = sample.as_left_pair()
     np.testing.assert_array_equal(view, sample.image[:, ::-1])
     np.testing.assert_array_equal(partner, sample.partner[:, ::-1])  # type: ignore[index]
@@ -47,7 +47,7 @@ def test_the_focal_length_follows_shrunk_pictures(raw: KittiRaw) -> None:
 
 def test_a_cropped_pair_is_named(raw: KittiRaw) -> None:
     frame = first(raw)
-    for each in (frame, raw.other_side(frame)):
+    for each in (frame, frame.other_side):
         path = raw.image_path(each)
         cv2.imwrite(str(path), cv2.imread(str(path))[:, 20:])
     with pytest.raises(DataError, match=r"image_02/data/.*aspect ratio differs by 10\.4%"):
@@ -56,7 +56,7 @@ def test_a_cropped_pair_is_named(raw: KittiRaw) -> None:
 
 def test_a_missing_right_image_is_named(raw: KittiRaw) -> None:
     frame = first(raw)
-    raw.image_path(raw.other_side(frame)).unlink()
+    raw.image_path(frame.other_side).unlink()
     with pytest.raises(FileNotFoundError, match=r"right image of frame .*image_03"):
         load_sample(raw, frame, needs_partner=True)
     assert load_sample(raw, frame, needs_partner=False).partner is None
@@ -64,7 +64,7 @@ def test_a_missing_right_image_is_named(raw: KittiRaw) -> None:
 
 def test_views_of_two_sizes_are_no_pair(raw: KittiRaw) -> None:
     frame = first(raw)
-    path = raw.image_path(raw.other_side(frame))
+    path = raw.image_path(frame.other_side)
     cv2.imwrite(str(path), cv2.imread(str(path))[:, :100])
     with pytest.raises(DataError, match="a rectified pair has one size"):
         load_sample(raw, frame, needs_partner=True)

@@ -103,7 +103,7 @@ def test_a_left_frame_has_its_depth_in_metres(raw: KittiRaw) -> None:
 
 def test_a_right_frame_sees_the_same_metres_displaced_by_the_disparity(raw: KittiRaw) -> None:
     left = raw.frames_of(raw.drives()[0])[0]
-    right = raw.other_side(left)
+    right = left.other_side
     sample = load_sample(raw, right, needs_partner=True)
     depth_m = SgmTeacher().predict(sample)
     truth_m = truth_of(raw)
@@ -124,7 +124,7 @@ def test_a_mirrored_scene_gives_the_mirrored_depth(raw: KittiRaw) -> None:
     left = load_sample(raw, frame, needs_partner=True)
     assert left.partner is not None
     mirrored = StereoSample(
-        frame=raw.other_side(frame),
+        frame=frame.other_side,
         image=np.ascontiguousarray(left.image[:, ::-1]),
         partner=np.ascontiguousarray(left.partner[:, ::-1]),
         focal_px=left.focal_px,

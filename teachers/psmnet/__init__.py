@@ -1,0 +1,1 @@
+"""PSMNet, the stereo teacher, as a Keras network that runs the authors' checkpoints."""

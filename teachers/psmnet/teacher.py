@@ -1,0 +1,144 @@
+"""PSMNet as a depth teacher: a rectified pair in, metres out."""
+
+import functools
+import importlib.metadata
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mtdepth.geometry.stereo import disparity_to_depth
+from teachers.imagenet import normalise_imagenet
+from teachers.interface import Image, StereoSample
+from teachers.psmnet.checkpoint import read_checkpoint
+from teachers.psmnet.precision import Precision
+from teachers.psmnet.sizes import SIZE_MULTIPLE
+
+Floats = npt.NDArray[np.float32]
+
+
+class PsmnetTeacher:
+    """Depth by the stacked hourglass of Chang & Chen 2018; dense, without holes.
+
+    The network is built at the first prediction, and compiled once for each size of picture and
+    batch; making the teacher reads and checks the weights alone.
+
+    Args:
+      weights: The authors' checkpoint (PyTorch needed) or our converted `.npz`.
+      max_disparity_px: Largest disparity + 1, a multiple of 16; None is the file's.
+      align_corners: The rule of the weights' upsampling; None is the file's, see `read_checkpoint`.
+      dtype: Of the convolutions.
+
+    Raises:
+      FileNotFoundError: If the weights are missing; says where the authors publish them.
+      ImportError: If they are the authors' and PyTorch is not installed.
+      DataError: If they are damaged, or not PSMNet's.
+      ValueError: If an argument is out of range or contradicts the file.
+    """
+
+    name = "psmnet"
+    needs_partner = True
+
+    def __init__(
+        self,
+        weights: Path,
+        *,
+        max_disparity_px: int | None = None,
+        align_corners: bool | None = None,
+        dtype: Precision = "float32",
+    ) -> None:
+        self._checkpoint = read_checkpoint(
+            weights, align_corners=align_corners, max_disparity_px=max_disparity_px
+        )
+        self._dtype = dtype
+
+    @property
+    def version(self) -> str:
+        """The weights' checksum, the settings and the library."""
+        checkpoint = self._checkpoint
+        return (
+            f"weights {checkpoint.sha256[:16]} from {checkpoint.origin}, "
+            f"align_corners={checkpoint.align_corners}, "
+            f"max_disparity_px={checkpoint.max_disparity_px}, {self._dtype}, "
+            f"keras {importlib.metadata.version('keras')}"
+        )
+
+    @property
+    def source(self) -> str:
+        """Where its metres come from."""
+        return f"stereo baseline (PSMNet, weights {self._checkpoint.origin})"
+
+    @property
+    def max_disparity_px(self) -> int:
+        """Disparities are below this."""
+        return self._checkpoint.max_disparity_px
+
+    def predict(self, sample: StereoSample) -> Floats:
+        """Depth of the labelled view, `[height, width]` metres."""
+        return self.predict_batch([sample])[0]
+
+    def predict_batch(self, samples: Sequence[StereoSample]) -> list[Floats]:
+        """Depth of several frames in one run of the network.
+
+        Args:
+          samples: Frames whose pictures have one size.
+
+        Returns:
+          `[height, width]` metres for each.
+        """
+        disparities_px = self._disparities_px([sample.as_left_pair() for sample in samples])
+        return [
+            disparity_to_depth(
+                sample.from_left_pair(disparity_px),
+                focal_px=sample.focal_px,
+                baseline_m=sample.baseline_m,
+            ).astype(np.float32)
+            for sample, disparity_px in zip(samples, disparities_px, strict=True)
+        ]
+
+    def disparity_px(self, left: Image, right: Image) -> Floats:
+        """Disparity of the left view of one rectified pair.
+
+        Args:
+          left: `[height, width, 3]` RGB, any size.
+          right: The other view, same size.
+
+        Returns:
+          `[height, width]` pixels, 0..max_disparity_px - 1, everywhere.
+
+        Raises:
+          ValueError: If the two differ in size or are not uint8 RGB.
+        """
+        return self._disparities_px([(left, right)])[0]
+
+    def _disparities_px(self, pairs: Sequence[tuple[Image, Image]]) -> list[Floats]:
+        shapes = {image.shape for pair in pairs for image in pair}
+        if len(shapes) != 1:
+            raise ValueError(f"the pictures of a pair or batch must have one size, got {shapes}")
+        views = [np.stack([padded_input(pair[side]) for pair in pairs]) for side in (0, 1)]
+        padded_px = self._run(*views)
+        height, width = pairs[0][0].shape[:2]
+        return list(padded_px[:, padded_px.shape[1] - height :, :width])
+
+    @functools.cached_property
+    def _run(self) -> Callable[[Floats, Floats], Floats]:
+        from teachers.psmnet.network import build_psmnet
+        from teachers.psmnet.running import compiled
+        from teachers.psmnet.weights import assign_weights
+
+        network = build_psmnet(
+            max_disparity_px=self._checkpoint.max_disparity_px,
+            align_corners=self._checkpoint.align_corners,
+            dtype=self._dtype,
+            is_folded=True,
+        )
+        assign_weights(network, self._checkpoint.tensors)
+        return compiled(network)
+
+
+def padded_input(image: Image) -> npt.NDArray[Any]:
+    """Normalised, with zeros above and to the right up to multiples of 16, as the authors pad."""
+    above, right = (-side % SIZE_MULTIPLE for side in image.shape[:2])
+    return np.pad(normalise_imagenet(image), ((above, 0), (0, right), (0, 0)))

@@ -1,0 +1,1 @@
+"""Fine-tuning the teachers on labelled sets: readers, examples, recipes, the run."""

@@ -1,0 +1,262 @@
+"""A teacher's run with a tiny network: learns, goes on where it stopped, refuses poison."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from fakes.labelled_sets import build_demo_set
+
+from mtdepth.recipes.base import Augmentation, overridden
+from mtdepth.training.guarded_step import NonFiniteLossError
+from mtdepth.workdir import Workdir
+from teachers.deeplab_v3 import network as network_module
+from teachers.deeplab_v3.checkpoint import load_deeplab
+from teachers.training import class_task
+from teachers.training.batch_statistics import BatchStatistics, norm_layers
+from teachers.training.batches import stream_batches
+from teachers.training.class_task import IMAGE, ClassTask
+from teachers.training.labelled_sets import ClassFiles, open_classes
+from teachers.training.recipes import DeepLabRecipe
+from teachers.training.run import TeacherRun
+
+RECIPE = DeepLabRecipe(
+    name="tiny",
+    crop_px=(32, 32),
+    batch_size=2,
+    num_epochs=2,
+    steps_per_epoch=4,
+    learning_rate=0.02,
+    statistics_batches=2,
+    augmentation=Augmentation(flip_probability=0.5, brightness=0.1),
+)
+
+
+def tiny_network(**_: object) -> keras.Model:
+    layers = keras.layers
+    inner_input = keras.Input((None, None, 3))
+    x = layers.Conv2D(4, 3, padding="same", use_bias=False)(inner_input)
+    x = layers.BatchNormalization(momentum=0.999)(x)
+    inner = keras.Model(inner_input, layers.ReLU()(x), name="inner")
+    image = keras.Input((None, None, 3), name="image")
+    return keras.Model(image, layers.Conv2D(19, 1)(inner(image)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tiny() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (class_task, network_module):
+            patch.setattr(module, "build_deeplab", tiny_network)
+        yield
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_demo_set(tmp_path_factory.mktemp("set"))
+
+
+def begin(path: Path, root: Path, recipe: DeepLabRecipe = RECIPE) -> TeacherRun[ClassFiles]:
+    labels = open_classes("demo_world", root)
+    return TeacherRun(Workdir(path), recipe, labels, lambda: ClassTask(recipe))
+
+
+def weights_of(path: Path, checkpoint: str) -> list[np.ndarray]:
+    return load_deeplab(path / f"{checkpoint}.keras")[0].get_weights()
+
+
+def history_of(path: Path) -> list[dict]:
+    return [json.loads(line) for line in (path / "history.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def finished(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("finished") / "run"
+    assert begin(path, root).run()
+    return path
+
+
+def test_a_run_learns_and_leaves_its_record(finished: Path) -> None:
+    history = history_of(finished)
+    assert [entry["step"] for entry in history] == [4, 8]
+    assert history[1]["train_loss"] < history[0]["train_loss"]
+    run = json.loads((finished / "run.json").read_text())
+    # Road fills half of every picture: always saying it is right on one half, IoU 1/2 and 0.
+    assert run["floor"]["val_pixel_accuracy"] == pytest.approx(0.5)
+    assert run["floor"]["val_mean_iou"] == pytest.approx(0.25)
+    assert (run["num_frames"], run["num_val_frames"]) == (4, 2)
+    checkpoints = json.loads((finished / "checkpoints.json").read_text())
+    best = max(entry["val_mean_iou"] for entry in history)
+    assert checkpoints["best"]["val_mean_iou"] == pytest.approx(best)
+    _, info = load_deeplab(finished / "best.keras")
+    assert "recipe tiny, from scratch" in info.origin
+    assert "4 frames of demo_world; val_mean_iou" in info.origin
+
+
+def assert_same(path: Path, expected: Path) -> None:
+    for checkpoint in ("last", "best"):
+        pairs = zip(weights_of(path, checkpoint), weights_of(expected, checkpoint), strict=True)
+        for found, wanted in pairs:
+            np.testing.assert_array_equal(found, wanted)
+    assert history_of(path) == history_of(expected)
+
+
+class KilledError(Exception):
+    """Stands for a kill."""
+
+
+@pytest.mark.parametrize("killed_at", [2, 6])
+def test_a_killed_run_ends_as_it_would_have(
+    killed_at: int, finished: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begin(tmp_path / "run", root)
+    take, num_taken = run._step.take, 0
+
+    def killed(*args: object, **kwargs: object) -> object:
+        nonlocal num_taken
+        num_taken += 1
+        if num_taken == killed_at:
+            raise KilledError
+        return take(*args, **kwargs)
+
+    monkeypatch.setattr(run._step, "take", killed)
+    with pytest.raises(KilledError):
+        run.run()
+    assert begin(tmp_path / "run", root).run()
+    assert_same(tmp_path / "run", finished)
+
+
+def test_a_run_that_is_asked_to_stop_saves_and_goes_on(
+    finished: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begin(tmp_path / "run", root)
+    take = run._step.take
+
+    def stop(*args: object, **kwargs: object) -> object:
+        run.ask_to_stop()
+        return take(*args, **kwargs)
+
+    monkeypatch.setattr(run._step, "take", stop)
+    assert run.run() is False
+    assert begin(tmp_path / "run", root).run()
+    assert_same(tmp_path / "run", finished)
+
+
+def test_a_run_killed_while_an_epoch_ends_ends_it_again(
+    finished: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begin(tmp_path / "run", root)
+
+    def killed(*_: object) -> dict[str, float]:
+        raise KilledError
+
+    monkeypatch.setattr(run._task, "scores", killed)
+    with pytest.raises(KilledError):
+        run.run()
+    assert begin(tmp_path / "run", root).run()
+    assert_same(tmp_path / "run", finished)
+
+
+def test_a_finished_run_is_left_alone(finished: Path, root: Path) -> None:
+    before = (finished / "resume.npz").stat().st_mtime_ns
+    assert begin(finished, root).run()
+    assert (finished / "resume.npz").stat().st_mtime_ns == before
+
+
+def test_a_trained_file_starts_the_next_training(
+    finished: Path, root: Path, tmp_path: Path
+) -> None:
+    start = f"start_from={finished / 'best.keras'}"
+    task = ClassTask(overridden(RECIPE, [start]))
+    for found, wanted in zip(task.graph.get_weights(), weights_of(finished, "best"), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    with pytest.raises(ValueError, match=r"holds v3plus on resnet18 .*--override backbone"):
+        ClassTask(overridden(RECIPE, [start, "backbone=resnet50"]))
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        begin(tmp_path / "run", root, overridden(RECIPE, ["start_from=nowhere.keras"]))
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_recipe_or_other_labels_are_refused(
+    finished: Path, root: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"learning_rate: there 0\.02, now 0\.1"):
+        begin(finished, root, overridden(RECIPE, ["learning_rate=0.1"]))
+    other = shutil.copytree(root, tmp_path / "other")
+    split = other / "splits/train.txt"
+    split.write_text("".join(split.read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(ValueError, match="other labels"):
+        begin(finished, other)
+
+
+def test_pictures_smaller_than_the_crop_leave_no_run_behind(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"drive_91.*smaller than the crop 64x64"):
+        begin(tmp_path / "run", root, overridden(RECIPE, ["crop_px=[64,64]"]))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_set_that_holds_nothing_out_is_judged_by_its_training_loss(
+    root: Path, tmp_path: Path
+) -> None:
+    other = shutil.copytree(root, tmp_path / "other")
+    (other / "splits/val.txt").write_text("")
+    assert begin(tmp_path / "run", other, overridden(RECIPE, ["num_epochs=1"])).run()
+    checkpoints = json.loads((tmp_path / "run" / "checkpoints.json").read_text())
+    assert checkpoints["score"] == "train_loss"
+
+
+def test_a_nan_names_its_frames_and_keeps_the_state_before_it(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begin(tmp_path / "run", root)
+    item = run._item
+
+    def poisoned(number: int) -> dict[str, np.ndarray]:
+        found = item(number)
+        if number == 3:  # in the second batch of two
+            found[IMAGE][:] = np.nan
+        return found
+
+    monkeypatch.setattr(run, "_item", poisoned)
+    with pytest.raises(NonFiniteLossError, match=r"step 1: total is not finite.*drive_91"):
+        run.run()
+    again = begin(tmp_path / "run", root)
+    assert again._progress.step == 1
+    assert all(np.isfinite(value).all() for value in again._task.graph.get_weights())
+
+
+def test_a_damaged_frame_ends_the_run_by_name(root: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(root, tmp_path / "other")
+    path = sorted((other / "truth/train_id").rglob("*.png"))[1]
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(Exception, match=path.name):
+        begin(tmp_path / "run", other).run()
+
+
+def test_the_statistics_are_those_of_all_pixels_of_all_batches() -> None:
+    graph = tiny_network()
+    rng = np.random.default_rng(0)
+    batches = [rng.normal(i, 1 + i, (2, 8, 8, 3)).astype(np.float32) for i in range(3)]
+    statistics = BatchStatistics(graph, lambda batch: graph(batch, training=True))
+    (norm,) = norm_layers(graph)
+    statistics.estimate(batches)
+    # Independent: the convolution by itself, over everything at once in float64.
+    convolution = graph.get_layer("inner").layers[1]
+    outputs = np.asarray(convolution(np.concatenate(batches)), np.float64)
+    np.testing.assert_allclose(norm.moving_mean, outputs.mean((0, 1, 2)), atol=1e-5)
+    np.testing.assert_allclose(norm.moving_variance, outputs.var((0, 1, 2)), rtol=1e-4)
+    assert norm.momentum == 0.999
+    with pytest.raises(ValueError, match="at least one batch"):
+        statistics.estimate([])
+
+
+def test_a_stream_that_begins_later_goes_on_where_another_would_be() -> None:
+    def load(item: int) -> dict[str, np.ndarray]:
+        return {"item": np.array(item)}
+
+    stream = stream_batches(load, first_step=2, batch_size=3)
+    assert next(stream)["item"].tolist() == [6, 7, 8]
+    assert next(stream)["item"].tolist() == [9, 10, 11]
+    stream.close()

@@ -1,0 +1,49 @@
+"""The command line of a program that must be told one word."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CODE = """
+from absl import flags, logging
+from mtdepth import program
+flags.DEFINE_integer("number", 1, "A number.")
+program.run(lambda word: logging.info("%s %d", word, flags.FLAGS.number), choices=("tea", "milk"))
+"""
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", CODE, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("arguments", [("tea", "--number=3"), ("--number", "3", "tea")])
+def test_the_word_reaches_the_program_wherever_it_stands(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "tea 3" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "expected one of tea, milk, got nothing"),
+        (("beer",), "expected one of tea, milk, got 'beer'"),
+        (("tea", "milk"), "unexpected argument 'milk'"),
+    ],
+)
+def test_another_word_is_answered_with_the_choices(
+    arguments: tuple[str, ...], message: str
+) -> None:
+    done = run(*arguments)
+    assert done.returncode == 1
+    assert message in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
