@@ -9,10 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from data_prep.label_job import LabelJob, Labeller, run_frames
+from data_prep.engines.dealing import Engine, run_frames
+from data_prep.label_job import LabelJob
+from data_prep.questions import CompareWithLidar, LidarPairs
 from mtdepth.defaults import is_demo
 from mtdepth.geometry.bias_table import BiasTable, Index, Statistic, fit_bias_table
-from mtdepth.kitti.frames import FrameId, KittiRaw
+from mtdepth.kitti.frames import FrameId
+from mtdepth.kitti.recordings import Recordings
 from mtdepth.kitti.splits import EIGEN_TEST_DRIVES, evenly_spaced
 from mtdepth.metrics.depth import DepthErrors, error_sums
 
@@ -101,7 +104,7 @@ def check_no_test_drive(kitti_root: Path, frames: Sequence[FrameId], *, remedy: 
         )
 
 
-def frames_with_lidar(raw: KittiRaw, frames: Sequence[FrameId], *, at_most: int) -> list[FrameId]:
+def frames_with_lidar(raw: Recordings, frames: Sequence[FrameId], *, at_most: int) -> list[FrameId]:
     """Frames that have a sweep, at most so many, spread evenly over the list.
 
     Raises:
@@ -113,29 +116,23 @@ def frames_with_lidar(raw: KittiRaw, frames: Sequence[FrameId], *, at_most: int)
     return evenly_spaced(present, number=at_most)
 
 
-def collect_evidence(
-    frames: Sequence[FrameId], job: LabelJob, *, num_processes: int
-) -> BiasEvidence:
+def collect_evidence(frames: Sequence[FrameId], job: LabelJob, *, engine: Engine) -> BiasEvidence:
     """Runs the depth teacher on frames with LiDAR; a frame that cannot be read is left out.
 
     Args:
       frames: All with a sweep.
       job: The depth teacher; no bias.
-      num_processes: Workers.
+      engine: Where workers run.
 
     Raises:
       ValueError: If no frame gives a pair; with the first frame's reason if none can be read.
     """
-    answers = dict(
-        run_frames(
-            Labeller.lidar_pairs, frames, job, num_processes=num_processes, title="bias table"
-        )
-    )
+    answers = dict(run_frames(CompareWithLidar(), frames, job, engine=engine, title="bias table"))
     for frame, answer in sorted(answers.items()):
         if isinstance(answer, str):
             logging.warning("left out of the bias table: frame %s: %s", frame, answer)
     # Sorted, so that the result does not depend on which worker was first.
-    pairs = [(f, a) for f, a in sorted(answers.items()) if not isinstance(a, str)]
+    pairs = [(f, a) for f, a in sorted(answers.items()) if isinstance(a, LidarPairs)]
     if not pairs:
         frame, reason = min(answers.items())
         raise ValueError(

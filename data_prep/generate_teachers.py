@@ -12,42 +12,53 @@ Then frames that are only scored, corrected by the table of the training frames:
         --depth_teacher precomputed --disparity_dir DISPARITIES \
         --bias runs/labels_eigen_train/bias_table.json --output runs/labels_eigen_test
 
+The networks themselves, on a machine with a GPU, or on all machines of a Ray cluster:
+
+    python -m data_prep.generate_teachers --kitti_root KITTI --split eigen_train \
+        --depth_teacher psmnet --psmnet_weights pretrained_sceneflow.tar --left_right_px 2 \
+        --seg_teacher deeplab_v3 --deeplab_weights deeplab.tar.gz --flip --scales 0.75,1,1.25 \
+        --batch_size 4 --engine ray --ray_address auto --output runs/labels_eigen_train
+
 Without arguments it labels the demo data (after `make demo`) or $MTDEPTH_KITTI_ROOT by semi-global
-matching. The same line again goes on where a killed run stopped. Frames that fail are listed in
+matching, in one process a processor; a network has one process, since it uses them all. The same
+line again goes on where a killed run stopped, and does only what is missing; the engine and how
+many workers there are may change in between, and change no label. Frames that fail are listed in
 the store with their reasons, and the exit status is then 1. With --bias fit the depth teacher runs
 over up to --bias_frames frames with LiDAR before the labels are written; their depth is kept until
 it is used, so nothing is computed twice. Several machines share a job by --shard_index and
 --num_shards on a common --output; fit the table first (shard 0, or `fit_bias_table`), or each of
-them fits the same one.
+them fits the same one. A Ray cluster shares it by itself: every machine needs this project at the
+same path and sees --kitti_root and --output at the same paths.
 """
 
-import os
 from pathlib import Path
 from typing import get_args
 
 from absl import flags, logging
 
+from data_prep.engines.choice import define_batch_flag, define_engine_flags, engine_from_flags
 from data_prep.generation import GenerationRequest, generate
-from data_prep.teacher_choice import SEG_TEACHERS, choose_teachers, define_depth_teacher_flags
+from data_prep.teacher_choice import (
+    define_depth_teacher_flags,
+    define_seg_teacher_flags,
+    teachers_from_flags,
+)
 from mtdepth import defaults, program
 from mtdepth.geometry.bias_table import Index, Statistic
 from mtdepth.kitti.label_store import FrameRecord
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("kitti_root", None, "KITTI raw tree. Default: $MTDEPTH_KITTI_ROOT or the demo.")
+flags.DEFINE_string("kitti_root", None, "Recordings. Default: $MTDEPTH_KITTI_ROOT or the demo.")
 flags.DEFINE_string(
     "split",
     None,
-    "eigen_train, eigen_test, all, or a list file. Default: the tree's training side.",
+    "eigen_train or eigen_test of KITTI, train or val of another rig, all, or a list file. "
+    "Default: the tree's training side.",
 )
 define_depth_teacher_flags()
-flags.DEFINE_enum(
-    "seg_teacher",
-    None,
-    list(SEG_TEACHERS),
-    "precomputed: PNG files. Default: precomputed where there is a folder of them, else none.",
-)
-flags.DEFINE_string("train_id_dir", None, "Precomputed train ids: uint8 PNG, 255 = ignore.")
+define_seg_teacher_flags()
+define_engine_flags()
+define_batch_flag()
 flags.DEFINE_string("output", None, "The label store. Default: the place where `train` looks.")
 flags.DEFINE_string(
     "bias",
@@ -58,11 +69,15 @@ flags.DEFINE_string(
 flags.DEFINE_enum("bias_statistic", "median", list(get_args(Statistic)), "Middle of each bin.")
 flags.DEFINE_enum("bias_index", "predicted", list(get_args(Index)), "Distance that fills bins.")
 flags.DEFINE_integer("bias_frames", 200, "A table is fitted on at most so many.", lower_bound=1)
-flags.DEFINE_integer("num_processes", None, "Workers. Default: one a processor.", lower_bound=1)
 flags.DEFINE_integer("shard_index", 0, "Which part of the split to label.", lower_bound=0)
 flags.DEFINE_integer("num_shards", 1, "Parts that the split is divided into.", lower_bound=1)
 flags.DEFINE_integer("limit", None, "Only the first so many frames.", lower_bound=1)
-flags.DEFINE_bool("overwrite", False, "Replace a label store that was made with other settings.")
+flags.DEFINE_bool(
+    "overwrite",
+    False,
+    "Removes labels that were made with other settings. Those of these settings stay, and the job "
+    "goes on: remove the folder to make them again.",
+)
 
 NUM_SHOWN_FAILURES = 10
 
@@ -75,24 +90,19 @@ def main() -> int:
         raise ValueError("--output is needed with --split: where shall its labels go?")
     output = Path(FLAGS.output or defaults.default_labels(kitti_root))
     logging.info("tree %s, split %s, output %s", kitti_root, split, output)
+    teachers = teachers_from_flags(kitti_root)
     records = generate(
         GenerationRequest(
             kitti_root=kitti_root,
             split=split,
-            teachers=choose_teachers(
-                kitti_root=kitti_root,
-                depth_teacher=FLAGS.depth_teacher,
-                disparity_dir=FLAGS.disparity_dir,
-                depth_dir=FLAGS.depth_dir,
-                seg_teacher=FLAGS.seg_teacher,
-                train_id_dir=FLAGS.train_id_dir,
-            ),
+            teachers=teachers,
             output=output,
             bias=FLAGS.bias,
             bias_statistic=FLAGS.bias_statistic,
             bias_index=FLAGS.bias_index,
             bias_frames=FLAGS.bias_frames,
-            num_processes=FLAGS.num_processes or os.cpu_count() or 1,
+            engine=engine_from_flags(teachers),
+            batch_size=FLAGS.batch_size,
             shard_index=FLAGS.shard_index,
             num_shards=FLAGS.num_shards,
             limit=FLAGS.limit,

@@ -1,10 +1,14 @@
 """Makes a label store: chooses the bias table, labels every frame, keeps the books."""
 
+import contextlib
 import dataclasses
 import datetime
+import errno
 import hashlib
+import os
 import shutil
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from absl import logging
@@ -15,25 +19,26 @@ from data_prep.bias_evidence import (
     eigen_test_drives_of,
     frames_with_lidar,
 )
-from data_prep.bias_report import FIGURE_NAME, TABLE_NAME, fit_and_report
-from data_prep.label_job import LabelJob, Labeller, run_frames
+from data_prep.bias_report import TABLE_NAME, fit_and_report
+from data_prep.claim import Shard, claim, one_run_at_a_time, remove_leftovers
+from data_prep.engines.dealing import Engine, run_frames
+from data_prep.engines.local import LocalEngine
+from data_prep.label_job import LabelJob
+from data_prep.questions import WriteLabels
+from data_prep.resume import missing_frames
 from data_prep.sharding import frames_of_shard
 from data_prep.teacher_choice import TeacherChoice
-from mtdepth.files import visible_files
+from mtdepth.files import DISK_ERRORS
 from mtdepth.geometry.bias_table import BiasTable, Index, Statistic
-from mtdepth.kitti.frames import FrameId, KittiRaw
+from mtdepth.kitti.frames import FrameId
 from mtdepth.kitti.label_store import (
-    MANIFEST,
     FrameRecord,
     Manifest,
-    depth_path,
-    read_manifest,
     read_records,
     records_path,
-    train_id_path,
-    write_manifest,
     write_records,
 )
+from mtdepth.kitti.recordings import open_recordings
 from mtdepth.kitti.splits import resolve_split
 
 NO_BIAS, FIT_BIAS = "none", "fit"
@@ -44,7 +49,7 @@ class GenerationRequest:
     """What the caller of `generate_teachers` wants.
 
     Attributes:
-      kitti_root: KITTI raw tree.
+      kitti_root: KITTI raw tree, or another rig's recordings.
       split: Name or list file.
       teachers: Who labels.
       output: The label store, new, or of an earlier run with the same settings.
@@ -53,11 +58,12 @@ class GenerationRequest:
       bias_statistic: Of a fitted table.
       bias_index: Of a fitted table.
       bias_frames: A table is fitted on at most so many frames.
-      num_processes: Workers.
+      engine: Where workers run, and how many.
+      batch_size: Frames that a teacher is asked for together.
       shard_index: Which part of the split this run labels.
       num_shards: Into how many parts the split is divided.
       limit: Only the first so many frames of the split.
-      overwrite: Whether a store of other settings is replaced.
+      overwrite: Whether a store of other settings is replaced; one of these settings never is.
     """
 
     kitti_root: Path
@@ -68,7 +74,8 @@ class GenerationRequest:
     bias_statistic: Statistic = "median"
     bias_index: Index = "predicted"
     bias_frames: int = 200
-    num_processes: int = 1
+    engine: Engine = dataclasses.field(default_factory=LocalEngine)
+    batch_size: int = 1
     shard_index: int = 0
     num_shards: int = 1
     limit: int | None = None
@@ -88,28 +95,46 @@ def generate(request: GenerationRequest) -> list[FrameRecord]:
       FileNotFoundError: If the tree, the split, a folder of labels or the bias table is missing.
       DataError: If a file that all frames need is damaged.
     """
-    raw = KittiRaw(request.kitti_root)
+    raw = open_recordings(request.kitti_root)
     all_frames = resolve_split(raw, request.split)[: request.limit]
     frames = frames_of_shard(all_frames, index=request.shard_index, num_shards=request.num_shards)
-    if not frames:
-        raise ValueError(
-            f"no frame to label: split {request.split}, limit {request.limit}, shard "
-            f"{request.shard_index} of {request.num_shards}"
-        )
     lidar_frames = frames_with_lidar(raw, all_frames, at_most=request.bias_frames)
     bias = _choose_bias(request, all_frames, has_lidar=bool(lidar_frames))
-    _claim(request.output, _manifest(request, bias), overwrite=request.overwrite)
-    raw_dir = request.output / f"raw_depth-{request.shard_index}-of-{request.num_shards}"
+    manifest = _manifest(request, bias)
+    shard = Shard(request.shard_index, request.num_shards)
     job = LabelJob(
         kitti_root=request.kitti_root,
         teachers=request.teachers,
         output=request.output,
-        raw_dir=raw_dir,
+        raw_dir=request.output / f"raw_depth-{shard}",
+        batch_size=request.batch_size,
     )
-    table = _bias_table(request, bias, lidar_frames, job)
-    records = _label(request, frames, dataclasses.replace(job, bias=table))
-    shutil.rmtree(raw_dir, ignore_errors=True)
+    with _full_disk_explained(request.output), one_run_at_a_time(request.output, shard):
+        claim(request.output, manifest, shard, overwrite=request.overwrite)
+        has_train_ids = request.teachers.has_train_ids
+        remove_leftovers(request.output, frames, shard, has_train_ids=has_train_ids)
+        table = _bias_table(request, bias, lidar_frames, job)
+        records = _label(request, frames, dataclasses.replace(job, bias=table))
+        # A whole job also takes over what killed shards have kept.
+        kept = "raw_depth-*" if request.num_shards == 1 else f"raw_depth-{shard}"
+        for folder in request.output.glob(kept):
+            shutil.rmtree(folder, ignore_errors=True)
     return records
+
+
+@contextlib.contextmanager
+def _full_disk_explained(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        remedy = "make room" if error.errno != errno.EROFS else "make it writable"
+        raise OSError(
+            error.errno,
+            f"{output} takes no more: {os.strerror(error.errno)}. {remedy.capitalize()} and give "
+            "the same line again: it goes on where it stopped",
+        ) from error
 
 
 def _choose_bias(request: GenerationRequest, frames: Sequence[FrameId], *, has_lidar: bool) -> str:
@@ -134,8 +159,8 @@ def _choose_bias(request: GenerationRequest, frames: Sequence[FrameId], *, has_l
 
 
 def _manifest(request: GenerationRequest, bias: str) -> Manifest:
-    depth_teacher = request.teachers.make_depth_teacher()
-    seg_teacher = request.teachers.make_seg_teacher()
+    teachers = request.teachers
+    depth_teacher, seg_teacher = teachers.make_depth_teacher(), teachers.make_seg_teacher()
     if bias == FIT_BIAS:
         bias = (
             f"{TABLE_NAME}: {request.bias_statistic} by {request.bias_index} distance, fitted on "
@@ -152,7 +177,7 @@ def _manifest(request: GenerationRequest, bias: str) -> Manifest:
         kitti_root=str(request.kitti_root.resolve()),
         split=request.split,
         depth_teacher=depth_teacher.name,
-        depth_teacher_version=depth_teacher.version,
+        depth_teacher_version=depth_teacher.version + _in_batches(request),
         seg_teacher=seg_teacher.name if seg_teacher else "none",
         seg_teacher_version=seg_teacher.version if seg_teacher else "",
         bias=bias,
@@ -161,43 +186,10 @@ def _manifest(request: GenerationRequest, bias: str) -> Manifest:
     )
 
 
-def _claim(output: Path, manifest: Manifest, *, overwrite: bool) -> None:
-    """Makes sure that what lies in `output` was made with these settings, or that nothing does."""
-    if overwrite and (output / MANIFEST).is_file():
-        logging.info("%s: --overwrite removes the labels that are there", output)
-        _remove_store(output)
-    if (output / MANIFEST).is_file():
-        wanted, found = dataclasses.asdict(manifest), dataclasses.asdict(read_manifest(output))
-        differing = [name for name in wanted if wanted[name] != found[name] and name != "created"]
-        if not differing:
-            logging.info("%s: going on with the labels that are there", output)
-            return
-        if _has_labels(output):
-            details = "; ".join(f"{n} is {found[n]!r}, not {wanted[n]!r}" for n in differing)
-            raise ValueError(
-                f"{output}: holds labels of other settings: {details}. Give another --output, or "
-                "--overwrite to replace them"
-            )
-        logging.info("%s: a run with other settings labelled nothing; begun anew", output)
-        _remove_store(output)
-    if visible_files(output):
-        raise ValueError(f"{output}: not empty and no label store; give another --output")
-    write_manifest(output, manifest)
-
-
-def _has_labels(output: Path) -> bool:
-    # A killed run has labels that no list names yet.
-    is_listed = any(record.status == "finished" for record in read_records(output))
-    return is_listed or bool(visible_files(output / "depth", "**/*.png"))
-
-
-def _remove_store(output: Path) -> None:
-    # The lists first and the manifest last, so that a kill in between leaves no false claim.
-    for path in (*output.glob("frames*.jsonl"), output / TABLE_NAME, output / FIGURE_NAME):
-        path.unlink(missing_ok=True)
-    for folder in (output / "depth", output / "train_id", *output.glob("raw_depth-*")):
-        shutil.rmtree(folder, ignore_errors=True)
-    (output / MANIFEST).unlink()
+def _in_batches(request: GenerationRequest) -> str:
+    # A network's last bits may depend on the size of its batch, so a store is made with one size.
+    size = request.batch_size
+    return f", in batches of {size}" if request.teachers.depth_is_neural and size > 1 else ""
 
 
 def _bias_table(
@@ -215,7 +207,7 @@ def _bias_table(
     if path.is_file():
         logging.info("bias table %s, fitted before", path)
         return BiasTable.load(path)
-    evidence = collect_evidence(lidar_frames, job, num_processes=request.num_processes)
+    evidence = collect_evidence(lidar_frames, job, engine=request.engine)
     return fit_and_report(
         evidence, request.output, statistic=request.bias_statistic, index=request.bias_index
     )
@@ -226,14 +218,19 @@ def _label(
 ) -> list[FrameRecord]:
     """Labels the frames that are not done, and writes the list of this shard."""
     known = {record.frame: record for record in read_records(request.output)}
-    done = {frame for frame in frames if _is_done(request, known.get(frame))}
-    if done:
-        logging.info("%d of %d frames are labelled already", len(done), len(frames))
-    missing = [frame for frame in frames if frame not in done]
-    for frame, record in run_frames(
-        Labeller.label, missing, job, num_processes=request.num_processes, title="labels"
-    ):
-        known[frame] = record
+    missing = missing_frames(
+        frames, known, request.output, has_train_ids=request.teachers.has_train_ids
+    )
+    if len(missing) < len(frames):
+        logging.info(
+            "%d of %d frames are labelled already", len(frames) - len(missing), len(frames)
+        )
+    began_s = time.monotonic()
+    known.update(run_frames(WriteLabels(), missing, job, engine=request.engine, title="labels"))
+    if missing:
+        seconds = time.monotonic() - began_s
+        rate = len(missing) / seconds
+        logging.info("%d frames in %.1f s, %.2f frames/s", len(missing), seconds, rate)
     records = sorted((known[frame] for frame in frames), key=lambda record: record.frame)
     path = records_path(
         request.output, shard_index=request.shard_index, num_shards=request.num_shards
@@ -241,12 +238,3 @@ def _label(
     # An earlier run may have listed more frames, when it had a higher --limit.
     write_records(path, records if request.num_shards > 1 else known.values())
     return records
-
-
-def _is_done(request: GenerationRequest, record: FrameRecord | None) -> bool:
-    if record is None or record.status == "failed":
-        return False
-    paths = [depth_path(request.output, record.frame)]
-    if request.teachers.seg_teacher != "none":
-        paths.append(train_id_path(request.output, record.frame))
-    return all(path.is_file() for path in paths)

@@ -1,43 +1,31 @@
-"""Running teachers over many frames: in worker processes, resumable, one bad frame at a time.
+"""What a worker is told and what it holds: a job, a question, and its own teachers.
 
-Two questions are asked of a frame: its depth at LiDAR points, from which a bias table is fitted,
-and its labels, which are written. Both see the same uncorrected prediction; where one frame is
-asked both, the first keeps the prediction in a folder of the store that is removed at the end.
+Engines (`data_prep.engines`) start workers and deal frames to them; a question says what a worker
+does for them, the same under every engine.
 """
 
-import concurrent.futures
 import dataclasses
-import multiprocessing
-import os
-import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from data_prep.teacher_choice import TeacherChoice
-from mtdepth.files import DataError, atomic_path
+from mtdepth.files import DISK_ERRORS, DataError, atomic_path
 from mtdepth.geometry.bias_table import BiasTable
-from mtdepth.kitti.frames import FrameId, KittiRaw
-from mtdepth.kitti.label_store import (
-    FrameRecord,
-    depth_path,
-    read_depth_png,
-    read_train_id_png,
-    train_id_path,
-    write_depth_png,
-    write_train_id_png,
-)
+from mtdepth.kitti.frames import FrameId
 from mtdepth.kitti.lidar import project_to_depth, read_velodyne
+from mtdepth.kitti.recordings import open_recordings
 from teachers.interface import StereoSample, load_sample
 
 Floats = npt.NDArray[np.float32]
+TrainIds = npt.NDArray[np.uint8]
 Answer = TypeVar("Answer")
+Answered = TypeVar("Answered", covariant=True)
+Label = TypeVar("Label", bound=npt.NDArray[Any])
 
 # What a frame's files can do wrong. Anything else is a fault of the program and stops the job.
 FRAME_ERRORS = (DataError, OSError, ValueError, cv2.error)
@@ -45,7 +33,7 @@ FRAME_ERRORS = (DataError, OSError, ValueError, cv2.error)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LabelJob:
-    """All that a worker needs to know.
+    """All that a worker needs to know; picklable.
 
     Attributes:
       kitti_root: The tree that the frames are in.
@@ -53,6 +41,7 @@ class LabelJob:
       output: The label store.
       bias: Correction of the depth that is written.
       raw_dir: Where uncorrected depth waits for its second use; None keeps none.
+      batch_size: Frames that a teacher is asked for together.
     """
 
     kitti_root: Path
@@ -60,184 +49,167 @@ class LabelJob:
     output: Path | None = None
     bias: BiasTable | None = None
     raw_dir: Path | None = None
+    batch_size: int = 1
+
+    def __post_init__(self) -> None:
+        """Rejects a batch of nothing."""
+        if self.batch_size < 1:
+            raise ValueError(f"--batch_size is at least 1, got {self.batch_size}")
+
+
+class Question(Protocol[Answered]):
+    """What is asked of every frame of a job; picklable, and so small."""
+
+    def answers(
+        self, labeller: "Labeller", frames: Iterable[FrameId]
+    ) -> Iterator[tuple[FrameId, Answered]]:
+        """Answers for frames, each once, in any order."""
+
+    def failed(self, frame: FrameId, why: str) -> Answered:
+        """The answer for a frame that workers die over."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FrameByFrame(Generic[Answer]):
+    """A question that a plain function answers, one frame after the other, with nothing beside it.
+
+    Attributes:
+      function: Of a module, or a partial of one; gives an answer, or a string: why there is none.
+    """
+
+    function: Callable[["Labeller", FrameId], Answer | str]
+
+    def answers(
+        self, labeller: "Labeller", frames: Iterable[FrameId]
+    ) -> Iterator[tuple[FrameId, Answer | str]]:
+        """Answers in the order of the frames."""
+        return ((frame, self.function(labeller, frame)) for frame in frames)
+
+    def failed(self, frame: FrameId, why: str) -> str:  # noqa: ARG002 (the protocol's)
+        """The reason alone."""
+        return why
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class LidarPairs:
-    """A frame's depth where LiDAR hit.
+class LoadedFrame:
+    """A frame before the teachers see it.
 
     Attributes:
-      predicted_m: `[n]` uncorrected teacher's depth, > 0.
-      lidar_m: `[n]` LiDAR depth at the same pixels, > 0.
+      sample: Its pictures and rig.
+      kept_depth_m: The depth teacher's answer, where the job has asked it before.
     """
 
-    predicted_m: Floats
-    lidar_m: Floats
+    sample: StereoSample
+    kept_depth_m: Floats | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the teachers say of a frame.
+
+    Attributes:
+      depth_m: `[height, width]` uncorrected metres, 0 = none.
+      train_id: `[height, width]`, 255 = ignore; None where it was not asked for or no teacher
+        makes any.
+    """
+
+    depth_m: Floats
+    train_id: TrainIds | None
 
 
 class Labeller:
-    """Answers for single frames; every process has its own."""
+    """A job's recordings and teachers; every worker has its own.
+
+    Attributes:
+      job: What it works on.
+      raw: The recordings.
+      depth_teacher: The job's.
+      seg_teacher: The job's, or None.
+    """
 
     def __init__(self, job: LabelJob) -> None:
-        self._job = job
-        self._raw = KittiRaw(job.kitti_root)
-        self._depth_teacher = job.teachers.make_depth_teacher()
-        self._seg_teacher = job.teachers.make_seg_teacher()
+        self.job = job
+        self.raw = open_recordings(job.kitti_root)
+        self.depth_teacher = job.teachers.make_depth_teacher()
+        self.seg_teacher = job.teachers.make_seg_teacher()
 
-    def lidar_pairs(self, frame: FrameId) -> LidarPairs | str:
-        """Teacher and LiDAR where both have depth, or why there is none."""
-        try:
-            sample = self._load(frame)
-            lidar_m = project_to_depth(
-                read_velodyne(self._raw.velodyne_path(frame)),
-                self._raw.calibration(frame.date),
-                side=frame.side,
-                size=sample.size_px,
-                pixel_rule="nearest",  # labels are pixels of the picture, not of a protocol
-            )
-            depth_m = self._raw_depth(sample, keep=True)
-        except FRAME_ERRORS as error:
-            return str(error)
-        both = (lidar_m > 0) & (depth_m > 0)
-        return LidarPairs(depth_m[both], lidar_m[both])
+    def load(self, frame: FrameId) -> LoadedFrame:
+        """Reads what the teachers need; the partner view only where one of them looks at it.
 
-    def label(self, frame: FrameId) -> FrameRecord:
-        """Writes a frame's labels, unless a run before this one did."""
-        if self._job.output is None:
-            raise ValueError("a job that labels needs an output")
-        try:
-            return self._present(frame, self._job.output) or self._write(frame, self._job.output)
-        except FRAME_ERRORS as error:
-            return FrameRecord(frame=frame, status="failed", why=str(error))
+        Raises:
+          FileNotFoundError: If a file is missing.
+          DataError: If one is damaged.
+        """
+        kept_m = None
+        if self.job.raw_dir is not None:
+            path = _kept_path(self.job.raw_dir, frame)
+            kept_m = np.load(path) if path.is_file() else None
+        needs_partner = self.depth_teacher.needs_partner and kept_m is None
+        return LoadedFrame(load_sample(self.raw, frame, needs_partner=needs_partner), kept_m)
 
-    def _present(self, frame: FrameId, output: Path) -> FrameRecord | None:
-        """What an earlier run left, None where something is missing or cannot be read."""
-        try:
-            depth_m = read_depth_png(depth_path(output, frame))
-            if self._seg_teacher is not None:
-                read_train_id_png(train_id_path(output, frame))
-        except (FileNotFoundError, DataError):
-            return None
-        return _finished(frame, depth_m)
-
-    def _write(self, frame: FrameId, output: Path) -> FrameRecord:
-        sample = self._load(frame)
-        depth_m = self._raw_depth(sample, keep=False)
-        if self._job.bias is not None:
-            depth_m = self._job.bias.apply(depth_m)
-        if not (depth_m > 0).any():
-            raise DataError(
-                self._raw.image_path(frame),
-                "the depth teacher found no depth anywhere; are the two views of one moment?",
-            )
-        train_id = self._seg_teacher.predict(sample) if self._seg_teacher else None
-        # Depth last: a frame that has it is complete.
-        if train_id is not None:
-            write_train_id_png(train_id_path(output, frame), train_id)
-        write_depth_png(depth_path(output, frame), depth_m)
-        return _finished(frame, depth_m)
-
-    def _load(self, frame: FrameId) -> StereoSample:
-        return load_sample(self._raw, frame, needs_partner=self._depth_teacher.needs_partner)
-
-    def _raw_depth(self, sample: StereoSample, *, keep: bool) -> Floats:
-        frame = sample.frame
-        kept = (
-            self._job.raw_dir and self._job.raw_dir / f"{frame.drive}_{frame.name}{frame.side}.npy"
-        )
-        if kept and kept.is_file():
-            return np.load(kept)
-        depth_m = self._depth_teacher.predict(sample)
-        if kept and keep:
-            with atomic_path(kept) as temporary:
+    def keep(self, frame: FrameId, depth_m: Floats) -> None:
+        """Keeps a depth for its second use, where the job keeps any."""
+        path = self.job.raw_dir and _kept_path(self.job.raw_dir, frame)
+        if path and not path.is_file():
+            with atomic_path(path) as temporary:
                 np.save(temporary, depth_m)
-        return depth_m
+
+    def predict(self, batch: Sequence[LoadedFrame], *, wants_train_ids: bool) -> list[Prediction]:
+        """Asks the teachers for frames of one size, at most a batch of them.
+
+        Raises:
+          OSError, ValueError, DataError: If one of the frames cannot be predicted.
+        """
+        unseen = [loaded.sample for loaded in batch if loaded.kept_depth_m is None]
+        size = self.job.batch_size if self.job.teachers.depth_is_neural else 1
+        predicted_m = iter(in_full_batch(self.depth_teacher.predict_batch, unseen, size))
+        depths_m = [
+            next(predicted_m) if loaded.kept_depth_m is None else loaded.kept_depth_m
+            for loaded in batch
+        ]
+        train_ids: Sequence[TrainIds | None] = [None] * len(batch)
+        if self.seg_teacher is not None and wants_train_ids:
+            train_ids = self.seg_teacher.predict_batch([loaded.sample for loaded in batch])
+        return [Prediction(*labels) for labels in zip(depths_m, train_ids, strict=True)]
+
+    def lidar_depth(self, sample: StereoSample) -> Floats:
+        """The sweep of a frame in its picture, `[height, width]` metres, 0 = not measured.
+
+        Raises:
+          FileNotFoundError: If there is no sweep.
+          DataError: If it is damaged.
+        """
+        return project_to_depth(
+            read_velodyne(self.raw.velodyne_path(sample.frame)),
+            self.raw.rig(sample.frame),
+            side=sample.frame.side,
+            size=sample.size_px,
+            pixel_rule="nearest",  # labels are pixels of the picture, not of a protocol
+        )
 
 
-def _finished(frame: FrameId, depth_m: Floats) -> FrameRecord:
-    return FrameRecord(
-        frame=frame,
-        status="finished",
-        size_px=(depth_m.shape[0], depth_m.shape[1]),
-        labelled_fraction=round(float(np.mean(depth_m > 0)), 4),
-    )
+def in_full_batch(
+    predict_batch: Callable[[Sequence[StereoSample]], list[Label]],
+    samples: Sequence[StereoSample],
+    batch_size: int,
+) -> list[Label]:
+    """Asks for samples as part of a batch of at least `batch_size`, the last of them repeated.
 
-
-def run_frames(
-    question: Callable[[Labeller, FrameId], Answer],
-    frames: Sequence[FrameId],
-    job: LabelJob,
-    *,
-    num_processes: int,
-    title: str,
-) -> Iterator[tuple[FrameId, Answer]]:
-    """Asks a question of every frame, in worker processes, with a progress bar.
-
-    Args:
-      question: `Labeller.label` or `Labeller.lidar_pairs`.
-      frames: Of which frames.
-      job: What the workers work on.
-      num_processes: How many; 1 works in this process.
-      title: Before the bar.
-
-    Yields:
-      Frame and answer, in the order in which they are finished.
-
-    Raises:
-      ValueError: If `num_processes` is below 1.
+    A network's arithmetic may be ordered by the size of its batch, so the same frame could differ
+    in its last bits between a full batch and the short one that a resumed job ends with.
     """
-    if num_processes < 1:
-        raise ValueError(f"--num_processes is at least 1, got {num_processes}")
-    # A log file gets a line now and then, a terminal a moving bar.
-    seconds = 0.2 if sys.stderr.isatty() else 10.0
-    with tqdm(total=len(frames), desc=title, unit="frame", mininterval=seconds) as bar:
-        for answer in _answers(question, frames, job, num_processes=num_processes):
-            bar.update()
-            yield answer
+    if not samples:
+        return []
+    filler = [samples[-1]] * (batch_size - len(samples))
+    return predict_batch([*samples, *filler])[: len(samples)]
 
 
-def _answers(
-    question: Callable[[Labeller, FrameId], Answer],
-    frames: Sequence[FrameId],
-    job: LabelJob,
-    *,
-    num_processes: int,
-) -> Iterator[tuple[FrameId, Answer]]:
-    if num_processes == 1 or len(frames) < 2:
-        labeller = Labeller(job)
-        yield from ((frame, question(labeller, frame)) for frame in frames)
-        return
-    executor = concurrent.futures.ProcessPoolExecutor(
-        min(num_processes, len(frames)),
-        # A forked copy of a process with threads can hang; a spawned one starts clean.
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(job,),
-    )
-    try:
-        futures = [executor.submit(_ask, question, frame) for frame in frames]
-        for future in concurrent.futures.as_completed(futures):
-            yield future.result()
-    finally:
-        executor.shutdown(cancel_futures=True)
+def reason_of(error: Exception) -> str:
+    """Why a frame failed; raises the error again if every later frame would meet it as well."""
+    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        raise error
+    return str(error)
 
 
-_LABELLER: list[Labeller] = []  # of this worker process
-
-
-def _start_worker(job: LabelJob) -> None:
-    cv2.setNumThreads(1)  # one frame a process is what keeps the processors busy
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _LABELLER[:] = [Labeller(job)]
-
-
-def _end_with_parent() -> None:
-    """Ends this worker when its parent was killed; it would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _ask(question: Callable[[Labeller, FrameId], Any], frame: FrameId) -> tuple[FrameId, Any]:
-    return frame, question(_LABELLER[0], frame)
+def _kept_path(raw_dir: Path, frame: FrameId) -> Path:
+    return raw_dir / f"{frame.drive}_{frame.name}{frame.side}.npy"

@@ -8,8 +8,9 @@ from absl import logging
 
 from mtdepth.contract import Fit
 from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId, KittiRaw
+from mtdepth.kitti.frames import FrameId
 from mtdepth.kitti.label_store import LabelStore
+from mtdepth.kitti.recordings import open_recordings
 from mtdepth.kitti.splits import evenly_spaced
 from mtdepth.runtime.fitting import fit_image
 
@@ -40,7 +41,7 @@ def fitted_images(
     Raises:
       DataError: If none can be read.
     """
-    raw = KittiRaw(store.kitti_root)
+    raw = open_recordings(store.kitti_root)
     images = []
     for frame in frames:
         try:

@@ -7,6 +7,7 @@ KITTI_ROOT_VARIABLE = "MTDEPTH_KITTI_ROOT"
 DEMO = Path("demo")
 RUNS = Path("runs")
 DEMO_MARKER = "demo_world.json"  # the demo world's writer leaves it in a complete tree
+RIG_FILE = "rig.json"  # the root of another rig's recordings holds it
 
 
 def default_kitti_root() -> Path:
@@ -26,7 +27,7 @@ def is_default_demo(kitti_root: Path) -> bool:
 
 
 def default_split(kitti_root: Path, *, part: str = "train") -> str:
-    """The split of a tree: its own lists on demo data, Eigen's division on KITTI.
+    """The split of a tree: its own lists on demo data, whole drives of another rig, else Eigen's.
 
     Args:
       kitti_root: The tree.
@@ -34,6 +35,8 @@ def default_split(kitti_root: Path, *, part: str = "train") -> str:
     """
     if is_default_demo(kitti_root):
         return str(kitti_root / "splits" / f"{part}.txt")
+    if (kitti_root / RIG_FILE).is_file():
+        return part
     return {"train": "eigen_train", "val": "eigen_test"}[part]
 
 

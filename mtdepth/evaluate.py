@@ -32,14 +32,15 @@ from mtdepth.evaluation.contestants import (
     line_up,
     open_model,
 )
+from mtdepth.evaluation.page import write_page
 from mtdepth.evaluation.pictures import PictureTaker
 from mtdepth.evaluation.scoring import Evaluation, Observer, Scores, prediction_saver
 from mtdepth.evaluation.tables import all_tables, failure_table, results_dict, results_path
 from mtdepth.evaluation.truth import TruthReader
 from mtdepth.files import write_json, write_text
-from mtdepth.kitti.frames import KittiRaw
 from mtdepth.kitti.label_store import LabelStore
 from mtdepth.kitti.prediction_store import PredictionStore
+from mtdepth.kitti.recordings import open_recordings
 from mtdepth.kitti.splits import evenly_spaced, resolve_split
 from mtdepth.metrics.protocols import PROTOCOLS, protocol_named
 
@@ -54,10 +55,13 @@ _DECODER = flags.DEFINE_enum(
 )
 _CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Weights of a workdir.")
 _KITTI_ROOT = flags.DEFINE_string(
-    "kitti_root", None, f"KITTI raw tree. Default: ${defaults.KITTI_ROOT_VARIABLE}, or the demo."
+    "kitti_root", None, f"Recordings. Default: ${defaults.KITTI_ROOT_VARIABLE}, or the demo."
 )
 _SPLIT = flags.DEFINE_string(
-    "split", None, "eigen_test, eigen_train, all, or a list file. Default: what is held out."
+    "split",
+    None,
+    "eigen_test or eigen_train of KITTI, train or val of another rig, all, or a list file. "
+    "Default: what is held out.",
 )
 _PROTOCOL = flags.DEFINE_multi_string(
     "protocol",
@@ -84,7 +88,10 @@ _SAVE_PREDICTIONS = flags.DEFINE_string(
 _OUTPUT = flags.DEFINE_string(
     "output", None, "Results as JSON. Default: in the workdir's results folder, without --limit."
 )
-_PICTURES = flags.DEFINE_string("pictures", None, "Folder for figures.")
+_PICTURES = flags.DEFINE_string("pictures", None, "Folder for figures and index.html.")
+_ATTACH = flags.DEFINE_multi_string(
+    "attach", [], "Picture or video to show on the page of --pictures, too; repeatable."
+)
 _NUM_PICTURES = flags.DEFINE_integer("num_pictures", 6, "Frames on the sheet.", lower_bound=1)
 _LIMIT = flags.DEFINE_integer("limit", None, "Only the first N frames.", lower_bound=1)
 _NUM_THREADS = flags.DEFINE_integer("num_threads", 2, "Of a .tflite model.", lower_bound=1)
@@ -115,12 +122,22 @@ def _finish(
             logging.info("wrote %s", output)
         if _PICTURES.value:
             folder = Path(_PICTURES.value)
-            for path in taker.write(folder, scores, evaluation.protocols):
-                logging.info("wrote %s", path)
+            pictures = taker.write(folder, scores, evaluation.protocols)
             write_text(folder / "table.txt", f"{tables}\n")
+            shown = {"pictures": pictures, "attached": [Path(path) for path in _ATTACH.value]}
+            page = write_page(folder, scores, evaluation, settings=settings, **shown)
+            logging.info("wrote %s and what it shows", page)
     if scores.failures:
         sys.stdout.write(f"\n{failure_table(scores)}\n")
     return 1 if scores.failures else 0
+
+
+def _check_attached() -> None:
+    if _ATTACH.value and not _PICTURES.value:
+        raise ValueError("--attach shows a file on the page of --pictures; give that, too")
+    for path in _ATTACH.value:
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"{path}: --attach names no file")
 
 
 def main() -> int:
@@ -129,7 +146,8 @@ def main() -> int:
     split = _SPLIT.value or defaults.default_split(kitti_root, part="val")
     models = [Path(model) for model in _MODEL.value or [defaults.default_workdir(kitti_root)]]
     protocols = [protocol_named(name) for name in dict.fromkeys(_PROTOCOL.value)]
-    raw = KittiRaw(kitti_root)
+    _check_attached()
+    raw = open_recordings(kitti_root)
     frames = resolve_split(raw, split)[: _LIMIT.value]
     default = None if _SPLIT.value else defaults.default_labels(kitti_root, part="val")
     labels = labels_or_none(_LABELS.value, default=default, kitti_root=kitti_root)

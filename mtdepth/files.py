@@ -1,6 +1,7 @@
 """Reading and writing files so that a fault is named and nothing half-written looks whole."""
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -12,6 +13,9 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+# A disk that takes no more: full, over quota, or mounted to be read.
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 class DataError(Exception):
@@ -90,9 +94,12 @@ def read_json(path: Path) -> Any:
 def write_png(path: Path, image: npt.NDArray[Any]) -> None:
     """Writes `[height, width]` uint8/uint16 or `[height, width, 3]` RGB uint8, atomically."""
     stored = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
+    is_encoded, content = cv2.imencode(".png", stored)
+    if not is_encoded:
+        raise ValueError(f"{path}: no PNG can be made of {stored.shape} of {stored.dtype}")
     with atomic_path(path) as temporary:
-        if not cv2.imwrite(str(temporary), stored):
-            raise OSError(f"{path}: could not be written; is the disk full?")
+        # Not by OpenCV, which says neither that nor why a disk refuses.
+        temporary.write_bytes(content.tobytes())
 
 
 def read_rgb(path: Path) -> npt.NDArray[np.uint8]:

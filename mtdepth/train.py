@@ -67,6 +67,12 @@ flags.DEFINE_string(
     "imagenet (downloaded), none, or a weight file of "
     "MobileNetV2-0.35. Same as --override encoder_weights=...",
 )
+flags.DEFINE_string(
+    "start_from",
+    None,
+    "Workdir (or weight file) of a trained student to go on from, say one of the demo world; "
+    "its depth is carried over to this run's camera and limits. Same as --override start_from=...",
+)
 flags.DEFINE_float("cache_gb", 2.0, "Memory for decoded training frames.")
 flags.DEFINE_float("checkpoint_s", 120.0, "Seconds of work that a kill may cost at the most.")
 
@@ -75,8 +81,9 @@ def resolve_recipe(name: str) -> TrainRecipe:
     """Returns the recipe that the flags ask for."""
     recipe = dataclasses.replace(find_recipe(name), decoder=FLAGS.decoder)
     overrides = list(FLAGS.override)
-    if FLAGS.encoder_weights is not None:
-        overrides.append(f"encoder_weights={FLAGS.encoder_weights}")
+    for name in ("encoder_weights", "start_from"):
+        if FLAGS[name].value is not None:
+            overrides.append(f"{name}={FLAGS[name].value}")
     if FLAGS.seed is not None:
         overrides.append(f"seed={FLAGS.seed}")
     return overridden(recipe, overrides)
@@ -121,7 +128,8 @@ def main() -> int | None:
         workdir.path,
     )
     # TensorFlow takes seconds to load, which a wrong flag should not cost.
-    from mtdepth.training.run import NonFiniteLossError, RunOptions, TrainingRun
+    from mtdepth.training.guarded_step import NonFiniteLossError
+    from mtdepth.training.run import RunOptions, TrainingRun
 
     options = RunOptions(
         cache_bytes=int(FLAGS.cache_gb * 1e9), checkpoint_seconds=FLAGS.checkpoint_s

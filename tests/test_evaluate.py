@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -78,6 +79,11 @@ def test_a_workdir_and_its_saved_predictions_score_the_same(
     np.testing.assert_array_equal(store.read(frame).train_id, expected.train_id)
     for name in ("comparison", "error_by_distance_labels_80m", "class_iou"):
         assert read_rgb(tmp_path / "pictures" / f"{name}.png").std() > 5
+    page = (tmp_path / "pictures" / "index.html").read_text()
+    assert f"{row['per_image_mean']['abs_rel']:.3f}" in page
+    shown = re.findall(r'src="([^"]+)"', page)
+    assert {"comparison.png", "class_iou.png"} <= set(shown)
+    assert all((tmp_path / "pictures" / name).is_file() for name in shown)
 
 
 def test_frames_that_fail_are_named_and_end_the_program_with_1(

@@ -20,9 +20,10 @@ from mtdepth.data.augment import (
 )
 from mtdepth.data.features import DEPTH_M, FRAME, IMAGE, TRAIN_ID
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.kitti.frames import FrameId, KittiRaw
+from mtdepth.kitti.frames import FrameId
 from mtdepth.kitti.label_map import IGNORE_ID
 from mtdepth.kitti.label_store import LabelStore
+from mtdepth.kitti.recordings import open_recordings
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.runtime.fitting import fitted_intrinsics
 
@@ -42,7 +43,7 @@ class ExampleReader:
 
     def __init__(self, store: LabelStore, *, cache_bytes: int = 0) -> None:
         self._store = store
-        self._raw = KittiRaw(store.kitti_root)
+        self._raw = open_recordings(store.kitti_root)
         self._free_bytes = cache_bytes
         self._cache: dict[FrameId, Example] = {}
         self._lock = threading.Lock()
@@ -84,7 +85,7 @@ def training_camera(store: LabelStore, recipe: TrainRecipe) -> Intrinsics:
     # Sorted first, so that a draw has one outcome.
     date = max(sorted(dates), key=lambda name: dates[name])
     frame = next(frame for frame in store.frames if frame.date == date)
-    raw = KittiRaw(store.kitti_root)
+    raw = open_recordings(store.kitti_root)
     camera = raw.camera(frame, size=raw.read_image(frame).shape[:2])
     return fitted_intrinsics(camera, size=recipe.input_size_px, fit=recipe.fit)
 

@@ -13,9 +13,10 @@ import numpy.typing as npt
 from mtdepth.evaluation.contestants import Contestant, LabelContestant, Scene
 from mtdepth.evaluation.truth import TruthReader
 from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId, KittiRaw
+from mtdepth.kitti.frames import FrameId
 from mtdepth.kitti.label_store import LabelStore
 from mtdepth.kitti.prediction_store import DepthAndClasses, PredictionStore
+from mtdepth.kitti.recordings import Recordings
 from mtdepth.metrics.protocols import ImageScore, score_image
 from mtdepth.metrics.protocols import Protocol as DepthProtocol
 from mtdepth.metrics.segmentation import Confusion, confusion
@@ -72,7 +73,7 @@ class Evaluation:
     """What is compared with what.
 
     Attributes:
-      raw: The KITTI tree.
+      raw: The recordings.
       truth: Where true depth comes from.
       protocols: How depth is compared; the first is the one that pictures show.
       contestants: By short name: title and predictor.
@@ -80,7 +81,7 @@ class Evaluation:
       observers: Each sees everything of each frame whose score is known.
     """
 
-    raw: KittiRaw
+    raw: Recordings
     truth: TruthReader
     protocols: Sequence[DepthProtocol]
     contestants: dict[str, tuple[str, Contestant]]

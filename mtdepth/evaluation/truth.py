@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId, KittiRaw
+from mtdepth.kitti.frames import FrameId
 from mtdepth.kitti.label_store import read_depth_png
 from mtdepth.kitti.lidar import project_to_depth, read_velodyne
+from mtdepth.kitti.recordings import Recordings
 from mtdepth.metrics.protocols import Truth
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -23,12 +24,12 @@ class TruthReader:
     """Reads or computes the true depth of a frame.
 
     Attributes:
-      raw: The KITTI tree.
+      raw: The recordings.
       annotated_root: KITTI's `data_depth_annotated` folder, which holds `train` and `val`; None
         where there is none.
     """
 
-    raw: KittiRaw
+    raw: Recordings
     annotated_root: Path | None = None
 
     def read(
@@ -62,7 +63,7 @@ class TruthReader:
 
     def _lidar(self, frame: FrameId, *, size: tuple[int, int], pixel_rule: Any) -> Floats:
         points = read_velodyne(self.raw.velodyne_path(frame))
-        rig = self.raw.calibration(frame.date)
+        rig = self.raw.rig(frame)
         return project_to_depth(points, rig, side=frame.side, size=size, pixel_rule=pixel_rule)
 
     def _annotated(self, frame: FrameId, *, size: tuple[int, int]) -> Floats:

@@ -1,14 +1,15 @@
-"""Names of KITTI raw frames, and the files that belong to them."""
+"""Names of frames, and the files that belong to them in KITTI's raw layout."""
 
 import dataclasses
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.defaults import RIG_FILE
 from mtdepth.files import DataError, read_rgb
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.kitti.calibration import DOWNLOAD_PAGE, Side, StereoRig, check_side, read_rig
@@ -19,17 +20,22 @@ CAMERA_OF_SIDE: dict[Side, str] = {"l": "image_02", "r": "image_03"}
 
 _DATE = re.compile(r"\d{4}_\d{2}_\d{2}")
 _DRIVE = re.compile(r"\d{4}_\d{2}_\d{2}_drive_\d{4}_sync")
+# Folders of other rigs. A bare number is an odometry list's sequence, and what begins like one of
+# KITTI's drives is one misspelt.
+_OTHER_DRIVE = re.compile(r"(?!\d+$)(?!\d{4}_\d{2}_\d{2}_drive)[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_FORM = "a frame is written `2011_09_26/2011_09_26_drive_0001_sync 0000000005 l`"
 _LAYOUT = "<root>/2011_09_26/2011_09_26_drive_0001_sync/image_02/data/0000000000.png"
 
 
 @dataclasses.dataclass(frozen=True, order=True)
 class FrameId:
-    """One picture of one camera of a KITTI raw drive. Sorted by drive, index, then side.
+    """One picture of one camera of a drive. Sorted by drive, index, then side.
 
     Attributes:
-      drive: `2011_09_26_drive_0001_sync`.
+      drive: `2011_09_26_drive_0001_sync`, or the folder of another rig's drive: letters, digits,
+        `_`, `-` and `.`, not a bare number.
       index: Frame number, from 0.
-      side: `l` (image_02) or `r` (image_03).
+      side: `l` (left, KITTI's image_02) or `r` (right, image_03).
 
     Raises:
       ValueError: If one of them has another form.
@@ -40,55 +46,81 @@ class FrameId:
     side: Side = "l"
 
     def __post_init__(self) -> None:
-        """Rejects a name that no KITTI tree could hold."""
-        if not _DRIVE.fullmatch(self.drive):
-            raise ValueError(
-                f"a drive is named like 2011_09_26_drive_0001_sync, got {self.drive!r}"
-            )
-        if not 0 <= self.index < 10**10:
+        """Rejects a name that no tree could hold."""
+        check_drive(self.drive)
+        if self.index < 0 or (self.date and self.index >= 10**10):
             raise ValueError(f"a frame number has at most ten digits, got {self.index}")
         check_side(self.side)
 
     @property
     def date(self) -> str:
-        """The recording date, which is also the folder of the drive: `2011_09_26`."""
-        return self.drive[:10]
+        """The recording date of one of KITTI's drives, `2011_09_26`; empty for another rig's."""
+        return self.drive[:10] if is_kitti_drive(self.drive) else ""
+
+    @property
+    def folder(self) -> str:
+        """The drive as lists name it and as KITTI lays it out: `<date>/<drive>`, else `<drive>`."""
+        return f"{self.date}/{self.drive}" if self.date else self.drive
 
     @property
     def camera(self) -> str:
-        """Folder of the camera: `image_02` or `image_03`."""
+        """The camera as KITTI, label stores and predictions call it: `image_02` or `image_03`."""
         return CAMERA_OF_SIDE[self.side]
 
     @property
     def name(self) -> str:
-        """The frame number as KITTI's files spell it: `0000000005`."""
+        """The frame number with ten digits, as KITTI's files and ours spell it: `0000000005`."""
         return f"{self.index:010d}"
+
+    @property
+    def other_side(self) -> "FrameId":
+        """The same moment seen by the other camera, present or not."""
+        return dataclasses.replace(self, side="r" if self.side == "l" else "l")
 
     def __str__(self) -> str:
         """The frame as a line of a list file: `<date>/<drive> 0000000005 l`."""
-        return f"{self.date}/{self.drive} {self.name} {self.side}"
+        return f"{self.folder} {self.name} {self.side}"
 
     @classmethod
     def parse(cls, line: str) -> "FrameId":
         """Reads a line of a list file, `2011_09_26/2011_09_26_drive_0001_sync 5 l`.
 
-        The frame number may have leading zeros.
+        The frame number may have leading zeros. A drive of another rig stands without a date:
+        `garden_1 5 l`.
 
         Raises:
           ValueError: If the line has another form.
         """
         words = line.split()
-        form = "a frame is written `2011_09_26/2011_09_26_drive_0001_sync 0000000005 l`"
         if len(words) != 3 or not re.fullmatch(r"[0-9]+", words[1]):
-            raise ValueError(f"{form}, got {line.strip()!r}")
-        date, _, drive = words[0].partition("/")
+            raise ValueError(f"{_FORM}, got {line.strip()!r}")
         try:
-            frame = cls(drive, int(words[1]), cast(Side, words[2]))
+            frame = cls(words[0].rpartition("/")[2], int(words[1]), cast(Side, words[2]))
         except ValueError as error:
-            raise ValueError(f"{form}, got {line.strip()!r}: {error}") from error
-        if frame.date != date:
-            raise ValueError(f"{form}, got {line.strip()!r}: the drive is not of that date")
+            raise ValueError(f"{_FORM}, got {line.strip()!r}: {error}") from error
+        if frame.folder != words[0]:
+            why = f"this drive is written {frame.folder}"
+            raise ValueError(f"{_FORM}, got {line.strip()!r}: {why}")
         return frame
+
+
+def is_kitti_drive(drive: str) -> bool:
+    """Whether a name has the form of KITTI's synchronised, rectified drives."""
+    return _DRIVE.fullmatch(drive) is not None
+
+
+def check_drive(drive: str) -> str:
+    """Returns `drive`.
+
+    Raises:
+      ValueError: If no drive is named so.
+    """
+    if not (is_kitti_drive(drive) or _OTHER_DRIVE.fullmatch(drive)):
+        raise ValueError(
+            "a drive is named like 2011_09_26_drive_0001_sync, or, of another rig, by letters, "
+            f"digits, '_', '-' and '.' that are not all digits; got {drive!r}"
+        )
+    return drive
 
 
 class KittiRaw:
@@ -104,18 +136,18 @@ class KittiRaw:
         if not self.root.is_dir():
             raise FileNotFoundError(
                 f"{self.root}: no such folder; it should be the root of KITTI raw recordings, "
-                f"laid out as {_LAYOUT} ({DOWNLOAD_PAGE})"
+                f"laid out as {_LAYOUT} ({DOWNLOAD_PAGE}), or of another rig's, with its {RIG_FILE}"
             )
         if not self._dates():
             raise FileNotFoundError(
                 f"{self.root}: holds no date folder such as 2011_09_26, so it is not the root of "
                 f"KITTI raw recordings, which are laid out as {_LAYOUT}; is it one folder up or "
-                "down?"
+                f"down? Recordings of another rig have a {RIG_FILE} there"
             )
 
     def drive_dir(self, drive: str) -> Path:
         """Returns the folder of a drive, present or not."""
-        return self.root / drive[:10] / drive
+        return self.root / (drive[:10] if is_kitti_drive(drive) else "") / drive
 
     def image_path(self, frame: FrameId) -> Path:
         """Finds the picture of a frame, as png or jpg.
@@ -125,7 +157,9 @@ class KittiRaw:
         """
         folder = self._data_dir(frame, frame.camera)
         remedy = f"{frame.drive}.zip holds both cameras: download it again from {DOWNLOAD_PAGE}"
-        if not self.drive_dir(frame.drive).is_dir():
+        if not frame.date:
+            remedy = f"this is no drive of KITTI's; the root of another rig has a {RIG_FILE}"
+        elif not self.drive_dir(frame.drive).is_dir():
             remedy = f"the whole drive is missing: download {frame.drive}.zip from {DOWNLOAD_PAGE}"
         eye = "left" if frame.side == "l" else "right"
         return find_image(folder, frame.name, what=f"{eye} image of frame {frame}", remedy=remedy)
@@ -170,10 +204,6 @@ class KittiRaw:
         folder = self._data_dir(other, other.camera)
         return other if _existing_image(image_candidates(folder, other.name)) else None
 
-    def other_side(self, frame: FrameId) -> FrameId:
-        """Returns the same moment seen by the other camera, present or not."""
-        return dataclasses.replace(frame, side="r" if frame.side == "l" else "l")
-
     def read_image(self, frame: FrameId) -> npt.NDArray[np.uint8]:
         """Reads a picture as `[height, width, 3]` RGB.
 
@@ -194,6 +224,15 @@ class KittiRaw:
             self._rig_of_date[date] = read_rig(self.root / date)
         return self._rig_of_date[date]
 
+    def rig(self, frame: FrameId) -> StereoRig:
+        """Returns the rig that took a frame: that of its date.
+
+        Raises:
+          FileNotFoundError: If a calibration file is missing.
+          DataError: If one is damaged.
+        """
+        return self.calibration(frame.date)
+
     def camera(self, frame: FrameId, *, size: tuple[int, int]) -> Intrinsics:
         """Returns the rectified camera of a frame's picture, which may have been shrunk.
 
@@ -205,11 +244,7 @@ class KittiRaw:
           FileNotFoundError: If a calibration file is missing.
           DataError: If one is damaged, or the picture is a cropped one.
         """
-        rig = self.calibration(frame.date)
-        try:
-            return rig.camera(frame.side, size=size)
-        except ValueError as error:
-            raise DataError(self.image_path(frame), str(error)) from error
+        return picture_camera(self.rig(frame), frame, size=size, path=self.image_path)
 
     def _dates(self) -> list[Path]:
         return sorted(
@@ -220,6 +255,30 @@ class KittiRaw:
 
     def _data_dir(self, frame: FrameId, sensor: str) -> Path:
         return self.drive_dir(frame.drive) / sensor / "data"
+
+
+def picture_camera(
+    rig: StereoRig,
+    frame: FrameId,
+    *,
+    size: tuple[int, int],
+    path: Callable[[FrameId], Path],
+) -> Intrinsics:
+    """Returns `StereoRig.camera` of a frame's picture.
+
+    Args:
+      rig: What took it.
+      frame: The frame.
+      size: (height, width) of its picture.
+      path: Finds the picture, for the message.
+
+    Raises:
+      DataError: If the picture is a cropped one; names it.
+    """
+    try:
+        return rig.camera(frame.side, size=size)
+    except ValueError as error:
+        raise DataError(path(frame), str(error)) from error
 
 
 def image_candidates(folder: Path, stem: str) -> list[Path]:

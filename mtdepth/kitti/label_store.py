@@ -24,8 +24,9 @@ import numpy.typing as npt
 
 from mtdepth.defaults import KITTI_ROOT_VARIABLE
 from mtdepth.files import DataError, atomic_path, read_gray_png, read_json, write_json, write_png
-from mtdepth.kitti.frames import FrameId, KittiRaw
+from mtdepth.kitti.frames import FrameId
 from mtdepth.kitti.label_map import IGNORE_ID, NUM_CLASSES
+from mtdepth.kitti.recordings import open_recordings
 
 Floats = npt.NDArray[np.float32]
 TrainIds = npt.NDArray[np.uint8]
@@ -33,6 +34,7 @@ TrainIds = npt.NDArray[np.uint8]
 FORMAT_VERSION = 1
 DEPTH_UNITS_PER_M = 256.0  # KITTI's own depth PNGs, depth devkit readme
 MAX_STORED_DEPTH_M = 65535 / DEPTH_UNITS_PER_M
+DISPARITY_UNITS_PER_PX = 256.0  # KITTI's own disparity PNGs, stereo 2015 devkit
 MANIFEST = "manifest.json"
 MAKE_COMMAND = "python -m data_prep.generate_teachers"
 
@@ -43,7 +45,7 @@ class Manifest:
 
     Attributes:
       format_version: Of this layout.
-      kitti_root: Absolute path of the KITTI tree that the images are in.
+      kitti_root: Absolute path of the tree that the images are in, KITTI's or another rig's.
       split: Name or list file that chose the frames.
       depth_teacher: `"sgm"`, `"precomputed"`, ...
       depth_teacher_version: Whatever changes its output: settings, checksum of the weights.
@@ -179,7 +181,7 @@ class LabelStore:
         self.manifest = manifest
         self.kitti_root = kitti_root
         self._records = records
-        self._raw = KittiRaw(kitti_root)
+        self._raw = open_recordings(kitti_root)
 
     @classmethod
     def open(cls, path: Path | str, *, kitti_root: Path | str | None = None) -> "LabelStore":

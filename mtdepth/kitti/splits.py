@@ -2,12 +2,21 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from mtdepth.files import DataError
 from mtdepth.kitti.eigen_test_table import EIGEN_TEST_TABLE
-from mtdepth.kitti.frames import FrameId, KittiRaw
+from mtdepth.kitti.frames import FrameId
+from mtdepth.kitti.recordings import Recordings
+from mtdepth.kitti.rig_folder import RigFolder
+
+Frame = TypeVar("Frame")
 
 SPLIT_NAMES = ("eigen_test", "eigen_train", "all")
+RIG_SPLIT_NAMES = ("train", "val", "all")
+_KITTI_LINE = "2011_09_26/2011_09_26_drive_0001_sync 0000000005 l"
+_RIG_LINE = "garden_1 0000000005 l"
+_RIG_VAL_SHARE = 0.2  # ours: of the drives, since neighbouring frames of one drive look alike
 
 # Every synchronised drive that KITTI publishes (raw_data_downloader.sh of its web page).
 _DRIVE_NUMBERS = {
@@ -64,7 +73,7 @@ EIGEN_TEST_DRIVES: frozenset[str] = frozenset(frame.drive for frame in eigen_tes
 """The 28 drives whose other frames look like the test frames, so none of them may be trained on."""
 
 
-def eigen_train_frames(raw: KittiRaw) -> list[FrameId]:
+def eigen_train_frames(raw: Recordings) -> list[FrameId]:
     """Returns the Eigen training side of what is on disk: both cameras, sorted.
 
     KITTI's own drives without the 28 test drives and without the checkerboard recordings. A drive
@@ -76,7 +85,7 @@ def eigen_train_frames(raw: KittiRaw) -> list[FrameId]:
     return _frames_of(raw, [drive for drive in raw.drives() if drive in is_training])
 
 
-def all_frames(raw: KittiRaw) -> list[FrameId]:
+def all_frames(raw: Recordings) -> list[FrameId]:
     """Returns every frame on disk, whatever its drive's number: both cameras, sorted."""
     return _frames_of(raw, raw.drives())
 
@@ -108,26 +117,53 @@ def lines_of_list(path: Path) -> list[tuple[int, str]]:
     return [(number, text) for number, text in lines if text]
 
 
-def resolve_split(raw: KittiRaw, split: str) -> list[FrameId]:
+def rig_frames(raw: RigFolder, part: str) -> list[FrameId]:
+    """Returns another rig's `train` or `val` side: both cameras, sorted.
+
+    Whole drives are held out: of the drives in the order of their names the last fifth, at least
+    one, is `val`.
+
+    Raises:
+      ValueError: If there is one drive only.
+    """
+    drives = raw.drives()
+    if len(drives) < 2:
+        raise ValueError(
+            f"{raw.root} has one drive, {drives[0]}, so there is nothing to hold out: take `all`, "
+            "put part of the recording into a drive of its own, or write two lists"
+        )
+    num_train = len(drives) - max(1, round(_RIG_VAL_SHARE * len(drives)))
+    return _frames_of(raw, drives[:num_train] if part == "train" else drives[num_train:])
+
+
+def resolve_split(raw: Recordings, split: str) -> list[FrameId]:
     """Returns the frames that a name or a list file stands for.
 
     Args:
       raw: The recordings.
-      split: `eigen_test` (the published 697, on disk or not), `eigen_train` or `all` (what is on
-        disk), or the path of a list file; a relative path is tried as given, then below the root
-        of the recordings. Frames of a list need not be on disk; one named twice is taken once.
+      split: `eigen_test` (the published 697, on disk or not) and `eigen_train` of KITTI, `train`
+        and `val` of another rig (`rig_frames`), `all` (what is on disk), or the path of a list
+        file; a relative path is tried as given, then below the root of the recordings. Frames of
+        a list need not be on disk; one named twice is taken once.
 
     Raises:
       FileNotFoundError: If it is neither a name nor a file.
       DataError: If the list has a line of another form.
-      ValueError: If the split has no frame.
+      ValueError: If the split has no frame, or is one of another kind of recordings.
     """
-    if split == "eigen_test":
-        return eigen_test_frames()
-    if split == "eigen_train":
-        frames, source = eigen_train_frames(raw), f"eigen_train below {raw.root}"
-    elif split == "all":
+    if split == "all":
         frames, source = all_frames(raw), f"all below {raw.root}"
+    elif isinstance(raw, RigFolder) and split in RIG_SPLIT_NAMES:
+        frames, source = rig_frames(raw, split), f"{split} below {raw.root}"
+    elif isinstance(raw, RigFolder) and split in SPLIT_NAMES:
+        raise ValueError(
+            f"{split} is of KITTI's drives; for {raw.root} take {', '.join(RIG_SPLIT_NAMES)} or a "
+            "list file"
+        )
+    elif split == "eigen_test":
+        return eigen_test_frames()
+    elif split == "eigen_train":
+        frames, source = eigen_train_frames(raw), f"eigen_train below {raw.root}"
     else:
         path = _list_path(raw, split)
         # A dictionary keeps the list's order.
@@ -137,25 +173,32 @@ def resolve_split(raw: KittiRaw, split: str) -> list[FrameId]:
     return frames
 
 
-def _hint(raw: KittiRaw, split: str) -> str:
-    if split not in SPLIT_NAMES:
-        return "write one frame a line, `2011_09_26/2011_09_26_drive_0001_sync 0000000005 l`"
+def _names(raw: Recordings) -> tuple[str, ...]:
+    return RIG_SPLIT_NAMES if isinstance(raw, RigFolder) else SPLIT_NAMES
+
+
+def _hint(raw: Recordings, split: str) -> str:
+    if split not in _names(raw):
+        line = _RIG_LINE if isinstance(raw, RigFolder) else _KITTI_LINE
+        return f"write one frame a line, `{line}`"
     if split == "eigen_train":
         return (
             f"of the drives there ({', '.join(raw.drives()[:5]) or 'none'}) none is a KITTI drive "
             "of the training side; for recordings of your own take `all` or a list file"
         )
+    if isinstance(raw, RigFolder):
+        return "its drives have no picture in left or right"
     return "no drive there has a picture in image_02/data or image_03/data"
 
 
-def _list_path(raw: KittiRaw, split: str) -> Path:
+def _list_path(raw: Recordings, split: str) -> Path:
     candidates = list(dict.fromkeys((Path(split), raw.root / split)))
     for path in candidates:
         if path.is_file():
             return path
     tried = " and ".join(str(path) for path in candidates)
     raise FileNotFoundError(
-        f"no split {split!r}: it is neither one of {', '.join(SPLIT_NAMES)} nor a list file "
+        f"no split {split!r}: it is neither one of {', '.join(_names(raw))} nor a list file "
         f"(tried {tried})"
     )
 
@@ -171,13 +214,13 @@ def _numbered(content: str) -> Iterable[tuple[int, str]]:
     return enumerate(content.splitlines(), start=1)
 
 
-def _frames_of(raw: KittiRaw, drives: Iterable[str]) -> list[FrameId]:
+def _frames_of(raw: Recordings, drives: Iterable[str]) -> list[FrameId]:
     return sorted(
         frame for drive in drives for side in ("l", "r") for frame in raw.frames_of(drive, side)
     )
 
 
-def evenly_spaced(frames: Sequence[FrameId], *, number: int) -> list[FrameId]:
+def evenly_spaced(frames: Sequence[Frame], *, number: int) -> list[Frame]:
     """Picks at most `number` different frames, spread over the list in its order."""
     number = min(number, len(frames))
     return [frames[(2 * index + 1) * len(frames) // (2 * number)] for index in range(number)]

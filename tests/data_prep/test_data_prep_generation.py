@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 from fakes.kitti_tree import build_kitti_tree
 
+from data_prep.claim import Shard, one_run_at_a_time
+from data_prep.engines.local import LocalEngine
 from data_prep.generation import GenerationRequest, generate
-from data_prep.label_job import Labeller
+from data_prep.label_job import Labeller, Prediction
+from data_prep.questions import CompareWithLidar, WriteLabels
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.files import DataError
 from mtdepth.geometry.bias_table import BiasTable
 from mtdepth.kitti.frames import FrameId, KittiRaw
 from mtdepth.kitti.label_store import FrameRecord, LabelStore
 from mtdepth.kitti.splits import all_frames
+from teachers.interface import StereoSample
 
 NUM_FRAMES = 3  # of each of three drives
 
@@ -102,7 +106,11 @@ def test_worker_processes_write_the_same_store_as_one_process(tree: Path) -> Non
     for name, num_processes in (("one", 1), ("two", 2)):
         generate(
             request_for(
-                tree, output=tree.parent / name, num_processes=num_processes, bias="fit", limit=4
+                tree,
+                output=tree.parent / name,
+                engine=LocalEngine(num_processes),
+                bias="fit",
+                limit=4,
             )
         )
     assert contents(tree.parent / "one") == contents(tree.parent / "two")
@@ -111,22 +119,24 @@ def test_worker_processes_write_the_same_store_as_one_process(tree: Path) -> Non
 def test_a_job_that_was_cut_short_goes_on_and_ends_the_same(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = Labeller.label
+    original = WriteLabels.answer
     calls: list[FrameId] = []
 
-    def killed(self: Labeller, frame: FrameId) -> FrameRecord:
-        calls.append(frame)
-        if len(calls) == 4:
+    def killed(
+        self: WriteLabels, labeller: Labeller, sample: StereoSample, prediction: Prediction
+    ) -> FrameRecord:
+        calls.append(sample.frame)
+        if len(calls) >= 4:
             raise KeyboardInterrupt
-        return original(self, frame)
+        return original(self, labeller, sample, prediction)
 
     request = request_for(tree, bias="fit")
-    monkeypatch.setattr(Labeller, "label", killed)
+    monkeypatch.setattr(WriteLabels, "answer", killed)
     with pytest.raises(KeyboardInterrupt):
         generate(request)
     with pytest.raises(DataError, match="not finished"):
         LabelStore.open(request.output)
-    monkeypatch.setattr(Labeller, "label", original)
+    monkeypatch.setattr(WriteLabels, "answer", original)
     finished = {path: path.stat().st_mtime_ns for path in request.output.rglob("depth/*/*/*.png")}
     assert len(finished) == 3
     generate(request)
@@ -150,7 +160,7 @@ def test_a_label_that_is_no_longer_whole_is_made_again_when_the_job_goes_on(tree
 def test_a_second_run_does_nothing(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     request = request_for(tree)
     first = generate(request)
-    monkeypatch.setattr(Labeller, "label", None)
+    monkeypatch.setattr(WriteLabels, "answers", None)
     assert generate(request) == first
 
 
@@ -191,6 +201,31 @@ def test_overwrite_replaces_a_store_wholly(tree: Path) -> None:
     assert not (request.output / "bias_table.json").exists()
 
 
+def test_overwrite_keeps_what_was_made_with_the_same_settings(tree: Path) -> None:
+    request = request_for(tree, overwrite=True)
+    generate(dataclasses.replace(request, limit=2))
+    path = next(request.output.glob("depth/*/*/*.png"))
+    written_ns = path.stat().st_mtime_ns
+    generate(request)  # the same line again, after a kill
+    assert path.stat().st_mtime_ns == written_ns
+    (request.output / "manifest.json").write_text("{")
+    generate(request)
+    assert path.stat().st_mtime_ns > written_ns
+
+
+def test_labels_that_another_shard_is_making_are_not_overwritten(tree: Path) -> None:
+    request = request_for(tree, num_shards=2)
+    generate(request)
+    other = dataclasses.replace(
+        request, teachers=TeacherChoice(depth_teacher="sgm"), overwrite=True
+    )
+    with one_run_at_a_time(request.output, Shard(1, 2)):
+        before = contents(request.output)
+        with pytest.raises(ValueError, match=r"another run makes part 1-of-2 .*not 'sgm'"):
+            generate(other)
+        assert contents(request.output) == before
+
+
 def test_a_store_without_a_finished_frame_is_claimed_anew_by_other_settings(tree: Path) -> None:
     path = tree / "2011_09_26" / "calib_cam_to_cam.txt"
     whole = path.read_text()
@@ -207,13 +242,15 @@ def test_a_store_without_a_finished_frame_is_claimed_anew_by_other_settings(tree
 def test_labels_of_a_killed_run_are_not_given_up_to_other_settings(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = Labeller.label
+    original = WriteLabels.answer
 
-    def killed(self: Labeller, frame: FrameId) -> FrameRecord:
-        original(self, frame)
+    def killed(
+        self: WriteLabels, labeller: Labeller, sample: StereoSample, prediction: Prediction
+    ) -> FrameRecord:
+        original(self, labeller, sample, prediction)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Labeller, "label", killed)
+    monkeypatch.setattr(WriteLabels, "answer", killed)
     with pytest.raises(KeyboardInterrupt):
         generate(request_for(tree))
     with pytest.raises(ValueError, match="holds labels of other settings"):
@@ -225,6 +262,12 @@ def test_what_a_killed_write_left_does_not_make_a_folder_somebody_elses(tree: Pa
     output.mkdir()
     (output / ".manifest-x1.json").write_text("{")
     assert failures(request_for(tree)) == []
+
+
+def test_an_output_that_is_a_file_is_refused(tree: Path) -> None:
+    (tree.parent / "labels").write_text("precious")
+    with pytest.raises(ValueError, match=r"labels: is a file; --output names a folder"):
+        generate(request_for(tree))
 
 
 def test_a_folder_of_something_else_is_never_touched(tree: Path) -> None:
@@ -266,7 +309,7 @@ def first_frame(tree: Path) -> FrameId:
 
 def test_a_missing_right_image_fails_its_frame_alone(tree: Path) -> None:
     raw, frame = KittiRaw(tree), first_frame(tree)
-    raw.image_path(raw.other_side(frame)).unlink()
+    raw.image_path(frame.other_side).unlink()
     failed = failures(request_for(tree, teachers=TeacherChoice(depth_teacher="sgm")))
     assert [record.frame for record in failed] == [frame]
     assert "image_03" in failed[0].why
@@ -334,9 +377,19 @@ def test_an_empty_split_is_an_error_that_names_it(tree: Path) -> None:
     assert not (tree.parent / "labels").exists()
 
 
-def test_a_shard_without_frames_is_an_error(tree: Path) -> None:
-    with pytest.raises(ValueError, match=r"no frame to label.*shard 3 of 4"):
-        generate(request_for(tree, limit=2, shard_index=3, num_shards=4))
+def test_more_shards_than_frames_still_make_a_whole_store(tree: Path) -> None:
+    for index in range(3):
+        generate(request_for(tree, limit=2, shard_index=index, num_shards=3))
+    assert len(LabelStore.open(tree.parent / "labels").frames) == 2
+
+
+def test_a_whole_job_removes_the_depth_that_a_killed_shard_has_kept(tree: Path) -> None:
+    request = request_for(tree)
+    generate(request)
+    (request.output / "raw_depth-1-of-2").mkdir()
+    (request.output / ".lock-1-of-2").touch()  # of a run that is no more
+    generate(request)
+    assert not list(request.output.glob("raw_depth*"))
 
 
 def scaled_disparities(tree: Path, factor: float) -> Path:
@@ -424,13 +477,15 @@ def test_a_table_for_all_frames_is_fitted_on_every_one_that_has_lidar(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[FrameId] = []
-    original = Labeller.lidar_pairs
+    original = CompareWithLidar.answer
 
-    def noted(self: Labeller, frame: FrameId) -> object:
-        asked.append(frame)
-        return original(self, frame)
+    def noted(
+        self: CompareWithLidar, labeller: Labeller, sample: StereoSample, prediction: Prediction
+    ) -> object:
+        asked.append(sample.frame)
+        return original(self, labeller, sample, prediction)
 
-    monkeypatch.setattr(Labeller, "lidar_pairs", noted)
+    monkeypatch.setattr(CompareWithLidar, "answer", noted)
     teachers = TeacherChoice(depth_teacher="sgm")
     generate(request_for(tree, split="all", bias="fit", teachers=teachers))
     assert asked == all_frames(KittiRaw(tree))

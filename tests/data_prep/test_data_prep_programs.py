@@ -37,6 +37,21 @@ def run(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "shared"),
+    [
+        ("generate_teachers", ("depth_teacher", "scales", "engine", "batch_size")),
+        ("audit_teachers", ("kitti_root", "labels", "psmnet_weights", "seg_teacher", "engine")),
+        ("fit_bias_table", ("kitti_root", "split", "disparity_dir", "num_processes")),
+    ],
+)
+def test_help_shows_the_flags_that_programs_share(
+    name: str, shared: tuple[str, ...], tmp_path: Path
+) -> None:
+    shown = run(name, "--help", cwd=tmp_path).stdout
+    assert [flag for flag in shared if f"\n  --{flag}:" not in shown] == []
+
+
 def test_without_arguments_the_demo_data_is_labelled_and_the_choice_is_said(tree: Path) -> None:
     work = tree.parents[1]
     done = run("generate_teachers", cwd=work)
@@ -53,7 +68,7 @@ def test_without_arguments_the_demo_data_is_labelled_and_the_choice_is_said(tree
 def test_a_failed_frame_ends_with_status_1_a_count_and_the_reason(tree: Path) -> None:
     raw = KittiRaw(tree)
     frame = raw.frames_of(raw.drives()[0])[0]
-    path = raw.image_path(raw.other_side(frame))
+    path = raw.image_path(frame.other_side)
     content = path.read_bytes()
     path.unlink()
     try:

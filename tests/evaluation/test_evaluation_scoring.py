@@ -20,6 +20,7 @@ from mtdepth.evaluation.contestants import (
     line_up,
     open_model,
 )
+from mtdepth.evaluation.page import write_page
 from mtdepth.evaluation.scoring import Evaluation, Scores, prediction_saver
 from mtdepth.evaluation.tables import class_table, depth_table, distance_table, results_dict
 from mtdepth.evaluation.truth import TruthReader
@@ -263,6 +264,27 @@ def test_results_hold_every_number_with_its_protocol(tree: Path, labels: LabelSt
     assert results["segmentation"]["rows"]["model"]["mean_iou"] == 1
     assert "agreement" in results["segmentation"]["truth"]
     assert {"python", "numpy"} <= set(results["versions"])
+
+
+def test_a_page_names_everything_and_links_by_relative_paths(
+    tree: Path, labels: LabelStore, tmp_path: Path
+) -> None:
+    evaluated = evaluation(tree, labels, Scaled(1.1))
+    scores = evaluated.run(labels.frames[:2])
+    path = write_page(
+        tmp_path / "report",
+        scores,
+        evaluated,
+        settings={"model": {"path": "a <b>"}, "split": "val"},
+        pictures=[tmp_path / "report" / "x_y.png"],
+        attached=[tmp_path / "device" / "overlay.mp4", tmp_path / "notes.txt"],
+    )
+    page = path.read_text()
+    assert "a &lt;b&gt;" in page
+    assert f"<td>{abs_rel(scores, 'model', LABELS.name):.3f}</td>" in page
+    assert '<img src="x_y.png" alt="x y">' in page
+    assert '<video src="../device/overlay.mp4"' in page
+    assert '<a href="../notes.txt">' in page
 
 
 def test_tables_carry_the_protocol_and_stand_in_columns(tree: Path, labels: LabelStore) -> None:

@@ -113,10 +113,10 @@ def test_neighbours_are_frames_that_have_a_picture(raw: KittiRaw) -> None:
     assert raw.neighbour(FrameId(DRIVE, 3), -4) is None
 
 
-def test_the_other_side_of_the_other_side_is_the_frame(raw: KittiRaw) -> None:
+def test_the_other_side_of_the_other_side_is_the_frame() -> None:
     frame = FrameId(DRIVE, 3)
-    assert raw.other_side(frame) == FrameId(DRIVE, 3, "r")
-    assert raw.other_side(raw.other_side(frame)) == frame
+    assert frame.other_side == FrameId(DRIVE, 3, "r")
+    assert frame.other_side.other_side == frame
 
 
 def test_paths_of_the_other_sensors(raw: KittiRaw) -> None:

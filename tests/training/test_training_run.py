@@ -16,8 +16,9 @@ from mtdepth.files import DataError
 from mtdepth.kitti.label_store import LabelStore, depth_path, write_depth_png
 from mtdepth.recipes.base import TrainRecipe, overridden
 from mtdepth.training import supervised as step_module
+from mtdepth.training.guarded_step import NonFiniteLossError
 from mtdepth.training.restore import load_training_graph
-from mtdepth.training.run import NonFiniteLossError, TrainingRun
+from mtdepth.training.run import TrainingRun
 from mtdepth.workdir import Workdir
 
 RECIPE = tiny_recipe()

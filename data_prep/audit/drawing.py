@@ -1,0 +1,107 @@
+"""Which figures an audit has, and where their files lie."""
+
+from pathlib import Path
+
+from data_prep.audit.figures import (
+    class_figure,
+    distance_figure,
+    mask_figure,
+    ratio_figure,
+    region_figure,
+)
+from data_prep.audit.findings import Findings
+from data_prep.audit.pictures import pictures_of
+from data_prep.audit.recommendation import corrected_m, scored_evidence
+from data_prep.audit.report import LidarReport, Report
+from data_prep.bias_report import save_figure as save_bias_figure
+from data_prep.engines.dealing import Engine
+from data_prep.label_job import LabelJob
+from mtdepth.reporting import comparison_sheet, save_figure
+
+NUM_WORST_FRAMES = 5
+
+
+def draw_figures(folder: Path, report: Report, findings: Findings) -> dict[str, Path]:
+    """Draws everything that needs no teacher.
+
+    Args:
+      folder: Receives the files.
+      report: What is drawn.
+      findings: What the report is of.
+
+    Returns:
+      The files, by the names that `write_page` knows.
+    """
+    paths = {}
+    if (ratios := report.verdict.statistics) is not None:
+        paths["ratio"] = folder / "ratio.png"
+        save_figure(paths["ratio"], ratio_figure(ratios, title=f"Ratio to LiDAR: {report.title}"))
+    if report.lidar is not None:
+        paths |= _draw_lidar(folder, report, report.lidar)
+    if report.table is not None:
+        paths |= _draw_bias(folder, report, findings)
+    return paths
+
+
+def draw_worst_frames(
+    folder: Path, report: Report, job: LabelJob, *, engine: Engine
+) -> dict[str, Path]:
+    """Asks the teachers again for the worst frames and lays them under each other.
+
+    Args:
+      folder: Receives the file.
+      report: Says which they are; without LiDAR nobody knows.
+      job: The teachers.
+      engine: Where workers run.
+
+    Returns:
+      As `draw_figures`.
+    """
+    worst = report.lidar.by_frame[:NUM_WORST_FRAMES] if report.lidar else []
+    rows = pictures_of(worst, job, engine=engine)
+    if not rows:
+        return {}
+    path = folder / "worst.jpg"  # photographs: a fifth of the bytes
+    save_figure(path, comparison_sheet(rows, truth_name="LiDAR (points enlarged)"))
+    return {"worst": path}
+
+
+def _draw_lidar(folder: Path, report: Report, lidar: LidarReport) -> dict[str, Path]:
+    height, width = report.sizes_px[0]
+    drawn = {
+        "distance": distance_figure(
+            lidar.by_lidar_distance,
+            lidar.by_predicted_distance,
+            title=f"Error by distance: {report.title}",
+        ),
+        "region": region_figure(
+            lidar.by_region, aspect=height / width, title=f"Error over the picture: {report.title}"
+        ),
+    }
+    if lidar.by_class:
+        title = f"Error by class of the segmentation teacher: {report.title}"
+        drawn["class"] = class_figure(lidar.by_class, title=title)
+    if lidar.by_mask:
+        title = f"Left-right check as a mask: {report.title}"
+        drawn["mask"] = mask_figure(lidar.by_mask, title=title)
+    paths = {name: folder / f"{name}.png" for name in drawn}
+    for name, figure in drawn.items():
+        save_figure(paths[name], figure)
+    return paths
+
+
+def _draw_bias(folder: Path, report: Report, findings: Findings) -> dict[str, Path]:
+    if report.table is None:
+        return {}
+    best, protocol = report.table.recommendation.best, report.table.protocol
+    if best.statistic is None or best.index is None:
+        return {}
+    evidence, path = findings.bias_evidence(), folder / "bias.png"
+    after_m = corrected_m(evidence, protocol, statistic=best.statistic, index=best.index)
+    save_bias_figure(
+        path,
+        scored_evidence(evidence, protocol),
+        after_m,
+        title=f"Bias table {best.title}: {report.title}, on pairs that it was not fitted to",
+    )
+    return {"bias": path}

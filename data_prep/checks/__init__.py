@@ -1,0 +1,1 @@
+"""What can be wrong with a data set: one module for each subject, pure functions."""

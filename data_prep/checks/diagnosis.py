@@ -1,0 +1,294 @@
+"""The whole examination of a data set: which checks are asked of what, in which order."""
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from data_prep.checks import (
+    calibration,
+    layout,
+    lists,
+    motion,
+    pictures,
+    presence,
+    stereo_order,
+    sweeps,
+    times,
+)
+from data_prep.checks.findings import Finding, Report
+from data_prep.checks.frame_pass import FrameAnswer, FramePlan, look_at_frames
+from mtdepth.defaults import RIG_FILE
+from mtdepth.files import DataError
+from mtdepth.kitti.calibration import StereoRig
+from mtdepth.kitti.frames import CAMERA_OF_SIDE, IMAGE_SUFFIXES, FrameId, KittiRaw
+from mtdepth.kitti.rig_folder import LIDAR_FOLDER, RigFolder
+from mtdepth.kitti.splits import evenly_spaced, resolve_split
+
+ALL_CHECKS = (
+    *layout.CHECKS,
+    *calibration.CHECKS,
+    *presence.CHECKS,
+    *pictures.CHECKS,
+    *stereo_order.CHECKS,
+    *sweeps.CHECKS,
+    *times.CHECKS,
+    *motion.CHECKS,
+    *lists.CHECKS,
+)
+NUM_MATCHED = 5  # pairs of a drive that are compared by matching
+NUM_QUICK = 200
+
+_SENSORS = (*CAMERA_OF_SIDE.values(), "velodyne_points", "oxts")
+
+
+def diagnose(
+    root: Path, *, split: str | None = None, quick: bool = False, num_processes: int = 1
+) -> Report:
+    """Examines recordings.
+
+    Args:
+      root: KITTI raw, or another rig's.
+      split: Name or list file: only its drives and frames are looked at; None for all.
+      quick: Whether only 200 frames, evenly spread, and the pairs that are matched are read; names
+        and times of all are.
+      num_processes: Workers.
+
+    Raises:
+      FileNotFoundError: If there is no such folder, or no such split.
+      DataError: If the list of the split cannot be read.
+      ValueError: If the split has no frame.
+    """
+    report = Report(ALL_CHECKS)
+    raw = _opened(root, report)
+    if raw is not None:
+        frames = resolve_split(raw, split) if split is not None else None
+        _examine(raw, frames, report, quick=quick, num_processes=num_processes)
+    return report
+
+
+def _opened(root: Path, report: Report) -> KittiRaw | RigFolder | None:
+    """The recordings, None with the reason in the report where nothing can be opened."""
+    if not root.is_dir():
+        raise FileNotFoundError(f"{root}: no such folder; --kitti_root names the recordings")
+    report.looked(layout.WRONG_ROOT)
+    if not (root / RIG_FILE).is_file():
+        found = layout.wrong_root_findings(root)
+        report.add(found)
+        if found:
+            return None
+        report.looked(layout.MISPLACED, layout.DRIVE_NAME)
+        report.add(layout.folder_findings(root))
+        raw = KittiRaw(root)
+        if not raw.drives() and report.is_healthy:
+            report.add([Finding(layout.NO_PICTURES, str(root), "no drive in its date folders")])
+        return raw
+    try:
+        return RigFolder(root)
+    except FileNotFoundError as error:
+        report.add([Finding(layout.NO_PICTURES, str(root), str(error))])
+    except DataError as error:
+        is_rig = error.path.name == RIG_FILE
+        check = calibration.CALIBRATION_VALUES if is_rig else layout.DRIVE_NAME
+        report.add([Finding(check, error.path.name, error.why)])
+    return None
+
+
+def _examine(
+    raw: KittiRaw | RigFolder,
+    frames: Sequence[FrameId] | None,
+    report: Report,
+    *,
+    quick: bool,
+    num_processes: int,
+) -> None:
+    drives = raw.drives() if frames is None else sorted({frame.drive for frame in frames})
+    drives = [drive for drive in drives if raw.drive_dir(drive).is_dir()]
+    listings = [listing for drive in drives if (listing := _listed(raw, drive, report))]
+    if frames is not None:
+        report.looked(*lists.CHECKS, number=len(frames))
+        report.add(lists.split_findings(raw, frames))
+    rigs = _rigs(raw, listings, report)
+    if isinstance(raw, KittiRaw):
+        for listing in listings:
+            _look_at_times(raw, listing, report)
+    moments = _moments(listings, frames)
+    _look_at_files(raw, moments, rigs, report, quick=quick, num_processes=num_processes)
+
+
+def _listed(raw: KittiRaw | RigFolder, drive: str, report: Report) -> presence.DriveListing | None:
+    """The frames of a drive, with what their names show; None where nothing can be read."""
+    misnamed = _look_at_names(raw, drive, report)
+    report.looked(layout.NO_PICTURES)
+    try:
+        left, right = (raw.frames_of(drive, side) for side in ("l", "r"))
+        frames = {frame.index: frame for frame in (*right, *left)}
+        with_sweep = [i for i, frame in frames.items() if raw.velodyne_path(frame).is_file()]
+    except DataError as error:
+        where = str(error.path.relative_to(raw.root))
+        if where not in misnamed:
+            report.add([Finding(presence.FRAME_NAME, where, error.why)])
+        return None
+    if not frames:
+        # Of KITTI's layout the folders have said so already.
+        if isinstance(raw, RigFolder):
+            report.add([Finding(layout.NO_PICTURES, drive, "no picture in left or right")])
+        return None
+    listing = presence.DriveListing(
+        drive=drive,
+        left=[frame.index for frame in left],
+        right=[frame.index for frame in right],
+        sweeps=with_sweep,
+        has_lidar=any(_folders(raw, drive)["sweeps"].glob("*.bin")),
+    )
+    number = len(listing.moments)
+    report.looked(presence.MISSING_PARTNER, presence.GAP, number=number)
+    report.looked(presence.ONE_CAMERA)
+    report.looked(presence.MISSING_SWEEP, number=number if listing.has_lidar else 0)
+    report.add(presence.partner_findings(listing))
+    report.add(presence.gap_findings(listing))
+    report.add(presence.sweep_findings(listing))
+    return listing
+
+
+def _look_at_names(raw: KittiRaw | RigFolder, drive: str, report: Report) -> set[str]:
+    """Reports the files of a drive whose names no reader takes, and returns them."""
+    misnamed = set()
+    for kind, folder in _folders(raw, drive).items():
+        found = presence.name_findings(
+            folder,
+            suffixes=(".bin",) if kind == "sweeps" else IMAGE_SUFFIXES,
+            num_digits=10 if isinstance(raw, KittiRaw) else None,
+            shown=str(folder.relative_to(raw.root)),
+        )
+        report.looked(presence.FRAME_NAME, presence.NO_FILE)
+        report.looked(presence.MIXED_SUFFIXES, number=int(kind != "sweeps"))
+        report.add(found)
+        misnamed |= {finding.where for finding in found}
+    return misnamed
+
+
+def _folders(raw: KittiRaw | RigFolder, drive: str) -> dict[str, Path]:
+    """Where a drive keeps its pictures and sweeps."""
+    inside = {"left": "image_02/data", "right": "image_03/data", "sweeps": "velodyne_points/data"}
+    if isinstance(raw, RigFolder):
+        inside = {"left": "left", "right": "right", "sweeps": LIDAR_FOLDER}
+    return {kind: raw.drive_dir(drive) / folder for kind, folder in inside.items()}
+
+
+def _rigs(
+    raw: KittiRaw | RigFolder, listings: Sequence[presence.DriveListing], report: Report
+) -> dict[str, StereoRig]:
+    """The usable rig of each drive; a drive whose calibration is wrong is left out."""
+    if isinstance(raw, RigFolder):
+        rig = raw.rig(FrameId(raw.drives()[0], 0))
+        found = calibration.rig_findings(rig, RIG_FILE)
+        report.looked(calibration.CALIBRATION_VALUES)
+        report.add(found)
+        return {} if found else {listing.drive: rig for listing in listings}
+    drives_of = defaultdict(list)
+    for listing in listings:
+        drives_of[raw.drive_dir(listing.drive).parent].append(listing.drive)
+    rigs: dict[str, StereoRig] = {}
+    for date_dir, drives in drives_of.items():
+        has_oxts = any((date_dir / drive / "oxts" / "data").is_dir() for drive in drives)
+        rig_of_date, found = calibration.date_findings(date_dir, needs_imu=has_oxts)
+        report.looked(*calibration.CHECKS)
+        report.add(found)
+        if rig_of_date is not None:
+            rigs |= dict.fromkeys(drives, rig_of_date)
+    return rigs
+
+
+def _look_at_times(raw: KittiRaw, listing: presence.DriveListing, report: Report) -> None:
+    """Time stamps and the presence of GPS/IMU packets."""
+    folder = raw.drive_dir(listing.drive)
+    sensors = [name for name in _SENSORS if (folder / name).is_dir()]
+    read: dict[str, times.Times] = {}
+    for name in sensors:
+        path = folder / name / "timestamps.txt"
+        where = str(path.relative_to(raw.root))
+        report.looked(times.TIMES_MISSING)
+        if not path.is_file():
+            report.add([Finding(times.TIMES_MISSING, where, "no such file")])
+            continue
+        report.looked(times.TIMES_UNREADABLE)
+        try:
+            read[name] = times.read_times(path)
+        except ValueError as error:
+            report.add([Finding(times.TIMES_UNREADABLE, where, str(error))])
+            continue
+        report.looked(times.TIMES_COUNT, times.TIMES_ORDER, times.TIME_JUMP)
+        last = listing.moments[-1]
+        report.add(times.sensor_findings(read[name], where, num_frames=last + 1))
+    report.looked(times.SENSOR_DRIFT, number=int(len(read) > 1))
+    report.add(times.drift_findings(read, listing.drive))
+    packets = [i for i in listing.moments if raw.oxts_path(FrameId(listing.drive, i)).is_file()]
+    report.looked(motion.MISSING_OXTS, number=len(listing.moments) if packets else 0)
+    report.add(motion.missing_findings(listing.drive, listing.moments, packets))
+
+
+def _moments(
+    listings: Sequence[presence.DriveListing], frames: Sequence[FrameId] | None
+) -> list[FrameId]:
+    """What is read: moments, as their left frames, sorted."""
+    on_disk = [FrameId(listing.drive, index) for listing in listings for index in listing.moments]
+    if frames is None:
+        return on_disk
+    wanted = {FrameId(frame.drive, frame.index) for frame in frames}
+    return [frame for frame in on_disk if frame in wanted]
+
+
+def _look_at_files(
+    raw: KittiRaw | RigFolder,
+    moments: Sequence[FrameId],
+    rigs: dict[str, StereoRig],
+    report: Report,
+    *,
+    quick: bool,
+    num_processes: int,
+) -> None:
+    of_drive = _by_drive(moments)
+    matched = {
+        frame for each in of_drive.values() for frame in evenly_spaced(each, number=NUM_MATCHED)
+    }
+    if quick:
+        moments = sorted(matched.union(evenly_spaced(moments, number=NUM_QUICK)))
+    plan = FramePlan(
+        root=raw.root,
+        matched=frozenset(matched),
+        unusable=frozenset(set(of_drive) - set(rigs)),
+    )
+    answers: dict[str, list[FrameAnswer]] = defaultdict(list)
+    for answer in look_at_frames(moments, plan, num_processes=num_processes):
+        report.looked(*answer.looked)
+        report.add(answer.findings)
+        # Only what a drive is judged by is kept: a data set may have 50,000 frames.
+        answers[answer.frame.drive].append(dataclasses.replace(answer, findings=[], looked=[]))
+    for drive, each in answers.items():
+        _judge_drive(drive, each, rigs.get(drive), report)
+
+
+def _judge_drive(
+    drive: str, answers: Sequence[FrameAnswer], rig: StereoRig | None, report: Report
+) -> None:
+    report.looked(pictures.SIZE_CHANGES, pictures.SHRUNK)
+    sizes = [size for answer in answers for size in answer.sizes]
+    report.add(pictures.drive_size_findings(drive, sizes, rig))
+    matches = [answer.matches for answer in answers if answer.matches is not None]
+    if stereo_order.is_enough(sum(each.u.size for each in matches)):
+        report.looked(stereo_order.STEREO_ORDER, stereo_order.ROWS)
+    wrong = stereo_order.order_findings(drive, matches)
+    report.add(wrong)
+    ratios = [answer.ratios for answer in answers if answer.ratios is not None]
+    # Views in the wrong order measure nothing.
+    if not wrong and stereo_order.is_enough(sum(each.size for each in ratios)):
+        report.looked(stereo_order.LIDAR_AGREEMENT)
+        report.add(stereo_order.agreement_findings(drive, ratios))
+
+
+def _by_drive(frames: Iterable[FrameId]) -> dict[str, list[FrameId]]:
+    of_drive: dict[str, list[FrameId]] = defaultdict(list)
+    for frame in frames:
+        of_drive[frame.drive].append(frame)
+    return of_drive

@@ -1,0 +1,211 @@
+"""Everything that needs a frame's files to be read, one frame at a time, in worker processes."""
+
+import dataclasses
+import multiprocessing
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from data_prep.checks import motion, pictures, stereo_order, sweeps
+from data_prep.checks.findings import Check, Finding
+from mtdepth.files import DataError
+from mtdepth.kitti.calibration import Side, StereoRig
+from mtdepth.kitti.frames import FrameId, KittiRaw
+from mtdepth.kitti.lidar import project_to_depth, read_velodyne
+from mtdepth.kitti.oxts import read_oxts
+from mtdepth.kitti.recordings import open_recordings
+
+Image = npt.NDArray[np.uint8]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FramePlan:
+    """What the workers need to know.
+
+    Attributes:
+      root: Of the recordings.
+      matched: Frames whose two views are compared by matching.
+      unusable: Drives whose calibration is missing or wrong: nothing is measured with it.
+    """
+
+    root: Path
+    matched: frozenset[FrameId]
+    unusable: frozenset[str]
+
+
+@dataclasses.dataclass(eq=False)
+class FrameAnswer:
+    """What a moment's files showed.
+
+    Attributes:
+      frame: The moment, as its left frame.
+      findings: Of this frame alone.
+      looked: The checks that had something to look at.
+      sizes: (height, width) of the readable pictures that fit their calibration.
+      matches: Of a frame of `FramePlan.matched`.
+      ratios: Stereo to LiDAR, likewise.
+    """
+
+    frame: FrameId
+    findings: list[Finding] = dataclasses.field(default_factory=list)
+    looked: list[Check] = dataclasses.field(default_factory=list)
+    sizes: list[tuple[int, int]] = dataclasses.field(default_factory=list)
+    matches: stereo_order.Matches | None = None
+    ratios: npt.NDArray[np.floating] | None = None
+
+    def take(self, found: list[Finding], *checks: Check) -> bool:
+        """Takes the findings of checks in; whether there was none."""
+        self.looked.extend(checks)
+        self.findings.extend(found)
+        return not found
+
+
+class FrameReader:
+    """Reads and judges moments; every process has its own."""
+
+    def __init__(self, plan: FramePlan) -> None:
+        self._plan = plan
+        self._raw = open_recordings(plan.root)
+
+    def look(self, frame: FrameId) -> FrameAnswer:
+        """Looks at both pictures, the sweep and the GPS/IMU packet of a moment.
+
+        Args:
+          frame: The moment, as its left frame; files may be absent.
+        """
+        answer = FrameAnswer(frame)
+        rig = None if frame.drive in self._plan.unusable else self._raw.rig(frame)
+        views = {side: self._picture(frame, side, rig, answer) for side in ("l", "r")}
+        left, right = views["l"], views["r"]
+        if left is not None and right is not None:
+            found = pictures.pair_findings(left, right, str(frame))
+            is_pair = answer.take(found, pictures.PAIR_SIZE, pictures.IDENTICAL_VIEWS)
+            if left.shape != right.shape:
+                answer.sizes.clear()  # said of the pair; the drive's sizes are another question
+            if is_pair and frame in self._plan.matched:
+                answer.matches = stereo_order.match_corners(left, right)
+        self._sweep(left, rig, answer)
+        if isinstance(self._raw, KittiRaw):
+            self._packet(self._raw.oxts_path(frame), answer)
+        return answer
+
+    def _picture(
+        self, frame: FrameId, side: Side, rig: StereoRig | None, answer: FrameAnswer
+    ) -> Image | None:
+        """A picture that later checks can use, None where there is none."""
+        try:
+            path = self._raw.image_path(dataclasses.replace(frame, side=side))
+        except FileNotFoundError:
+            return None  # missing partners are counted from the folder's listing
+        where = self._shown(path)
+        try:
+            image = self._raw.read_image(dataclasses.replace(frame, side=side))
+        except (DataError, OSError) as error:
+            found = [Finding(pictures.UNREADABLE_PICTURE, where, _why(error))]
+            answer.take(found, pictures.UNREADABLE_PICTURE)
+            return None
+        answer.take([], pictures.UNREADABLE_PICTURE)
+        if not answer.take(pictures.blank_findings(image, where), pictures.BLANK_PICTURE):
+            return None
+        size = (image.shape[0], image.shape[1])
+        if rig is not None:
+            found = pictures.size_findings(size, rig, where, side=side)
+            if not answer.take(found, pictures.PICTURE_SIZE):
+                return None
+        answer.sizes.append(size)
+        return image
+
+    def _sweep(self, left: Image | None, rig: StereoRig | None, answer: FrameAnswer) -> None:
+        path = self._raw.velodyne_path(answer.frame)
+        if not path.is_file():
+            return
+        where = self._shown(path)
+        try:
+            points = read_velodyne(path)
+        except (DataError, OSError) as error:
+            found = [Finding(sweeps.UNREADABLE_SWEEP, where, _why(error))]
+            answer.take(found, sweeps.UNREADABLE_SWEEP)
+            return
+        answer.take([], sweeps.UNREADABLE_SWEEP)
+        found = sweeps.value_findings(points, where, z_is_up=isinstance(self._raw, KittiRaw))
+        if not answer.take(found, sweeps.SWEEP_VALUES) or rig is None or left is None:
+            return
+        size = (left.shape[0], left.shape[1])
+        lidar_m = project_to_depth(points, rig, side="l", size=size, pixel_rule="nearest")
+        answer.take(sweeps.coverage_findings(lidar_m, where), sweeps.SWEEP_COVERAGE)
+        if answer.matches is not None:
+            focal_px, baseline_m = stereo_order.focal_and_baseline(rig, size=size)
+            answer.ratios = stereo_order.ratios_to_lidar(
+                answer.matches, lidar_m, focal_px=focal_px, baseline_m=baseline_m
+            )
+
+    def _packet(self, path: Path, answer: FrameAnswer) -> None:
+        if not path.is_file():
+            return
+        where = self._shown(path)
+        try:
+            packet = read_oxts(path)
+        except (DataError, OSError) as error:
+            found = [Finding(motion.UNREADABLE_OXTS, where, _why(error))]
+            answer.take(found, motion.UNREADABLE_OXTS)
+            return
+        answer.take([], motion.UNREADABLE_OXTS)
+        answer.take(motion.packet_findings(packet, where), motion.OXTS_VALUES)
+
+    def _shown(self, path: Path) -> str:
+        return str(path.relative_to(self._raw.root))
+
+
+def _why(error: DataError | OSError) -> str:
+    return error.why if isinstance(error, DataError) else str(error)
+
+
+def look_at_frames(
+    frames: Sequence[FrameId], plan: FramePlan, *, num_processes: int
+) -> Iterator[FrameAnswer]:
+    """Looks at moments in worker processes, with a progress bar.
+
+    Args:
+      frames: The moments, as left frames.
+      plan: What to do.
+      num_processes: How many; 1 works in this process.
+
+    Yields:
+      An answer for each, in any order.
+    """
+    # A log file gets a line now and then, a terminal a moving bar.
+    seconds = 0.2 if sys.stderr.isatty() else 10.0
+    with tqdm(total=len(frames), desc="frames", unit="frame", mininterval=seconds) as bar:
+        for answer in _answers(frames, plan, num_processes=num_processes):
+            bar.update()
+            yield answer
+
+
+def _answers(
+    frames: Sequence[FrameId], plan: FramePlan, *, num_processes: int
+) -> Iterator[FrameAnswer]:
+    if num_processes == 1 or len(frames) < 2:
+        reader = FrameReader(plan)
+        yield from map(reader.look, frames)
+        return
+    # A forked copy of a process with threads can hang; a spawned one starts clean.
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(num_processes, len(frames)), _start_worker, (plan,)) as pool:
+        yield from pool.imap_unordered(_look, frames, chunksize=4)
+
+
+_READER: list[FrameReader] = []  # of this worker process
+
+
+def _start_worker(plan: FramePlan) -> None:
+    cv2.setNumThreads(1)
+    _READER[:] = [FrameReader(plan)]
+
+
+def _look(frame: FrameId) -> FrameAnswer:
+    return _READER[0].look(frame)

@@ -1,0 +1,153 @@
+"""Which frames of a drive are there: names, partners, gaps, sweeps."""
+
+import dataclasses
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from data_prep.checks.findings import Check, Finding
+from mtdepth.kitti.frames import IMAGE_SUFFIXES
+
+FRAME_NAME = Check(
+    name="frame_name",
+    severity="error",
+    fault="a file has a name that no reader takes for a frame",
+    remedy="name pictures and sweeps by their frame number: ten digits in KITTI's layout, any in "
+    "another rig's",
+)
+NO_FILE = Check(
+    name="no_file",
+    severity="error",
+    fault="a folder holds the name of a picture or sweep, but no file",
+    remedy="make the link again, with an absolute target, or copy the file",
+)
+MIXED_SUFFIXES = Check(
+    name="mixed_suffixes",
+    severity="note",
+    fault="a folder holds png and jpg; where a frame has both, png is read",
+    remedy="none needed; if a conversion was broken off, finish it",
+)
+MISSING_PARTNER = Check(
+    name="missing_partner",
+    severity="error",
+    fault="a frame has the picture of one camera only",
+    remedy="copy or unzip the drive again: its archive holds both cameras",
+)
+ONE_CAMERA = Check(
+    name="one_camera",
+    severity="note",
+    fault="a drive has pictures of one camera only, so no stereo teacher can label it",
+    remedy="unzip the other camera's pictures, or label it by --depth_teacher precomputed",
+)
+GAP = Check(
+    name="gap",
+    severity="note",
+    fault="frame numbers are missing, so that the frames beside them lack a neighbour",
+    remedy="none for single frames; training on video drops the frames beside a gap",
+)
+MISSING_SWEEP = Check(
+    name="missing_sweep",
+    severity="note",
+    fault="a drive has sweeps, but not for this frame: no score and no bias from it",
+    remedy="KITTI has none for four frames of drive 0009; otherwise copy the drive again",
+)
+CHECKS = (FRAME_NAME, NO_FILE, MIXED_SUFFIXES, MISSING_PARTNER, ONE_CAMERA, GAP, MISSING_SWEEP)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DriveListing:
+    """The frame numbers that a drive has.
+
+    Attributes:
+      drive: Its name.
+      left: With a left picture, ascending.
+      right: With a right picture.
+      sweeps: Of these, with a sweep.
+      has_lidar: Whether there is any sweep, of whatever number.
+    """
+
+    drive: str
+    left: Sequence[int]
+    right: Sequence[int]
+    sweeps: Sequence[int]
+    has_lidar: bool
+
+    @property
+    def moments(self) -> list[int]:
+        """Numbers with a picture of either camera, ascending."""
+        return sorted({*self.left, *self.right})
+
+
+def name_findings(
+    folder: Path, *, suffixes: tuple[str, ...], num_digits: int | None, shown: str
+) -> list[Finding]:
+    """Looks at the names of a folder of pictures or sweeps.
+
+    Args:
+      folder: May be absent.
+      suffixes: That readers look for.
+      num_digits: Of a frame's number; None for any.
+      shown: What the report calls the folder.
+    """
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    files = [path for path in paths if path.suffix.lower() in suffixes]
+    files = [path for path in files if not path.name.startswith(".")]
+    digits = "+" if num_digits is None else f"{{{num_digits}}}"
+    findings = [
+        Finding(FRAME_NAME, f"{shown}/{path.name}", "passed over: its name is no frame number")
+        for path in files
+        if not re.fullmatch(f"[0-9]{digits}", path.stem) or path.suffix not in suffixes
+    ]
+    findings += [
+        Finding(NO_FILE, f"{shown}/{path.name}", "a folder" if path.is_dir() else "a broken link")
+        for path in files
+        if not path.is_file()
+    ]
+    read = [path.suffix for path in files if path.suffix in IMAGE_SUFFIXES]
+    kinds = Counter("png" if suffix == ".png" else "jpg" for suffix in read)
+    if len(kinds) > 1:
+        why = f"{kinds['png']} png and {kinds['jpg']} jpg"
+        findings.append(Finding(MIXED_SUFFIXES, shown, why))
+    return findings
+
+
+def partner_findings(listing: DriveListing) -> list[Finding]:
+    """Frames that only one of the two cameras has."""
+    sides = {"left": set(listing.left), "right": set(listing.right)}
+    absent = [name for name, numbers in sides.items() if not numbers]
+    if absent:
+        why = f"no {absent[0]} picture, {len(listing.moments)} of the other camera"
+        return [Finding(ONE_CAMERA, listing.drive, why)]
+    return [
+        Finding(MISSING_PARTNER, _frame(listing.drive, number), f"no {name} picture")
+        for name, numbers in sides.items()
+        for number in listing.moments
+        if number not in numbers
+    ]
+
+
+def gap_findings(listing: DriveListing) -> list[Finding]:
+    """Stretches of missing numbers between the first and the last frame."""
+    numbers = listing.moments
+    return [
+        Finding(GAP, listing.drive, f"no frame from {before + 1} to {after - 1}")
+        for before, after in itertools.pairwise(numbers)
+        if after > before + 1
+    ]
+
+
+def sweep_findings(listing: DriveListing) -> list[Finding]:
+    """Frames without a sweep, in a drive that has some."""
+    if not listing.has_lidar:
+        return []
+    missing: Iterable[int] = set(listing.moments) - set(listing.sweeps)
+    return [
+        Finding(MISSING_SWEEP, _frame(listing.drive, number), "no sweep")
+        for number in sorted(missing)
+    ]
+
+
+def _frame(drive: str, number: int) -> str:
+    return f"{drive} {number:010d}"

@@ -1,0 +1,1 @@
+"""Where the workers of a labelling job run, and how frames are dealt to them."""
