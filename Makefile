@@ -60,7 +60,7 @@ demo: export MTDEPTH_KITTI_ROOT =
 demo: $(READY)  ## synthetic recordings -> labels -> training -> scores -> TFLite -> pictures
 	$(BIN)/python -m data_prep.make_demo_world --output demo/kitti --drives 48 --frames 5 \
 	  --width 416 --height 128
-	$(BIN)/python -m data_prep.make_demo_world --output demo/clip --drives 2 --frames 40 --seed 1 \
+	$(BIN)/python -m data_prep.make_demo_world --output demo/clip --drives 2 --frames 24 --seed 1 \
 	  --width 416 --height 128
 	$(BIN)/python -m data_prep.generate_teachers
 	$(BIN)/python -m data_prep.generate_teachers --split demo/kitti/splits/val.txt \
