@@ -18,7 +18,6 @@ Watch it with `tensorboard --logdir WORKDIR/logs`.
 """
 
 import dataclasses
-import signal
 from pathlib import Path
 
 from absl import flags, logging
@@ -31,7 +30,6 @@ from mtdepth.recipes.base import TrainRecipe, overridden
 from mtdepth.recipes.registry import RECIPES, find_recipe
 from mtdepth.workdir import Workdir
 
-STOPPED_STATUS = 130  # as a shell says of a program that Ctrl-C ended
 FLAGS = flags.FLAGS
 flags.DEFINE_enum(
     "decoder",
@@ -128,20 +126,14 @@ def main() -> int | None:
         workdir.path,
     )
     # TensorFlow takes seconds to load, which a wrong flag should not cost.
-    from mtdepth.training.guarded_step import NonFiniteLossError
+    from mtdepth.training.loop import run_as_program
     from mtdepth.training.run import RunOptions, TrainingRun
 
     options = RunOptions(
         cache_bytes=int(FLAGS.cache_gb * 1e9), checkpoint_seconds=FLAGS.checkpoint_s
     )
     run = TrainingRun(workdir, recipe, store, val_store=val_store, options=options)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: run.ask_to_stop())
-    try:
-        return 0 if run.run() else STOPPED_STATUS
-    except NonFiniteLossError as error:
-        logging.error("%s", error)
-        return 1
+    return run_as_program(run)
 
 
 if __name__ == "__main__":

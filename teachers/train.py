@@ -17,7 +17,6 @@ how, `teachers/training/recipes.py` has them; change single numbers with --overr
         --override num_epochs=20 --override 'crop_px=[128,256]'
 """
 
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +50,6 @@ from teachers.training.recipes import (
 if TYPE_CHECKING:
     from teachers.training.run import TeacherRun, TeacherTask
 
-STOPPED_STATUS = 130  # as a shell says of a program that Ctrl-C ended
 FLAGS = flags.FLAGS
 flags.DEFINE_string("root", None, "Folder of the labelled set.", required=True)
 flags.DEFINE_enum("set", None, list(SET_NAMES), "Which set it is. Default: told by its folders.")
@@ -147,15 +145,9 @@ def main(teacher: str) -> int | None:
     """Trains."""
     root = Path(FLAGS.root)
     run = RUNS[teacher](FLAGS.set or detect_set(root), root)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: run.ask_to_stop())
-    from mtdepth.training.guarded_step import NonFiniteLossError
+    from mtdepth.training.loop import run_as_program
 
-    try:
-        return 0 if run.run() else STOPPED_STATUS
-    except NonFiniteLossError as error:
-        logging.error("%s", error)
-        return 1
+    return run_as_program(run)
 
 
 if __name__ == "__main__":

@@ -4,17 +4,17 @@ import dataclasses
 import itertools
 import time
 from collections.abc import Iterator
-from typing import Any, TypeGuard
+from pathlib import Path
+from typing import Any, NoReturn, TypeGuard
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import tqdm
-from absl import logging
 
 from mtdepth.data.features import FRAME
 from mtdepth.data.supervised import TrainingBatches, training_camera
-from mtdepth.files import atomic_path, write_json
+from mtdepth.files import atomic_path
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.kitti.label_store import LabelStore
 from mtdepth.kitti.splits import evenly_spaced
@@ -22,17 +22,14 @@ from mtdepth.metrics.floor import FLOOR_MAX_FRAMES, training_mean
 from mtdepth.models.student import build_training_graph
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.training.batch_statistics import BatchStatistics
-from mtdepth.training.checkpoints import Progress, load_resume, save_resume, save_weights
+from mtdepth.training.checkpoints import Progress, save_weights
 from mtdepth.training.guarded_step import NonFiniteLossError, StepResult
-from mtdepth.training.journal import Journal
-from mtdepth.training.schedule import learning_rate
+from mtdepth.training.loop import TrainingLoop, restored
 from mtdepth.training.start import start_weights
 from mtdepth.training.supervised import SupervisedStep
 from mtdepth.training.validation import training_pictures, validate
 from mtdepth.versions import package_versions
-from mtdepth.workdir import Workdir
-
-SCALARS_EVERY_STEPS = 10
+from mtdepth.workdir import Checkpoint, Workdir
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +45,7 @@ class RunOptions:
     checkpoint_seconds: float = 120.0
 
 
-class TrainingRun:
+class TrainingRun(TrainingLoop):
     """Trains a student in a workdir; the same arguments again go on where it stopped.
 
     Args:
@@ -85,85 +82,38 @@ class TrainingRun:
         self._optimizer = keras.optimizers.Adam(recipe.learning_rate)
         self._step = SupervisedStep(self._graph, recipe, self._optimizer)
         self._statistics = BatchStatistics(self._graph)
-        self._progress = self._start()
+        progress = self._start()
         # Not before the weights are there: a wrong weight file must not leave a run behind.
         workdir.begin(recipe, run)
-        self._journal = Journal(workdir, first_step=self._progress.step)
+        super().__init__(
+            workdir,
+            recipe,
+            graph=self._graph,
+            optimizer=self._optimizer,
+            step=self._step,
+            progress=progress,
+            checkpoint_seconds=self._options.checkpoint_seconds,
+        )
         self._batches = TrainingBatches(
             store, recipe, self._camera, cache_bytes=self._options.cache_bytes
         )
-        self._saved_at = time.monotonic()
         self._waited_s = 0.0
-        self._is_asked_to_stop = False
 
-    def run(self) -> bool:
-        """Trains to the end of the recipe's last epoch, or until it is asked to stop.
+    def weights_path(self, checkpoint: Checkpoint) -> Path:
+        """Where the weights of a checkpoint stand."""
+        return self._workdir.weights_path(checkpoint)
 
-        Returns:
-          Whether the training is finished; if not, its state is saved.
-
-        Raises:
-          NonFiniteLossError: If a loss is no number; names the step and the frames.
-          DataError: If a file of a frame is damaged.
-        """
-        recipe, progress = self._recipe, self._progress
-        if self._is_finished():
-            logging.info("%s is finished: %d steps", self._workdir.path, progress.step)
-            return True
+    def _stream(self, step: int) -> Iterator[dict[str, Any]]:
         self._write_training_mean()
-        stream = self._timed(self._batches.from_step(progress.step))
-        with tqdm.tqdm(
-            total=recipe.num_steps, initial=progress.step, unit="step", mininterval=2.0
-        ) as bar:
-            while not self._is_finished():
-                if self._is_asked_to_stop:
-                    self._save_resume()
-                    logging.warning(
-                        "stopped at step %d; the same command goes on from there", progress.step
-                    )
-                    return False
-                if progress.step >= (progress.num_ended_epochs + 1) * recipe.steps_per_epoch:
-                    # Saved first: the end of an epoch takes a while, and a kill must cost no step.
-                    self._save_resume()
-                    self._end_epoch()
-                else:
-                    self._take_step(next(stream), bar)
-        logging.info("finished: weights in %s", self._workdir.weights_path("best"))
-        return True
-
-    def ask_to_stop(self) -> None:
-        """Makes `run` save its state and return after the step it is at."""
-        self._is_asked_to_stop = True
-
-    def _is_finished(self) -> bool:
-        return self._progress.num_ended_epochs >= self._recipe.num_epochs
+        return self._timed(self._batches.from_step(step))
 
     def _start(self) -> Progress:
         """Restores the run's state, or starts the weights as the recipe says."""
-        path = self._workdir.resume_path
-        if path.is_file():
-            progress = load_resume(path, self._graph, self._optimizer)
-            logging.info("going on at step %d of %d", progress.step, self._recipe.num_steps)
+        progress = restored(self._workdir, self._recipe, self._graph, self._optimizer)
+        if progress:
             return progress
         start_weights(self._graph, self._recipe, self._camera)
         return Progress()
-
-    def _take_step(self, batch: dict[str, Any], bar: Any) -> None:
-        progress = self._progress
-        rate = learning_rate(self._recipe, progress.step)
-        result = self._step.take(batch, rate=rate)
-        if not result.is_finite:
-            self._stop_at(batch, result)
-        progress.step += 1
-        progress.epoch_loss_sum += result.losses["total"]
-        bar.update()
-        if progress.step % SCALARS_EVERY_STEPS == 0:
-            bar.set_postfix(loss=f"{result.losses['total']:.3f}")
-            values = {f"train/{name}": value for name, value in result.losses.items()}
-            values |= {"train/rate": rate, "train/gradient_norm": result.gradient_norm}
-            self._journal.scalars(progress.step, values)
-        if time.monotonic() - self._saved_at > self._options.checkpoint_seconds:
-            self._save_resume()
 
     def _timed(self, batches: Iterator[Any]) -> Iterator[Any]:
         """Passes batches on, adding up how long they kept the training waiting."""
@@ -201,32 +151,14 @@ class TrainingRun:
             f"epoch {epoch}/{recipe.num_epochs}: "
             + ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
         )
-        self._save_checkpoints(scores)
-
-    def _save_checkpoints(self, scores: dict[str, float]) -> None:
-        progress = self._progress
         name = "val_abs_rel" if self._val_store else "train_loss"
-        save_weights(self._graph, self._workdir.weights_path("last"))
-        if progress.best_score is None or scores[name] < progress.best_score:
-            progress.best_score, progress.best_step = scores[name], progress.step
-            save_weights(self._graph, self._workdir.weights_path("best"))
-        write_json(
-            self._workdir.checkpoints_path,
-            {
-                "score": name,
-                "last": {"step": progress.step, name: scores[name]},
-                "best": {"step": progress.best_step, name: progress.best_score},
-            },
-        )
-        progress.num_ended_epochs += 1
-        progress.epoch_loss_sum = 0.0
-        self._save_resume()
+        self._save_checkpoints(name, scores[name])
 
-    def _save_resume(self) -> None:
-        save_resume(self._workdir.resume_path, self._graph, self._optimizer, self._progress)
-        self._saved_at = time.monotonic()
+    def _save_weights(self, checkpoint: Checkpoint, result: str) -> None:
+        del result  # stands in checkpoints.json
+        save_weights(self._graph, self.weights_path(checkpoint))
 
-    def _stop_at(self, batch: dict[str, Any], result: StepResult) -> None:
+    def _stop_at(self, batch: dict[str, Any], result: StepResult) -> NoReturn:
         """Keeps the weights from before a step that cannot be taken, and raises."""
         step = self._progress.step
         self._save_resume()
