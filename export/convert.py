@@ -4,20 +4,23 @@ import contextlib
 import re
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 from absl import logging
 
-from export.flatbuffer import foreign_operators, with_dequantized_input
+from export.flatbuffer import (
+    foreign_operators,
+    with_delegated_input,
+    with_dequantized_input,
+)
 from export.graph import INPUT_NAME, ClassOutput, write_inference_graph
 from mtdepth.contract import Precision
-from mtdepth.geometry.depth_codec import LogDepthCodec
+from mtdepth.trained import InferenceNetwork
 
 Image = npt.NDArray[np.uint8]
 
@@ -27,12 +30,12 @@ class ExportError(Exception):
 
 
 def convert(
-    network: keras.Model,
+    subject: InferenceNetwork,
     *,
-    codec: LogDepthCodec,
     precision: Precision,
     class_output: ClassOutput = "scores",
     representative: Iterable[Image] = (),
+    is_rounded: bool = False,
 ) -> bytes:
     """Converts a network; nothing is checked against it yet (see `export.parity`).
 
@@ -46,11 +49,11 @@ def convert(
     between 1 m and 80 m are 1.7 % each. Equal steps of metres would be 31 cm everywhere.
 
     Args:
-      network: Of `mtdepth.models.student.detach`, `[height, width]` fixed.
-      codec: Its depth law.
+      subject: The network.
       precision: See the table.
       class_output: Scores, or the index of the largest in the graph.
       representative: int8 only: fitted pictures that the ranges of the activations are taken from.
+      is_rounded: int8 only: the network was trained with ranges of its own, and they are taken.
 
     Returns:
       A model that takes `[1, height, width, 3]` RGB uint8 as it is, in every precision.
@@ -61,26 +64,26 @@ def convert(
     """
     is_int8 = precision == "int8"
     pictures = list(representative)
-    if is_int8 and not pictures:
+    if is_int8 and not (pictures or is_rounded):
         raise ValueError("int8 needs representative pictures; give a label store with frames")
     with _quiet(), tempfile.TemporaryDirectory() as folder:
         write_inference_graph(
-            network,
+            subject,
             Path(folder),
-            codec=codec,
             image_dtype=tf.float32 if is_int8 else tf.uint8,
             depth_output="depth_code" if is_int8 else "depth_m",
             class_output=class_output,
+            is_rounded=is_rounded,
         )
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        _set_precision(converter, precision, pictures)
+        _set_precision(converter, precision, () if is_rounded else pictures)
         content = _run(converter)
     if foreign := foreign_operators(content):
         raise ExportError(f"operators without a LiteRT kernel: {', '.join(foreign)}")
-    return content if is_int8 else with_dequantized_input(content)
+    return with_delegated_input(content) if is_int8 else with_dequantized_input(content)
 
 
-def _set_precision(converter: Any, precision: Precision, pictures: list[Image]) -> None:
+def _set_precision(converter: Any, precision: Precision, pictures: Sequence[Image]) -> None:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if precision == "float32":
         return
@@ -88,13 +91,16 @@ def _set_precision(converter: Any, precision: Precision, pictures: list[Image]) 
     if precision == "float16":
         converter.target_spec.supported_types = [tf.float16]
         return
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.representative_dataset = lambda: _calibration(pictures)
+    if pictures:
+        # Without them the ranges are those that the graph holds; the converter then takes no set of
+        # integer operators, but what it leaves in float is seen by the parity and the delegation.
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.representative_dataset = lambda: _calibration(pictures)
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.int8
 
 
-def _calibration(pictures: list[Image]) -> Iterator[dict[str, Any]]:
+def _calibration(pictures: Sequence[Image]) -> Iterator[dict[str, Any]]:
     for number, picture in enumerate(pictures):
         image = picture[None].astype(np.float32)
         if number == 0:
@@ -123,6 +129,10 @@ def _quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             # Calibration opens TensorFlow's own interpreter.
             warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated")
+            # A network that brings its ranges needs no statistics.
+            warnings.filterwarnings(
+                "ignore", message="Statistics for quantized inputs were expected"
+            )
             yield
     finally:
         logging.set_verbosity(verbosity)

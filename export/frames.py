@@ -1,55 +1,102 @@
-"""Which frames of a label store an export looks at."""
+"""Which pictures an export looks at: those of a label store, of a folder, or of a run's own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from absl import logging
 
 from mtdepth.contract import Fit
-from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId
+from mtdepth.files import DataError, read_rgb, visible_files
 from mtdepth.kitti.label_store import LabelStore
 from mtdepth.kitti.recordings import open_recordings
 from mtdepth.kitti.splits import evenly_spaced
 from mtdepth.runtime.fitting import fit_image
+from mtdepth.workdir import Workdir
 
 NUM_PARITY_FRAMES = 8
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 
 Image = npt.NDArray[np.uint8]
 
 
-def choose_frames(
-    frames: Sequence[FrameId], *, num_calibration: int
-) -> tuple[list[FrameId], list[FrameId]]:
-    """Chooses the frames that int8 is calibrated on, and those that the file is compared on.
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures by name.
 
-    The latter are others, unless all are needed for calibration.
+    Attributes:
+      root: Where they stand, for messages.
+      names: Of each: a frame of recordings, or a file.
+      read: From name to RGB `[height, width, 3]`.
     """
-    calibration = evenly_spaced(frames, number=num_calibration)
-    rest = [frame for frame in frames if frame not in set(calibration)]
-    return calibration, evenly_spaced(rest or frames, number=NUM_PARITY_FRAMES)
+
+    root: Path
+    names: tuple[Any, ...]
+    read: Callable[[Any], Image]
+
+    def chosen(self, *, num_calibration: int) -> tuple[list[Any], list[Any]]:
+        """Chooses the pictures that int8 is calibrated on, and those that a file is compared on.
+
+        The latter are others, unless all are needed for calibration.
+        """
+        calibration = evenly_spaced(self.names, number=num_calibration)
+        rest = [name for name in self.names if name not in set(calibration)]
+        return calibration, evenly_spaced(rest or self.names, number=NUM_PARITY_FRAMES)
+
+    def fitted(self, names: Sequence[Any], *, size: tuple[int, int], fit: Fit) -> list[Image]:
+        """Reads pictures and fits them as the predictor does.
+
+        One that cannot be read is reported and left out.
+
+        Raises:
+          DataError: If none can be read.
+        """
+        images = []
+        for name in names:
+            try:
+                images.append(fit_image(self.read(name), size=size, fit=fit))
+            except (DataError, FileNotFoundError) as error:
+                logging.warning("left out: %s", error)
+        if names and not images:
+            raise DataError(self.root, f"none of {len(names)} pictures of it can be read")
+        return images
 
 
-def fitted_images(
-    store: LabelStore, frames: Sequence[FrameId], *, size: tuple[int, int], fit: Fit
-) -> list[Image]:
-    """Reads frames' pictures and fits them as the predictor does.
+def open_pictures(workdir: Workdir, *, labels: str | None, folder: str | None) -> Pictures:
+    """Opens the pictures that the user named, or those that the run was trained on.
 
-    A picture that cannot be read is reported and left out.
+    Args:
+      workdir: The run; a student's names its label store, one of video keeps samples.
+      labels: A label store, or None.
+      folder: A folder of pictures, or None.
 
     Raises:
-      DataError: If none can be read.
+      FileNotFoundError: If there is nothing there.
+      DataError: If a label store is damaged.
+      ValueError: If both are named, or a folder holds no picture.
     """
-    raw = open_recordings(store.kitti_root)
-    images = []
-    for frame in frames:
-        try:
-            images.append(fit_image(raw.read_image(frame), size=size, fit=fit))
-        except (DataError, FileNotFoundError) as error:
-            logging.warning("left out: %s", error)
-    if frames and not images:
-        raise DataError(
-            store.root, f"none of {len(frames)} pictures below {store.kitti_root} can be read"
+    if labels and folder:
+        raise ValueError("give --labels or --pictures, not both")
+    own = workdir.run().get("labels") if not folder else None
+    if folder or (not labels and workdir.samples_path.is_dir()):
+        return _of_folder(Path(folder or workdir.samples_path))
+    if not labels and not own:
+        raise FileNotFoundError(
+            f"{workdir.path} names no label store and keeps no samples; give --pictures FOLDER"
         )
-    return images
+    return _of_store(LabelStore.open(Path(str(labels or own))))
+
+
+def _of_folder(folder: Path) -> Pictures:
+    paths = [path for path in visible_files(folder) if path.suffix.lower() in PICTURE_SUFFIXES]
+    if not paths:
+        raise ValueError(f"{folder} holds no picture ({', '.join(PICTURE_SUFFIXES)})")
+    return Pictures(folder, tuple(paths), read_rgb)
+
+
+def _of_store(store: LabelStore) -> Pictures:
+    raw = open_recordings(store.kitti_root)
+    return Pictures(store.kitti_root, tuple(store.frames), raw.read_image)

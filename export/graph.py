@@ -8,12 +8,17 @@ answers NaN, and a SavedModel with Keras's own bookkeeping takes five times as l
 from pathlib import Path
 from typing import Any, Literal
 
-import keras
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from mtdepth.geometry.depth_codec import MIN_DEPTH_M, LogDepthCodec
-from mtdepth.training.supervised import network_input
+from mtdepth.geometry.depth_codec import (
+    MIN_DEPTH_M,
+    DepthCodec,
+    LogDepthCodec,
+    SigmoidDisparityCodec,
+)
+from mtdepth.models.input_law import InputLaw
+from mtdepth.trained import InferenceNetwork
 
 SIGNATURE = "serving_default"
 INPUT_NAME = "image"
@@ -23,13 +28,13 @@ ClassOutput = Literal["scores", "ids"]
 
 
 def write_inference_graph(
-    network: keras.Model,
+    subject: InferenceNetwork,
     folder: Path,
     *,
-    codec: LogDepthCodec,
     image_dtype: tf.DType,
     depth_output: DepthOutput,
     class_output: ClassOutput,
+    is_rounded: bool = False,
 ) -> None:
     """Writes a SavedModel of batch 1 with one signature and no Keras inside.
 
@@ -37,21 +42,24 @@ def write_inference_graph(
     (`mtdepth.contract.TensorKind`).
 
     Args:
-      network: Of `mtdepth.models.student.detach`.
+      subject: The network.
       folder: Where the SavedModel goes.
-      codec: Depth law of the network.
       image_dtype: `tf.uint8`, or `tf.float32` for the same numbers (which quantisation needs).
       depth_output: Metres, or the code that the network gives.
       class_output: A score for each class, or the index of the largest (int32).
+      is_rounded: Whether the network rounds its numbers itself, so that the picture has to say
+        that it is made of bytes.
     """
-    height_px, width_px = network.input_shape[1:3]
+    height_px, width_px = subject.input_size
     image = tf.TensorSpec((1, height_px, width_px, 3), image_dtype, name=INPUT_NAME)
 
     @tf.function(input_signature=[image], autograph=False)
     def infer(image: Any) -> dict[str, Any]:
-        outputs = network(network_input(image), training=False)
+        if is_rounded:
+            image = tf.quantization.fake_quant_with_min_max_args(image, 0.0, 255.0)
+        outputs = subject.network(_fed(image, subject.input_law), training=False)
         return {
-            **_depth(outputs["depth_code"], codec, depth_output),
+            **_depth(outputs["depth_code"], subject.codec, depth_output),
             **_classes(outputs.get("class_scores"), class_output),
         }
 
@@ -68,12 +76,33 @@ def write_inference_graph(
     tf.saved_model.save(module, str(folder), signatures={SIGNATURE: serve})
 
 
-def _depth(code: Any, codec: LogDepthCodec, output: DepthOutput) -> dict[str, Any]:
-    if output == "depth_code":
-        return {output: code}
-    # Clipped after the exponential, so that no rounding of it passes a limit.
-    depth_m = tf.exp((code - codec.offset) / codec.slope)
-    return {output: tf.maximum(tf.minimum(depth_m, codec.far_m), MIN_DEPTH_M)}
+def _fed(image: Any, law: InputLaw) -> Any:
+    """What the network is fed with."""
+    if image.dtype != tf.float32:
+        return law(tf.cast(image, tf.float32))
+    # To be quantised: a whole grey level is subtracted, so that the difference is exact in integers
+    # and the factor goes into the first convolution. As a product and a sum, every byte would be
+    # rounded twice. The half level by which the centre moves is below the first layer's rounding.
+    return (image - round(-law.offset / law.scale)) * law.scale
+
+
+def _depth(code: Any, codec: DepthCodec, output: DepthOutput) -> dict[str, Any]:
+    return {output: code if output == "depth_code" else decoded(code, codec)}
+
+
+def decoded(code: Any, codec: DepthCodec) -> Any:
+    """The codec's `decode` as TensorFlow operators.
+
+    Raises:
+      TypeError: For a law that this module does not know.
+    """
+    if isinstance(codec, LogDepthCodec):
+        # Clipped after the exponential, so that no rounding of it passes a limit.
+        depth_m = tf.exp((code - codec.offset) / codec.slope)
+        return tf.maximum(tf.minimum(depth_m, codec.far_m), MIN_DEPTH_M)
+    if isinstance(codec, SigmoidDisparityCodec):
+        return codec.scale / (codec.gain * tf.sigmoid(code) + codec.bias)
+    raise TypeError(f"no operators for the depth law {type(codec).__name__}")
 
 
 def _classes(scores: Any | None, output: ClassOutput) -> dict[str, Any]:

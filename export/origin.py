@@ -5,12 +5,11 @@ from typing import Any
 
 from absl import logging
 
-from mtdepth.contract import Fit, sha256_of
+from mtdepth.contract import Fit, Treatment, sha256_of
 from mtdepth.files import read_json, visible_files
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.geometry.depth_codec import LogDepthCodec
-from mtdepth.models.specs import DecoderSize
-from mtdepth.workdir import Checkpoint, Workdir
+from mtdepth.geometry.depth_codec import DepthCodec
+from mtdepth.trained import TrainedNetwork
 
 # Of `mtdepth.evaluate`'s rows, the one of the network itself; others are the floor and the labels.
 _ROW = "model"
@@ -21,22 +20,26 @@ class Origin:
     """What an exported file says of the network behind it.
 
     Attributes:
-      decoder: L, M, S or XS.
+      network: `student` or `mininet`.
+      decoder: L, M, S or XS; F, H, Q or E.
       codec: The depth law that it was trained with.
       fit: How pictures were fitted in training.
       training_camera: At the exported input size; None where unknown.
       scale_source: Where the metres come from.
       recipe: The whole recipe, as JSON.
       keras_scores: Its results before the export, if it has any.
+      treatment: What its weights went through after the training.
     """
 
+    network: str
     decoder: str
-    codec: LogDepthCodec
+    codec: DepthCodec
     fit: Fit
     training_camera: Intrinsics | None
     scale_source: str
     recipe: dict[str, Any]
     keras_scores: dict[str, Any] | None
+    treatment: Treatment = "none"
 
 
 def camera_at(camera: Intrinsics, *, input_size: tuple[int, int]) -> Intrinsics:
@@ -54,52 +57,46 @@ def camera_at(camera: Intrinsics, *, input_size: tuple[int, int]) -> Intrinsics:
     )
 
 
-def origin_of(
-    workdir: Workdir, *, decoder: DecoderSize, checkpoint: Checkpoint, size: tuple[int, int]
-) -> Origin:
-    """The origin of a workdir's network at an input size; warns where it is not the trained one."""
-    recipe = workdir.recipe()
-    is_trained_size = size == tuple(recipe.input_size_px)
+def origin_of(trained: TrainedNetwork) -> Origin:
+    """The origin of a workdir's network; warns where its input size is not the trained one."""
+    trained_size = tuple(trained.recipe["input_size_px"])
+    is_trained_size = trained.input_size == trained_size
     if not is_trained_size:
         logging.warning(
             "the network was trained at %dx%d (height x width): at another size its scores are "
             "others, and depth is in metres only where the camera is given (--focal_px)",
-            *recipe.input_size_px,
+            *trained_size,
         )
+    camera = trained.training_camera
     return Origin(
-        decoder=decoder,
-        codec=recipe.codec,
-        fit=recipe.fit,
-        training_camera=camera_at(workdir.training_camera(), input_size=size),
-        scale_source=str(workdir.run().get("scale_source") or "unknown"),
-        recipe=recipe.to_dict(),
-        keras_scores=keras_scores(workdir, decoder=decoder, checkpoint=checkpoint)
-        if is_trained_size
-        else None,
+        network=trained.family,
+        decoder=trained.size,
+        codec=trained.codec,
+        fit=trained.fit,
+        training_camera=camera and camera_at(camera, input_size=trained.input_size),
+        scale_source=trained.scale_source,
+        recipe=trained.recipe,
+        keras_scores=keras_scores(trained) if is_trained_size else None,
     )
 
 
-def keras_scores(
-    workdir: Workdir, *, decoder: DecoderSize, checkpoint: Checkpoint
-) -> dict[str, Any] | None:
+def keras_scores(trained: TrainedNetwork) -> dict[str, Any] | None:
     """What `python -m mtdepth.evaluate` wrote about exactly these weights at this decoder size.
 
     Args:
-      workdir: The run; its results folder is looked through.
-      decoder: Size that was scored.
-      checkpoint: Whose weights.
+      trained: The network; its workdir's results folder is looked through.
 
     Returns:
       For each results file its split, number of frames, depth errors by protocol and class scores;
       None where these weights were not scored. Results of earlier weights are left out.
     """
-    sha256 = sha256_of(workdir.weights(checkpoint))
+    sha256 = sha256_of(trained.weights)
     found = {}
-    for path in visible_files(workdir.results_path, "*.json"):
+    for path in visible_files(trained.workdir.results_path, "*.json"):
         results = read_json(path)
         model = results.get("model", {})
         identity = (model.get("kind"), model.get("decoder"), model.get("sha256"))
-        if identity == ("keras", decoder, sha256):
+        if identity == ("keras", trained.size, sha256):
             found[path.stem] = _summary(results)
     return found or None
 

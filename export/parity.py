@@ -3,15 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
 from export.convert import ExportError
 from mtdepth.contract import Precision
-from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.runtime.pipeline import Backend, NetworkOutput
-from mtdepth.training.supervised import network_input
+from mtdepth.trained import InferenceNetwork
 
 Image = npt.NDArray[np.uint8]
 
@@ -58,27 +56,25 @@ BOUNDS: dict[Precision, Parity] = {
 }
 
 
-def keras_output(network: keras.Model, image: Image, *, codec: LogDepthCodec) -> NetworkOutput:
+def keras_output(subject: InferenceNetwork, image: Image) -> NetworkOutput:
     """What the Keras network says of one fitted picture, `[height, width, 3]`."""
-    outputs = network(network_input(image[None]), training=False)
+    fed = subject.input_law(image[None].astype(np.float32))
+    outputs = subject.network(fed, training=False)
     code = np.asarray(outputs["depth_code"])[0, :, :, 0]
-    depth_m = np.asarray(codec.decode(code), np.float32)
+    depth_m = np.asarray(subject.codec.decode(code), np.float32)
     if "class_scores" not in outputs:
         return NetworkOutput(depth_m, None)
     scores = np.asarray(outputs["class_scores"])[0]
     return NetworkOutput(depth_m, scores.argmax(axis=-1).astype(np.uint8))
 
 
-def measure_parity(
-    network: keras.Model, backend: Backend, images: Iterable[Image], *, codec: LogDepthCodec
-) -> Parity:
+def measure_parity(subject: InferenceNetwork, backend: Backend, images: Iterable[Image]) -> Parity:
     """Compares an exported file with its network, through the runtime that devices use.
 
     Args:
-      network: Detached, at the file's input size.
+      subject: The network, at the file's input size.
       backend: The file with its contract.
       images: Fitted pictures.
-      codec: The depth law that the network was trained with, whatever the contract says.
 
     Raises:
       ValueError: If there are no images.
@@ -86,7 +82,7 @@ def measure_parity(
     """
     relative, agreement = [], []
     for image in images:
-        expected = keras_output(network, image, codec=codec)
+        expected = keras_output(subject, image)
         found = backend.infer(image)
         _check_form(expected, found)
         relative.append(np.abs(found.depth_m - expected.depth_m) / expected.depth_m)

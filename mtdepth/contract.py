@@ -13,11 +13,21 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from mtdepth.files import DataError, read_json, write_json
+from mtdepth.geometry.depth_codec import DepthCodec, codec_from_dict
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2: depth laws by name, MiniNet
 
 TensorKind = Literal["image", "depth_m", "depth_code", "class_scores", "train_id"]
 Precision = Literal["float32", "float16", "int8"]
+# What was done to the network after its training, before it was converted.
+Treatment = Literal["none", "qat", "pruned", "pruned_qat"]
+# Networks of this project, and the sizes that their decoders are cut to.
+STUDENT, MININET = "student", "mininet"
+DECODERS: dict[str, tuple[str, ...]] = {
+    STUDENT: ("L", "M", "S", "XS"),
+    MININET: ("F", "H", "Q", "E"),
+}
+NO_SCALE = "none"  # a scale source: depth is relative, no unit
 # How a picture of another shape is brought to the network's: whole, or its centred part.
 Fit = Literal["stretch", "crop"]
 
@@ -25,16 +35,12 @@ Fit = Literal["stretch", "crop"]
 # integer tensor with a scale holds (value - zero_point) * scale of what is said here.
 MEANINGS: dict[TensorKind, str] = {
     "image": "RGB, 0..255, NHWC",
-    "depth_m": "metres along the optical axis",
-    "depth_code": "depth in log space; see depth_law",
+    "depth_m": "metres along the optical axis; relative where scale_source is none",
+    "depth_code": "depth in the space of depth_law",
     "class_scores": "one unnormalised score for each of class_names; the largest wins",
     "train_id": "index into class_names",
 }
 NEARER_THAN_VALID = "nearer than near_m is reported as it is, never as near_m"
-DEPTH_FORMULA = (
-    "depth_m = exp((min(code, far_m) - offset) / slope), at least min_depth_m; "
-    "slope = far_m / ln(far_m / near_m), offset = -slope * ln(near_m)"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,19 +81,20 @@ class Contract:
       artefact: File name of the network, in the folder of the side-car.
       sha256: Of that file, so that a side-car of another export is noticed.
       precision: Arithmetic of the file.
-      decoder: Size of the detached decoder: L, M, S or XS.
+      treatment: What its weights went through after the training: `qat` is quantisation-aware
+        fine-tuning.
+      network: `student` or `mininet`.
+      decoder: Size of the detached decoder: L, M, S or XS of a student, F, H, Q or E of a MiniNet.
       signature: Name of the signature to call.
       input: The picture.
       outputs: Depth first, then classes where the network has them.
-      near_m: Depth of code 0.
-      far_m: Depth of code `far_m`; no output is farther.
-      min_depth_m: No output is nearer.
-      valid_depth_m: Range between the law's limits. Labels nearer than it were trained with their
-        own, negative code; those farther count as its end.
+      codec: The law from code to depth.
+      valid_depth_m: Range between the law's limits. A student's labels nearer than it were trained
+        with their own, negative code; those farther count as its end.
       fit: How a picture of another shape is brought to the input's size.
       training_camera: `Intrinsics.to_dict()` at the input's size, or None where unknown.
         Depth is metric for this focal length; for another it is rescaled.
-      scale_source: Where the metres come from.
+      scale_source: Where the metres come from; `none` where depth is relative.
       class_names: In the order of the scores; empty without a segmentation output.
       recipe: The whole training recipe.
       keras_scores: The Keras network's results at export, or None where it was not evaluated.
@@ -97,13 +104,13 @@ class Contract:
     artefact: str
     sha256: str
     precision: Precision
+    treatment: Treatment = "none"
+    network: str = STUDENT
     decoder: str
     signature: str = "serving_default"
     input: TensorContract
     outputs: tuple[TensorContract, ...]
-    near_m: float
-    far_m: float
-    min_depth_m: float
+    codec: DepthCodec
     valid_depth_m: tuple[float, float]
     fit: Fit
     training_camera: Mapping[str, float] | None
@@ -116,9 +123,11 @@ class Contract:
     def __post_init__(self) -> None:
         """Rejects contradictions."""
         _require(self.precision in get_args(Precision), "precision", "known", self.precision)
+        _require(self.treatment in get_args(Treatment), "treatment", "known", self.treatment)
         _require(self.fit in get_args(Fit), "fit", "stretch or crop", self.fit)
-        _require(0 < self.near_m < self.far_m, "depth_law", "0 < near_m < far_m", self.near_m)
-        _require(self.min_depth_m > 0, "depth_law.min_depth_m", "positive", self.min_depth_m)
+        _require(self.network in DECODERS, "network", f"one of {list(DECODERS)}", self.network)
+        sizes = DECODERS[self.network]
+        _require(self.decoder in sizes, "decoder", f"one of {list(sizes)}", self.decoder)
         near_m, far_m = self.valid_depth_m
         _require(0 < near_m < far_m, "valid_depth_m", "0 < near < far", self.valid_depth_m)
         is_image = self.input.kind == "image" and len(self.input.shape) == 4
@@ -134,6 +143,21 @@ class Contract:
     def input_size(self) -> tuple[int, int]:
         """(height, width) of the picture that the network takes."""
         return self.input.shape[1], self.input.shape[2]
+
+    @property
+    def near_m(self) -> float:
+        """Near limit of the depth law."""
+        return self.codec.near_m
+
+    @property
+    def far_m(self) -> float:
+        """Far limit of the depth law."""
+        return self.codec.far_m
+
+    @property
+    def is_metric(self) -> bool:
+        """Whether depth has a unit."""
+        return self.scale_source != NO_SCALE
 
     @property
     def depth(self) -> TensorContract:
@@ -171,17 +195,13 @@ class Contract:
             "artefact": self.artefact,
             "sha256": self.sha256,
             "precision": self.precision,
+            "treatment": self.treatment,
+            "network": self.network,
             "decoder": self.decoder,
             "signature": self.signature,
             "input": _tensor_to_dict(self.input),
             "outputs": [_tensor_to_dict(output) for output in self.outputs],
-            "depth_law": {
-                "kind": "log",
-                "near_m": self.near_m,
-                "far_m": self.far_m,
-                "min_depth_m": self.min_depth_m,
-                "formula": DEPTH_FORMULA,
-            },
+            "depth_law": {**self.codec.to_dict(), "formula": self.codec.formula},
             "valid_depth_m": list(self.valid_depth_m),
             "nearer_than_valid": NEARER_THAN_VALID,
             "fit": self.fit,
@@ -203,9 +223,6 @@ class Contract:
         fields = _Fields(content, "")
         version = fields.take("format_version", int)
         _require(version == FORMAT_VERSION, "format_version", f"{FORMAT_VERSION}", version)
-        law = _Fields(fields.take("depth_law", dict), "depth_law.")
-        _require(law.take("kind", str) == "log", "depth_law.kind", "'log'", content["depth_law"])
-        _require(law.take("formula", str) == DEPTH_FORMULA, "depth_law.formula", "known", "other")
         fields.take("nearer_than_valid", str)
         camera = fields.take("training_camera", dict, or_none=True)
         outputs = fields.take("outputs", list)
@@ -213,6 +230,8 @@ class Contract:
             artefact=fields.take("artefact", str),
             sha256=fields.take("sha256", str),
             precision=cast(Precision, fields.take("precision", str)),
+            treatment=cast(Treatment, fields.take("treatment", str)),
+            network=fields.take("network", str),
             decoder=fields.take("decoder", str),
             signature=fields.take("signature", str),
             input=_tensor_from_dict(fields.take("input", dict), "input."),
@@ -220,9 +239,7 @@ class Contract:
                 _tensor_from_dict(output, f"outputs[{index}].")
                 for index, output in enumerate(outputs)
             ),
-            near_m=law.take("near_m", float),
-            far_m=law.take("far_m", float),
-            min_depth_m=law.take("min_depth_m", float),
+            codec=_codec(fields.take("depth_law", dict)),
             valid_depth_m=_pair(fields.take("valid_depth_m", list), "valid_depth_m"),
             fit=cast(Fit, fields.take("fit", str)),
             training_camera=camera,
@@ -232,7 +249,6 @@ class Contract:
             keras_scores=fields.take("keras_scores", dict, or_none=True),
             versions=fields.take("versions", dict),
         )
-        law.finish()
         fields.finish()
         return contract
 
@@ -315,6 +331,17 @@ def _tensor_from_dict(content: Any, prefix: str) -> TensorContract:
         return TensorContract(shape=tuple(shape), **values)
     except ValueError as error:
         raise ValueError(f"{prefix.rstrip('.')}: {error}") from error
+
+
+def _codec(law: Mapping[str, Any]) -> DepthCodec:
+    content = dict(law)
+    formula = content.pop("formula", None)
+    try:
+        codec = codec_from_dict(content)
+    except ValueError as error:
+        raise ValueError(f"field 'depth_law': {error}") from error
+    _require(formula == codec.formula, "depth_law.formula", f"{codec.formula!r}", formula)
+    return codec
 
 
 def _pair(values: Sequence[Any], name: str) -> tuple[float, float]:

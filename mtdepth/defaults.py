@@ -55,3 +55,37 @@ def default_workdir(kitti_root: Path) -> Path:
 def default_recipe(kitti_root: Path) -> str:
     """The short recipe on demo data, the paper's on KITTI."""
     return "demo" if is_default_demo(kitti_root) else "multitask_kitti"
+
+
+def default_videos(kitti_root: Path, *, part: str = "train") -> list[tuple[Path, str]]:
+    """The videos that `train --model mininet` takes, each with its split.
+
+    Args:
+      kitti_root: The tree.
+      part: `"train"`, or `"val"`: what is held out, which is nothing but on demo data.
+
+    Returns:
+      On demo data the labelled streets, and for training the clip as well, as far as they are
+      there; otherwise the tree.
+    """
+    if not is_default_demo(kitti_root):
+        return [(kitti_root, default_split(kitti_root))] if part == "train" else []
+    videos = [(kitti_root, default_split(kitti_root, part=part))]
+    if part == "train":
+        videos.append((DEMO / "clip", "all"))
+    return [(path, split) for path, split in videos if path.is_dir()]
+
+
+def default_video_workdir(kitti_root: Path) -> Path:
+    """Where `train --model mininet` keeps a run."""
+    return DEMO / "run_mininet" if is_default_demo(kitti_root) else RUNS / "mininet_kitti"
+
+
+def default_video_recipe(kitti_root: Path) -> str:
+    """The short recipe on demo data, the paper's on KITTI."""
+    return "mininet_small_data" if is_default_demo(kitti_root) else "mininet_kitti"
+
+
+def default_video_cache(kitti_root: Path) -> Path:
+    """Where decoded films and measured motion are kept, for all runs."""
+    return (DEMO if is_default_demo(kitti_root) else RUNS) / "video_cache"

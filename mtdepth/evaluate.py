@@ -25,6 +25,7 @@ from absl import flags, logging
 from tqdm import tqdm
 
 from mtdepth import defaults, program
+from mtdepth.contract import DECODERS, NO_SCALE
 from mtdepth.evaluation.contestants import (
     Contestant,
     floor_or_none,
@@ -42,16 +43,21 @@ from mtdepth.kitti.label_store import LabelStore
 from mtdepth.kitti.prediction_store import PredictionStore
 from mtdepth.kitti.recordings import open_recordings
 from mtdepth.kitti.splits import evenly_spaced, resolve_split
-from mtdepth.metrics.protocols import PROTOCOLS, protocol_named
+from mtdepth.metrics.protocols import PROTOCOLS, Protocol, protocol_named
+
+METRIC, RELATIVE = "eigen_garg_80m", "eigen_garg_80m_median"
 
 _MODEL = flags.DEFINE_multi_string(
     "model",
     None,
-    "Workdir, .tflite file, or folder of predictions; repeatable. Pictures and errors by distance "
-    "are the first one's. Default: the default run.",
+    "Workdir, .tflite or .onnx file, or folder of predictions; repeatable. Pictures and errors by "
+    "distance are the first one's. Default: the default run.",
 )
 _DECODER = flags.DEFINE_enum(
-    "decoder", None, ["L", "M", "S", "XS"], "Size to detach from a workdir; default: as trained."
+    "decoder",
+    None,
+    [size for sizes in DECODERS.values() for size in sizes],
+    "Size to detach from a workdir; default: as trained.",
 )
 _CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Weights of a workdir.")
 _KITTI_ROOT = flags.DEFINE_string(
@@ -65,8 +71,9 @@ _SPLIT = flags.DEFINE_string(
 )
 _PROTOCOL = flags.DEFINE_multi_string(
     "protocol",
-    ["eigen_garg_80m"],
-    f"How depth is compared; repeatable. One of {', '.join(PROTOCOLS)}.",
+    [],
+    f"How depth is compared; repeatable. One of {', '.join(PROTOCOLS)}. Default: {METRIC}, or "
+    f"{RELATIVE} where a model's depth has no unit.",
 )
 _ANNOTATED_ROOT = flags.DEFINE_string(
     "annotated_root", None, "KITTI's data_depth_annotated folder, for the annotated protocols."
@@ -94,7 +101,22 @@ _ATTACH = flags.DEFINE_multi_string(
 )
 _NUM_PICTURES = flags.DEFINE_integer("num_pictures", 6, "Frames on the sheet.", lower_bound=1)
 _LIMIT = flags.DEFINE_integer("limit", None, "Only the first N frames.", lower_bound=1)
-_NUM_THREADS = flags.DEFINE_integer("num_threads", 2, "Of a .tflite model.", lower_bound=1)
+_NUM_THREADS = flags.DEFINE_integer("num_threads", 2, "Of an exported model.", lower_bound=1)
+
+
+def _protocols(identities: Sequence[dict[str, Any]]) -> list[Protocol]:
+    """The protocols that the user named, or the one that suits all models."""
+    relative = [each["path"] for each in identities if each.get("scale_source") == NO_SCALE]
+    names = list(dict.fromkeys(_PROTOCOL.value)) or [RELATIVE if relative else METRIC]
+    protocols = [protocol_named(name) for name in names]
+    if relative and not all(protocol.median_scaling for protocol in protocols):
+        logging.warning(
+            "%s: depth without a unit, so its errors under a protocol without median scaling mean "
+            "nothing; find its scale by `python -m mtdepth.metric_scale`, or give --protocol %s",
+            ", ".join(relative),
+            RELATIVE,
+        )
+    return protocols
 
 
 def _rows(
@@ -145,7 +167,8 @@ def main() -> int:
     kitti_root = Path(_KITTI_ROOT.value or defaults.default_kitti_root())
     split = _SPLIT.value or defaults.default_split(kitti_root, part="val")
     models = [Path(model) for model in _MODEL.value or [defaults.default_workdir(kitti_root)]]
-    protocols = [protocol_named(name) for name in dict.fromkeys(_PROTOCOL.value)]
+    for name in _PROTOCOL.value:
+        protocol_named(name)  # a wrong one should not cost the loading of a model
     _check_attached()
     raw = open_recordings(kitti_root)
     frames = resolve_split(raw, split)[: _LIMIT.value]
@@ -156,6 +179,7 @@ def main() -> int:
     logging.info("model %s, %d frames of %s below %s", shown, len(frames), split, kitti_root)
     logging.info("labels %s", labels.root if labels else "none: no segmentation score")
     rows, identities = _rows(models, kitti_root, labels)
+    protocols = _protocols(identities)
     taker = PictureTaker(evenly_spaced(frames, number=_NUM_PICTURES.value), protocols[0])
     observers: list[Observer] = [taker.observe] if _PICTURES.value else []
     if _SAVE_PREDICTIONS.value:

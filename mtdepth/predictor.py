@@ -1,36 +1,44 @@
 """One way from a picture to metres and classes, whatever file the network is in."""
 
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.contract import Fit, contract_path, sha256_of
+from mtdepth.contract import MININET, Fit, contract_path, sha256_of
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.geometry.depth_codec import LogDepthCodec
-from mtdepth.models.specs import NUM_BLOCKS, DecoderSize
+from mtdepth.geometry.depth_codec import DepthCodec, SigmoidDisparityCodec
+from mtdepth.runtime.onnx import OnnxBackend
 from mtdepth.runtime.pipeline import NetworkOutput, Predictor
+from mtdepth.runtime.sizes import open_sizes
 from mtdepth.runtime.tflite import TfliteBackend
 from mtdepth.workdir import Checkpoint, Workdir
 
-TFLITE_SUFFIX = ".tflite"
+if TYPE_CHECKING:
+    from mtdepth.trained import TrainedNetwork
+
+# Exported files by their ending.
+TFLITE_SUFFIX, ONNX_SUFFIX = ".tflite", ".onnx"
 
 
 def open_predictor(
     path: Path | str,
     *,
-    decoder: DecoderSize | None = None,
+    decoder: str | None = None,
     checkpoint: Checkpoint = "best",
     num_threads: int = 2,
 ) -> Predictor:
     """Opens a trained network.
 
     Args:
-      path: A workdir of `mtdepth.train`, or a `.tflite` file with its contract beside it.
-      decoder: Size to detach from a workdir's network; None for the one that was trained.
+      path: A workdir of `mtdepth.train`, or a `.tflite` or `.onnx` file, its contract beside it.
+      decoder: Size to detach from a workdir's network, or to open of a file with several; None for
+        the one that was trained, or the largest.
       checkpoint: Which weights of a workdir.
-      num_threads: Of the TFLite interpreter.
+      num_threads: Of an exported file's interpreter.
 
     Returns:
       A predictor; `predict(image_rgb, camera=...)` takes an RGB picture of any size.
@@ -44,86 +52,114 @@ def open_predictor(
     if not path.exists():
         raise FileNotFoundError(
             f"{path}: no such model; give a workdir of `python -m mtdepth.train` "
-            "or a file of `python -m export.tflite`"
+            "or a file of `python -m export.tflite` or `export.onnx`"
         )
     if path.is_dir():
-        return Predictor(KerasBackend(Workdir(path), decoder=decoder, checkpoint=checkpoint))
-    if path.suffix != TFLITE_SUFFIX:
-        raise ValueError(f"{path}: a model is a workdir or a {TFLITE_SUFFIX} file")
-    backend = TfliteBackend(path, num_threads=num_threads)
-    if decoder not in (None, backend.contract.decoder):
+        # Here, so that opening a .tflite file does not load TensorFlow.
+        from mtdepth.trained import load_trained
+
+        trained = load_trained(Workdir(path), size=decoder, checkpoint=checkpoint)
+        return Predictor(KerasBackend(trained))
+    if path.suffix not in (TFLITE_SUFFIX, ONNX_SUFFIX):
+        raise ValueError(f"{path}: a model is a workdir or a .tflite or .onnx file")
+    sizes = _open_file(path, num_threads=num_threads)
+    size = decoder or next(iter(sizes))
+    if size not in sizes:
         raise ValueError(
-            f"{path} holds decoder {backend.contract.decoder}, not {decoder}: an exported network "
-            f"cannot be cut any more; `python -m export.tflite --decoder {decoder}` exports that"
+            f"{path} holds decoder {', '.join(sizes)}, not {size}: an exported network "
+            f"cannot be cut any more; `python -m export.{path.suffix[1:]} --decoder {size}` "
+            "exports that"
         )
-    return Predictor(backend)
+    return Predictor(sizes[size])
+
+
+def _open_file(path: Path, *, num_threads: int) -> Mapping[str, TfliteBackend | OnnxBackend]:
+    """The networks of an exported file by decoder size, the largest first."""
+    if path.suffix == TFLITE_SUFFIX:
+        return open_sizes(path, num_threads=num_threads)
+    backend = OnnxBackend(path, num_threads=num_threads)
+    return {backend.contract.decoder: backend}
+
+
+def open_unscaled(workdir: Workdir, *, checkpoint: Checkpoint) -> Predictor:
+    """Opens a network that learned from video as if the metres of its depth 1 were one.
+
+    Its answers are comparable between cameras, which those of a network without a scale are not.
+
+    Raises:
+      FileNotFoundError: If there is no such run or checkpoint.
+      DataError: If the weights are damaged.
+      ValueError: If the run did not learn from video.
+    """
+    from mtdepth.trained import load_trained
+
+    trained = load_trained(workdir, checkpoint=checkpoint)
+    if trained.family != MININET:
+        raise ValueError(f"{workdir.path} holds a student, whose depth is metric already")
+    codec = SigmoidDisparityCodec(scale=1.0)
+    return Predictor(KerasBackend(dataclasses.replace(trained, codec=codec, scale_source="one")))
 
 
 class KerasBackend:
     """The network of a workdir, cut to one decoder size.
 
     Args:
-      workdir: The run.
-      decoder: L, M, S or XS, at most the size that was trained; None for that one.
-      checkpoint: Which weights.
-
-    Raises:
-      FileNotFoundError: If there is no such run or checkpoint.
-      DataError: If the weights are damaged or of another network.
-      ValueError: If `decoder` is larger than the one that was trained.
+      trained: The network with all that travels with it.
     """
 
-    def __init__(
-        self,
-        workdir: Workdir,
-        *,
-        decoder: DecoderSize | None = None,
-        checkpoint: Checkpoint = "best",
-    ) -> None:
-        recipe = workdir.recipe()
-        self.workdir = workdir
-        self.checkpoint = checkpoint
-        self.decoder: DecoderSize = decoder or recipe.decoder
-        if NUM_BLOCKS[self.decoder] > NUM_BLOCKS[recipe.decoder]:
-            raise ValueError(
-                f"{workdir.path} was trained with decoder {recipe.decoder}, which does not contain "
-                f"decoder {self.decoder}; train with --decoder {self.decoder}"
-            )
-        self._recipe = recipe
-        self._training_camera = workdir.training_camera()
-        self._infer = _compiled(workdir, decoder=self.decoder, checkpoint=checkpoint)
+    def __init__(self, trained: "TrainedNetwork") -> None:
+        self.trained = trained
+        self._infer = _compiled(trained)
 
     @property
     def input_size(self) -> tuple[int, int]:
         """(height, width)."""
-        height_px, width_px = self._recipe.input_size_px
-        return height_px, width_px
+        return self.trained.input_size
 
     @property
     def fit(self) -> Fit:
         """How a picture is brought to `input_size`."""
-        return self._recipe.fit
+        return self.trained.fit
 
     @property
-    def codec(self) -> LogDepthCodec:
-        """The depth law of the recipe."""
-        return self._recipe.codec
+    def codec(self) -> DepthCodec:
+        """The network's depth law."""
+        return self.trained.codec
 
     @property
     def training_camera(self) -> Intrinsics | None:
         """At `input_size`."""
-        return self._training_camera
+        return self.trained.training_camera
+
+    @property
+    def is_metric(self) -> bool:
+        """Whether its depth has a unit."""
+        return self.trained.is_metric
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """`("depth",)` or `("depth", "segmentation")`."""
-        return self._recipe.tasks
+        return self.trained.tasks
 
     def infer(self, image: npt.NDArray[np.uint8]) -> NetworkOutput:
         """Runs the network on a fitted RGB picture `[height, width, 3]`."""
         code, train_id = self._infer(image)
         depth_m = np.asarray(self.codec.decode(code.numpy()), np.float32)
         return NetworkOutput(depth_m, None if train_id is None else train_id.numpy())
+
+
+def model_file(predictor: Predictor) -> Path:
+    """The file that a network was read from: of weights, or an exported one.
+
+    Raises:
+      TypeError: For a back end that this module does not open.
+    """
+    backend = predictor.backend
+    if isinstance(backend, KerasBackend):
+        return backend.trained.weights
+    if isinstance(backend, TfliteBackend | OnnxBackend):
+        return backend.path
+    raise TypeError(f"no file for a back end of type {type(backend).__name__}")
 
 
 def model_identity(predictor: Predictor) -> dict[str, Any]:
@@ -134,24 +170,27 @@ def model_identity(predictor: Predictor) -> dict[str, Any]:
     """
     backend = predictor.backend
     if isinstance(backend, KerasBackend):
-        weights = backend.workdir.weights(backend.checkpoint)
+        trained = backend.trained
         return {
             "kind": "keras",
-            "path": str(backend.workdir.path),
-            "decoder": backend.decoder,
+            "path": str(trained.workdir.path),
+            "network": trained.family,
+            "decoder": trained.size,
             "precision": "float32",
-            "checkpoint": backend.checkpoint,
-            "sha256": sha256_of(weights),
-            "recipe": backend.workdir.recipe().name,
-            "scale_source": backend.workdir.run().get("scale_source"),
+            "checkpoint": trained.checkpoint,
+            "sha256": sha256_of(trained.weights),
+            "recipe": trained.recipe["name"],
+            "scale_source": trained.scale_source,
         }
-    if isinstance(backend, TfliteBackend):
+    if isinstance(backend, TfliteBackend | OnnxBackend):
         contract = backend.contract
         return {
-            "kind": "tflite",
+            "kind": backend.path.suffix[1:],
             "path": str(backend.path),
+            "network": contract.network,
             "decoder": contract.decoder,
             "precision": contract.precision,
+            "treatment": contract.treatment,
             "sha256": contract.sha256,
             "contract_sha256": sha256_of(contract_path(backend.path)),
             "recipe": contract.recipe.get("name"),
@@ -160,26 +199,20 @@ def model_identity(predictor: Predictor) -> dict[str, Any]:
     raise TypeError(f"no identity for a back end of type {type(backend).__name__}")
 
 
-def _compiled(workdir: Workdir, *, decoder: DecoderSize, checkpoint: Checkpoint) -> Any:
+def _compiled(trained: "TrainedNetwork") -> Any:
     """Returns uint8 `[height, width, 3]` -> (code `[h, w]`, train id `[h, w]` or None)."""
     # Here, so that opening a .tflite file does not load TensorFlow.
     import tensorflow as tf
 
-    from mtdepth.models.student import detach
-    from mtdepth.training.restore import load_training_graph
-    from mtdepth.training.supervised import network_input
-
-    recipe = workdir.recipe()
-    graph = load_training_graph(workdir, checkpoint)
-    network = detach(graph, recipe.spec, decoder=decoder)
-    shape = (*recipe.input_size_px, 3)
+    shape = (*trained.input_size, 3)
 
     # One fixed shape is traced once; XLA is slower than plain kernels on CPU.
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)], jit_compile=False)
     def infer(image: Any) -> Any:
-        outputs = network(network_input(image)[None], training=False)
+        fed = trained.input_law(tf.cast(image, tf.float32))
+        outputs = trained.network(fed[None], training=False)
         code = outputs["depth_code"][0, :, :, 0]
-        if "segmentation" not in recipe.tasks:
+        if "segmentation" not in trained.tasks:
             return code, None
         scores = outputs["class_scores"][0]
         return code, tf.cast(tf.argmax(scores, axis=-1), tf.uint8)

@@ -10,6 +10,11 @@ PACKAGES = (
     "tensorflow",
     "keras",
     "ai-edge-litert",
+    "tensorflow-model-optimization",
+    "jax",
+    "torch",
+    "onnx",
+    "onnxruntime",
 )
 
 

@@ -4,9 +4,11 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
+from mtdepth.contract import DECODERS, MININET, STUDENT
 from mtdepth.files import DataError, read_json, write_json
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.recipes.base import Recipe, Storable, TrainRecipe
+from mtdepth.recipes.video import VideoRecipe
 
 Checkpoint = Literal["best", "last"]
 
@@ -20,6 +22,8 @@ class Workdir:
     | `recipe.json` | the resolved recipe |
     | `run.json` | labels and their digest, training camera, versions |
     | `best.weights.h5`, `last.weights.h5` | weights of the training graph |
+    | `best.pose.weights.h5`, `last.pose.weights.h5` | of the pose network; video only |
+    | `scale.json` | metres of depth 1; video only, written by `mtdepth.metric_scale` |
     | `checkpoints.json` | step and score of both |
     | `resume.npz` | everything needed to go on where the run stopped |
     | `history.jsonl` | one line of losses and scores an epoch |
@@ -56,6 +60,11 @@ class Workdir:
         return self.path / "training_mean.npz"
 
     @property
+    def scale_path(self) -> Path:
+        """The metric scale of a network that learned from video."""
+        return self.path / "scale.json"
+
+    @property
     def logs_path(self) -> Path:
         """TensorBoard's folder."""
         return self.path / "logs"
@@ -74,12 +83,16 @@ class Workdir:
         """Where the weights of a checkpoint stand."""
         return self.path / f"{checkpoint}.weights.h5"
 
+    def pose_weights_path(self, checkpoint: Checkpoint) -> Path:
+        """Where the weights of a checkpoint's pose network stand."""
+        return self.path / f"{checkpoint}.pose.weights.h5"
+
     def exists(self) -> bool:
         """Whether a run was begun here."""
         return self.recipe_path.is_file()
 
-    def recipe(self) -> TrainRecipe:
-        """The run's recipe.
+    def recipe(self) -> TrainRecipe | VideoRecipe:
+        """The run's recipe: a student's, or that of a MiniNet, which learns from video.
 
         Raises:
           FileNotFoundError: If no run was begun here.
@@ -90,13 +103,58 @@ class Workdir:
                 f"{self.path} is no workdir: it has no recipe.json. "
                 f"`python -m mtdepth.train --workdir {self.path}` makes one"
             )
+        content = read_json(self.recipe_path)
+        if isinstance(content, dict) and content.get("network") == MININET:
+            return self._recipe_as(VideoRecipe)
         return self._recipe_as(TrainRecipe)
+
+    def student_recipe(self) -> TrainRecipe:
+        """The recipe of a run that holds a student.
+
+        Raises:
+          FileNotFoundError: If no run was begun here.
+          DataError: If the recipe cannot be read.
+          ValueError: If it holds another network.
+        """
+        recipe = self.recipe()
+        if not isinstance(recipe, TrainRecipe):
+            raise ValueError(f"{self.path} holds a MiniNet; a student is needed here")
+        return recipe
 
     def _recipe_as(self, kind: type[Recipe]) -> Recipe:
         try:
             return kind.from_dict(read_json(self.recipe_path))
         except (ValueError, TypeError) as error:
             raise DataError(self.recipe_path, str(error)) from error
+
+    def decoders(self) -> tuple[str, ...]:
+        """The decoder sizes that the run's network can be cut to, the largest first."""
+        recipe = self.recipe()
+        if isinstance(recipe, TrainRecipe):
+            sizes = DECODERS[STUDENT]
+            return sizes[sizes.index(recipe.decoder) :]
+        return DECODERS[MININET]
+
+    def checked_size(self, size: str | None) -> str:
+        """The decoder size that was asked for, or the one that was trained.
+
+        Raises:
+          ValueError: If the run's network cannot be cut to it.
+        """
+        recipe = self.recipe()
+        trained = recipe.decoder if isinstance(recipe, TrainRecipe) else recipe.output
+        known = self.decoders()
+        if size not in (None, *known):
+            raise ValueError(
+                f"{self.path} was trained with decoder {trained}, which does not contain decoder "
+                f"{size}; it can be cut to {', '.join(known)}"
+            )
+        return size or trained
+
+    @property
+    def samples_path(self) -> Path:
+        """Some training pictures of a network that learned from video, as the network sees them."""
+        return self.path / "samples"
 
     def run(self) -> dict[str, Any]:
         """What the run was made from: see `begin`."""
@@ -123,6 +181,10 @@ class Workdir:
             )
         return path
 
+    def training_camera_or_none(self) -> Intrinsics | None:
+        """The training camera; None where a network learned from video of unlike ones."""
+        return None if self.run().get("training_camera") is None else self.training_camera()
+
     def check(self, recipe: Storable, run: dict[str, Any]) -> None:
         """Checks that a run in this folder, if there is one, is the same as the one asked for.
 
@@ -136,15 +198,23 @@ class Workdir:
         if not self.exists():
             return
         way_out = "Give the same to go on, or another --workdir to begin anew"
-        if changes := _differences(self._recipe_as(type(recipe)).to_dict(), recipe.to_dict()):
+        try:
+            before_it = self._recipe_as(type(recipe)).to_dict()
+        except DataError as error:
+            raise ValueError(
+                f"{self.path} holds another kind of run ({error}). {way_out}"
+            ) from error
+        if changes := _differences(before_it, recipe.to_dict()):
             raise ValueError(
                 f"{self.path} holds a run of another recipe ({'; '.join(changes)}). {way_out}"
             )
-        for name in ("labels", "val_labels"):
+        is_video = recipe.to_dict().get("network") == MININET
+        for name, video in (("labels", "video"), ("val_labels", "held-out video")):
+            what = video if is_video else name
             before, now = self.run().get(f"{name}_digest"), run[f"{name}_digest"]
             if before != now:
                 raise ValueError(
-                    f"{self.path} holds a run with other {name}: there {self.run().get(name)}, now "
+                    f"{self.path} holds a run with other {what}: there {self.run().get(name)}, now "
                     f"{run[name]}, or its files have changed since. {way_out}"
                 )
 

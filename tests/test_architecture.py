@@ -24,7 +24,17 @@ PROGRAMS = {
     "teachers.psmnet.__main__",
     "teachers.psmnet.convert",
     "teachers.train",
+    "export.benchmark",
+    "export.bundle",
+    "export.prune",
+    "export.qat",
     "export.tflite",
+    "export.verify",
+    "export.onnx",
+    "export.tftrt",
+    "export.jetson.build_engine",
+    "export.jetson.run_engine",
+    "export.jetson.convert_tftrt",
     "export.device.__main__",
 }
 
@@ -39,13 +49,25 @@ MAY_IMPORT = {
     "mtdepth.contract": ("mtdepth.geometry",),
     "mtdepth.runtime": ("mtdepth.geometry", "mtdepth.kitti", "mtdepth.contract"),
     "mtdepth.models.specs": (),
+    "mtdepth.models.mininet_spec": (),
     "mtdepth.metrics": ("mtdepth.geometry", "mtdepth.kitti"),
     "mtdepth.losses": ("mtdepth.geometry", "mtdepth.kitti"),
     "mtdepth.models": ("mtdepth.geometry", "mtdepth.kitti"),
-    "mtdepth.recipes": ("mtdepth.geometry", "mtdepth.contract", "mtdepth.models.specs"),
-    "mtdepth.workdir": ("mtdepth.geometry", "mtdepth.models.specs", "mtdepth.recipes"),
+    "mtdepth.recipes": (
+        "mtdepth.geometry",
+        "mtdepth.contract",
+        "mtdepth.models.mininet_spec",
+        "mtdepth.models.specs",
+    ),
+    "mtdepth.workdir": (
+        "mtdepth.contract",
+        "mtdepth.geometry",
+        "mtdepth.models.specs",
+        "mtdepth.recipes",
+    ),
     "mtdepth.data": (
         "mtdepth.contract",
+        "mtdepth.defaults",
         "mtdepth.geometry",
         "mtdepth.kitti",
         "mtdepth.recipes",
@@ -99,6 +121,10 @@ MAY_IMPORT = {
         "mtdepth.contract",
         "mtdepth.runtime",
     ),
+    "export.golden": ("mtdepth.contract", "mtdepth.runtime"),
+    "export.verify": ("export.golden", "mtdepth.contract", "mtdepth.runtime"),
+    "export.benchmarking": ("export.device.telemetry", "mtdepth.contract", "mtdepth.runtime"),
+    "export.benchmark": ("export.benchmarking", "export.delegation"),
     "export": ("mtdepth",),
 }
 
@@ -162,6 +188,10 @@ LIGHT = (
     "mtdepth.contract",
     "mtdepth.runtime",
     "export.device",
+    "export.benchmark",
+    "export.benchmarking",
+    "export.golden",
+    "export.verify",
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mtdepth.contract import DEPTH_FORMULA, Contract, TensorContract, contract_path, sha256_of
+from mtdepth.contract import Contract, TensorContract, contract_path, sha256_of
 from mtdepth.files import DataError
 from mtdepth.geometry.depth_codec import MIN_DEPTH_M, LogDepthCodec
 
@@ -42,9 +42,7 @@ def a_contract(**changes: Any) -> Contract:
         "decoder": "L",
         "input": IMAGE,
         "outputs": (DEPTH, SCORES),
-        "near_m": 4.0,
-        "far_m": 80.0,
-        "min_depth_m": 0.1,
+        "codec": LogDepthCodec(near_m=4.0, far_m=80.0),
         "valid_depth_m": (4.0, 80.0),
         "fit": "crop",
         "training_camera": {"fx_px": 50.5, "width_px": 96},
@@ -59,10 +57,12 @@ def a_contract(**changes: Any) -> Contract:
 
 # As a reader in another language sees it. A change here is a change of the format.
 GOLDEN = {
-    "format_version": 1,
+    "format_version": 2,
     "artefact": "model.tflite",
     "sha256": "ab" * 32,
     "precision": "int8",
+    "treatment": "none",
+    "network": "student",
     "decoder": "L",
     "signature": "serving_default",
     "input": {
@@ -78,7 +78,7 @@ GOLDEN = {
         {
             "name": "depth_code",
             "kind": "depth_code",
-            "meaning": "depth in log space; see depth_law",
+            "meaning": "depth in the space of depth_law",
             "shape": [1, 32, 48, 1],
             "dtype": "int8",
             "scale": 0.375,
@@ -152,7 +152,7 @@ def test_the_formula_in_words_is_the_codec_in_code() -> None:
     for code in (-1e3, -20.0, 0.0, 12.5, 50.0, 70.0):
         by_words = max(math.exp((min(code, 50.0) - offset) / slope), MIN_DEPTH_M)
         np.testing.assert_allclose(codec.decode(np.array([code])), by_words, rtol=1e-12)
-    assert "exp((min(code, far_m) - offset) / slope), at least min_depth_m" in DEPTH_FORMULA
+    assert "exp((min(code, far_m) - offset) / slope), at least min_depth_m" in LogDepthCodec.formula
 
 
 @pytest.mark.parametrize("field", sorted(GOLDEN))
@@ -166,17 +166,21 @@ def test_a_missing_field_is_named(tmp_path: Path, field: str) -> None:
     ("keys", "value", "message"),
     [
         (("surprise",), 1, "'surprise' must be a known field"),
-        (("format_version",), 2, "'format_version' must be 1"),
+        (("format_version",), 1, "'format_version' must be 2"),
         (("sha256",), 7, "'sha256' must be of type str"),
         (("precision",), "int4", "'precision' must be"),
         (("fit",), "pad", "'fit' must be stretch or crop"),
-        (("depth_law", "kind"), "linear", "'depth_law.kind' must be 'log'"),
-        (("depth_law", "near_m"), "4", "'depth_law.near_m' must be of type float"),
-        (("depth_law", "near_m"), True, "'depth_law.near_m' must be of type float"),
-        (("depth_law", "near_m"), float("nan"), "'depth_law.near_m' must be finite"),
-        (("depth_law", "near_m"), 90.0, "'depth_law' must be 0 < near_m < far_m"),
-        (("depth_law", "formula"), "depth = code", "'depth_law.formula' must be known"),
-        (("depth_law", "extra"), 1, "'depth_law.extra' must be a known field"),
+        (("depth_law", "kind"), "linear", "'depth_law': a depth law's kind is one of log"),
+        (("depth_law", "near_m"), "4", "'depth_law': .*'near_m': ..., .*got .*'4'"),
+        (("depth_law", "near_m"), True, "'depth_law': .*got .*True"),
+        (("depth_law", "near_m"), float("nan"), "'depth_law': limits .* near_m nan"),
+        (("depth_law", "near_m"), 90.0, "'depth_law': limits .* near_m 90"),
+        (("depth_law", "formula"), "depth = code", "'depth_law.formula' must be .*exp"),
+        (("depth_law", "extra"), 1, "'depth_law': .*got .*extra"),
+        (("depth_law", "min_depth_m"), 0.5, "shortest depth is 0.5 m"),
+        (("network",), "unet", "'network' must be one of"),
+        (("decoder",), "F", "'decoder' must be one of .*XS"),
+        (("treatment",), "polished", "'treatment' must be known"),
         (("valid_depth_m",), [4.0], "'valid_depth_m' must be two numbers"),
         (("valid_depth_m",), [9.0, 4.0], "'valid_depth_m' must be 0 < near < far"),
         (("class_names",), [1, 2], "'class_names' must be a list of strings"),

@@ -5,8 +5,11 @@ import subprocess
 import sys
 
 import pytest
+from absl import flags
 
-from mtdepth.describe import build, describe, part_of, table
+import mtdepth.describe
+from mtdepth.describe import build
+from mtdepth.models.description import describe, part_of, table
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -62,6 +65,20 @@ def test_training_graph_has_the_heads_of_every_block() -> None:
     assert list(counted["outputs"])[:3] == ["depth_code_1", "class_scores_1", "depth_code_2"]
 
 
+def test_the_fast_design_has_the_same_outputs_and_half_the_operations() -> None:
+    fast = describe(
+        build(
+            decoder="L",
+            input_size=(320, 480),
+            tasks=("depth", "segmentation"),
+            graph="detached",
+            design="fast",
+        )
+    )
+    assert (fast["params"], fast["macs"]) == (311_936, 256_876_800)
+    assert fast["outputs"]["depth_code"] == (160, 240, 1)
+
+
 def test_table_shows_the_layer_tables_parts_and_its_rows_add_up() -> None:
     model = build(decoder="L", input_size=(320, 480), tasks=("depth",), graph="detached")
     rows = {line.split("  ")[0]: line.split() for line in table(model).splitlines()}
@@ -91,3 +108,65 @@ def test_table_shows_the_layer_tables_parts_and_its_rows_add_up() -> None:
 )
 def test_layers_belong_to_parts(layer: str, part: str) -> None:
     assert part_of(layer) == part
+
+
+def test_mininet_counts_reach_standard_output() -> None:
+    done = _run("--model", "mininet", "--variant", "original", "--output", "E", "--no_reuse",
+                "--height", "192", "--width", "640", "--json", "-")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "params": 618_212,
+        "trainable_params": 618_212,
+        "macs": 2_655_580_672,
+        "outputs": {"depth_code": [24, 80, 1]},
+        "params_inference": 616_097,
+    }
+
+
+def _run_main(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The program's standard output without a process of its own."""
+    values = flags.FlagValues()
+    mtdepth.describe._define_flags(values)
+    values(["describe", *arguments])
+    mtdepth.describe.report(values)
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--model=mininet", "--decoder=S"), "--decoder has no meaning for --model mininet"),
+        (("--model=mininet", "--tasks=both"), "--tasks has no meaning for --model mininet"),
+        (("--variant=small",), "--variant has no meaning for --model student"),
+        (("--nosignal",), "--signal has no meaning for --model student"),
+        (("--model=mininet", "--graph=training", "--output=E"), "--output has no meaning for --gr"),
+        (("--model=mininet", "--signal", "--graph=training"), "--graph has no meaning for --sig"),
+    ],
+)
+def test_a_flag_without_meaning_is_named(arguments, message, capsys) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        _run_main(capsys, *arguments)
+
+
+def test_mininets_table_adds_up(capsys) -> None:
+    lines = _run_main(
+        capsys, "--model=mininet", "--variant=small", "--output=H", "--height=64", "--width=96"
+    ).splitlines()
+    rows = [line.split() for line in lines]
+    last = next(i for i, line in enumerate(lines) if line.startswith("total"))
+    # module: 19,720 parameters, once for its four passes
+    assert ["module", "block_1", "16x24x64", "19,720"] in [row[:4] for row in rows]
+    assert sum(int(row[-2].replace(",", "")) for row in rows[1:last]) == 79_561
+    assert rows[last][1] == "79,561"
+    assert lines[-1].endswith("as the paper counts: 81,676")
+
+
+def test_mininets_signal_survives_ours_and_not_the_stock_start(capsys) -> None:
+    arguments = ("--model=mininet", "--variant=small", "--signal", "--height=32", "--width=64")
+    stds = json.loads(_run_main(capsys, *arguments, "--json=-"))
+    assert list(stds) == ["ours", "stock"]
+    assert list(stds["ours"]) == ["1/2", "1/4", "1/8", "1/16", "1/32"]
+    assert stds["ours"]["1/32"] > 1e4 * stds["stock"]["1/32"]
+    lines = _run_main(capsys, *arguments).splitlines()
+    assert lines[0].split() == ["initialisation", *stds["ours"]]
+    assert lines[1].split()[0] == "ours"

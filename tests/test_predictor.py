@@ -12,6 +12,7 @@ from fakes.workdir import CAMERA, build_workdir
 from mtdepth.files import DataError
 from mtdepth.models.student import build_training_graph
 from mtdepth.predictor import KerasBackend, model_identity, open_predictor
+from mtdepth.trained import load_trained
 from mtdepth.workdir import Workdir
 
 
@@ -26,7 +27,7 @@ def image() -> npt.NDArray[np.uint8]:
 
 
 def training_graph(workdir: Workdir, checkpoint: str = "best") -> keras.Model:
-    recipe = workdir.recipe()
+    recipe = workdir.student_recipe()
     graph = build_training_graph(recipe.spec, input_size=recipe.input_size_px)
     graph.load_weights(workdir.path / f"{checkpoint}.weights.h5")
     return graph
@@ -40,7 +41,7 @@ def test_every_decoder_size_gives_the_depth_and_classes_of_its_block(
     code = np.asarray(outputs[f"depth_code_{block}"])[0, :, :, 0].astype(np.float64)
     # The inverse of the code by the equation, near 1 m and far 80 m: d = near (far/near)^(code/far)
     expected_m = np.maximum(1.0 * 80.0 ** (np.minimum(code, 80) / 80), 0.1)
-    found = KerasBackend(workdir, decoder=decoder).infer(image)  # type: ignore[arg-type]
+    found = KerasBackend(load_trained(workdir, size=decoder)).infer(image)
     assert found.depth_m.shape == (2**block, 3 * 2**block)
     assert found.depth_m.dtype == np.float32
     np.testing.assert_allclose(found.depth_m, expected_m, rtol=1e-4)  # float32 through 60 layers
@@ -101,7 +102,7 @@ def test_a_path_without_a_model_names_what_a_model_is(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no workdir.*recipe\.json"):
         open_predictor(tmp_path)
     (tmp_path / "model.h5").write_bytes(b"x")
-    with pytest.raises(ValueError, match=r"workdir or a \.tflite file"):
+    with pytest.raises(ValueError, match=r"workdir or a \.tflite or \.onnx file"):
         open_predictor(tmp_path / "model.h5")
 
 

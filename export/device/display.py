@@ -1,9 +1,13 @@
 """A window with the newest picture, where the machine has a screen."""
 
+import os
+import sys
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
 _TITLE = "mtdepth (q: quit)"
 
 
@@ -15,16 +19,23 @@ class Window:
     """
 
     def __init__(self) -> None:
+        # Qt ends the whole program where it finds no screen.
+        if sys.platform == "linux" and not any(name in os.environ for name in _SCREENS):
+            raise OSError(
+                "no window can be opened: there is no screen (neither $DISPLAY nor "
+                "$WAYLAND_DISPLAY is set); use --display none, or web"
+            )
         try:
             cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL)
         except cv2.error as error:
             raise OSError(
-                f"no window can be opened ({error.err or error}); use --display none"
+                f"no window can be opened ({error.err or error}); use --display none, or web"
             ) from error
 
-    def show(self, image_rgb: npt.NDArray[np.uint8]) -> bool:
-        """Shows a picture; returns whether to go on."""
-        cv2.imshow(_TITLE, cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR))
+    def show(self, image_rgb: npt.NDArray[np.uint8] | None) -> bool:
+        """Shows a picture, or lets the last one stand; returns whether to go on."""
+        if image_rgb is not None:
+            cv2.imshow(_TITLE, cv2.cvtColor(image_rgb, cv2.COLOR_RGB2BGR))
         return cv2.waitKey(1) & 0xFF not in (ord("q"), 27)
 
     def close(self) -> None:

@@ -1,42 +1,55 @@
 """How long each stage takes: collected per frame, reported as median and 90th percentile."""
 
-import contextlib
-import time
-from collections.abc import Iterator
+from collections import deque
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
-STAGES = ("preprocess", "inference", "postprocess")
+# A service runs for months.
+_NUM_KEPT = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameTimes:
+    """Milliseconds of one frame's stages."""
+
+    preprocess_ms: float
+    inference_ms: float
+    postprocess_ms: float
+
+    @property
+    def total_ms(self) -> float:
+        """All of them."""
+        return self.preprocess_ms + self.inference_ms + self.postprocess_ms
 
 
 class Latency:
-    """Milliseconds of every stage of every frame."""
+    """The times of the last ten thousand frames."""
 
     def __init__(self) -> None:
-        self._of_stage: dict[str, list[float]] = {stage: [] for stage in STAGES}
+        self._frames: deque[FrameTimes] = deque(maxlen=_NUM_KEPT)
 
-    @contextlib.contextmanager
-    def measured(self, stage: str) -> Iterator[None]:
-        """Times the block as one frame's `stage`; a block that raises is not counted."""
-        start = time.perf_counter()
-        yield
-        self._of_stage[stage].append((time.perf_counter() - start) * 1e3)
+    def add(self, times: FrameTimes) -> None:
+        """Counts a frame."""
+        self._frames.append(times)
 
     @property
-    def last_total_ms(self) -> float:
-        """All stages of the last frame."""
-        return sum(values[-1] for values in self._of_stage.values())
+    def last(self) -> FrameTimes | None:
+        """Of the last frame."""
+        return self._frames[-1] if self._frames else None
 
     def summary(self) -> dict[str, dict[str, float]]:
         """Median and 90th percentile of each stage and of their sum, `{}` without a frame."""
-        values = np.array(list(self._of_stage.values()))
-        if values.size == 0:
+        # A copy: another thread may add to it meanwhile.
+        rows = [(*astuple(times), times.total_ms) for times in list(self._frames)]
+        if not rows:
             return {}
-        rows = dict(zip((*STAGES, "total"), (*values, values.sum(axis=0)), strict=True))
+        columns = np.array(rows).T
+        names = ("preprocess_ms", "inference_ms", "postprocess_ms", "total_ms")
         return {
-            f"{stage}_ms": {
-                "median": round(float(np.median(row)), 3),
-                "p90": round(float(np.quantile(row, 0.9)), 3),
+            name: {
+                "median": round(float(np.median(column)), 3),
+                "p90": round(float(np.quantile(column, 0.9)), 3),
             }
-            for stage, row in rows.items()
+            for name, column in zip(names, columns, strict=True)
         }

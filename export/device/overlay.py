@@ -1,13 +1,14 @@
-"""The picture that the device shows: input, depth with a scale in metres, classes with a legend."""
+"""The pictures that the device shows: input, depth with a scale, classes with a legend."""
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from mtdepth.kitti.label_map import CLASS_NAMES, IGNORE_ID, PALETTE
-from mtdepth.runtime.colors import depth_colors
+from mtdepth.runtime.colors import MAGMA, depth_colors
 from mtdepth.runtime.pipeline import Prediction
 
 Image = npt.NDArray[np.uint8]
@@ -21,14 +22,51 @@ _LINE_PX = 17
 _BAR_WIDTH_PX = 18
 _FONT, _FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.42
 _WHITE, _BACKGROUND = (255, 255, 255), 24
+# Depth without a unit has no limits that mean anything: these shares of a picture's pixels are
+# nearer than its colours' near end, and than their far end.
+_RELATIVE_SHARES = (0.02, 0.98)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """What the colours of depth stand for.
+
+    Attributes:
+      near_m: Depth of the first colour.
+      far_m: Depth of the last.
+      is_metric: Whether these are metres; False for a model whose depth has no unit.
+      palette: One of `mtdepth.runtime.colors.PALETTES`.
+    """
+
+    near_m: float
+    far_m: float
+    is_metric: bool = True
+    palette: str = MAGMA
+
+
+def scale_of(
+    depth_m: npt.NDArray[np.float32],
+    *,
+    valid_m: tuple[float, float],
+    is_metric: bool,
+    palette: str = MAGMA,
+) -> Scale:
+    """The colours of a picture: the model's own range, or the picture's where there is no unit."""
+    near_m, far_m = valid_m
+    if not is_metric:
+        measured = depth_m[::4, ::4][depth_m[::4, ::4] > 0]
+        if measured.size:
+            low, high = np.quantile(measured, _RELATIVE_SHARES)
+            # A flat picture still needs two ends.
+            near_m, far_m = float(low), float(max(high, low * 1.01))
+    return Scale(near_m=near_m, far_m=far_m, is_metric=is_metric, palette=palette)
 
 
 def draw_overlay(
     image_rgb: Image,
     prediction: Prediction,
     *,
-    near_m: float,
-    far_m: float,
+    scale: Scale,
     alpha: float,
     caption: tuple[str, ...] = (),
 ) -> Image:
@@ -37,8 +75,7 @@ def draw_overlay(
     Args:
       image_rgb: `[height, width, 3]`.
       prediction: At that size.
-      near_m: Depth of the brightest colour.
-      far_m: Depth of the darkest.
+      scale: Of the depth's colours.
       alpha: Share of the class colour over the input, 0..1.
       caption: Lines beside the input.
 
@@ -46,17 +83,26 @@ def draw_overlay(
       `[h, w, 3]` RGB; the panels beside each other, or below each other for a wide picture.
     """
     factor = math.ceil(MIN_PANEL_HEIGHT_PX / image_rgb.shape[0])
-    colors = depth_colors(prediction.depth_m, near_m=near_m, far_m=far_m)
-    height_px = image_rgb.shape[0] * factor
-    panels = [
-        _panel(image_rgb, _text_strip(height_px, caption), factor),
-        _panel(colors, _scale_strip(height_px, near_m=near_m, far_m=far_m), factor),
-    ]
+    strip = _text_strip(image_rgb.shape[0] * factor, caption)
+    panels = [_panel(image_rgb, strip, factor), draw_depth(prediction.depth_m, scale=scale)]
     if prediction.train_id is not None:
-        painted = paint_classes(image_rgb, prediction.train_id, alpha=alpha)
-        panels.append(_panel(painted, _legend_strip(height_px, prediction.train_id), factor))
+        panels.append(draw_classes(image_rgb, prediction.train_id, alpha=alpha))
     is_wide = image_rgb.shape[1] > MAX_ASPECT_SIDE_BY_SIDE * image_rgb.shape[0]
     return np.concatenate(panels, axis=0 if is_wide else 1)
+
+
+def draw_depth(depth_m: npt.NDArray[np.float32], *, scale: Scale) -> Image:
+    """Depth in colours, with the bar that says which is which."""
+    factor = math.ceil(MIN_PANEL_HEIGHT_PX / depth_m.shape[0])
+    colors = depth_colors(depth_m, near_m=scale.near_m, far_m=scale.far_m, palette=scale.palette)
+    return _panel(colors, _scale_strip(depth_m.shape[0] * factor, scale), factor)
+
+
+def draw_classes(image_rgb: Image, train_id: Image, *, alpha: float) -> Image:
+    """The picture painted with its classes, with their names."""
+    factor = math.ceil(MIN_PANEL_HEIGHT_PX / image_rgb.shape[0])
+    painted = paint_classes(image_rgb, train_id, alpha=alpha)
+    return _panel(painted, _legend_strip(image_rgb.shape[0] * factor, train_id), factor)
 
 
 def paint_classes(image_rgb: Image, train_id: Image, *, alpha: float) -> Image:
@@ -100,23 +146,31 @@ def _text_strip(height_px: int, lines: tuple[str, ...]) -> Image:
     return strip
 
 
-def _scale_strip(height_px: int, *, near_m: float, far_m: float) -> Image:
+def _scale_strip(height_px: int, scale: Scale) -> Image:
     strip = _empty_strip(height_px)
     margin_px = _LINE_PX // 2
     length_px = height_px - 2 * margin_px
+    near_m, far_m = scale.near_m, scale.far_m
     # Far above, as in a picture of a road. Every row is painted by the law of the pixels.
     share = (np.arange(length_px) + 0.5) / length_px
     row_m = far_m * (near_m / far_m) ** share
-    bar = depth_colors(row_m[:, None], near_m=near_m, far_m=far_m)
+    bar = depth_colors(row_m[:, None], near_m=near_m, far_m=far_m, palette=scale.palette)
     strip[margin_px : margin_px + length_px, 8 : 8 + _BAR_WIDTH_PX] = bar
     right_px = 8 + _BAR_WIDTH_PX
-    for mark_m in scale_marks_m(near_m, far_m):
+    for mark_m, text in _marks(scale):
         row_px = margin_px + round(
             (length_px - 1) * math.log(far_m / mark_m) / math.log(far_m / near_m)
         )
         cv2.line(strip, (right_px, row_px), (right_px + 5, row_px), _WHITE, 1)
-        _write(strip, f"{mark_m:g} m", left_px=right_px + 9, baseline_px=row_px + 4)
+        _write(strip, text, left_px=right_px + 9, baseline_px=row_px + 4)
     return strip
+
+
+def _marks(scale: Scale) -> list[tuple[float, str]]:
+    if scale.is_metric:
+        return [(mark_m, f"{mark_m:g} m") for mark_m in scale_marks_m(scale.near_m, scale.far_m)]
+    middle = math.sqrt(scale.near_m * scale.far_m)
+    return [(scale.near_m, "near"), (middle, "relative"), (scale.far_m, "far")]
 
 
 def _legend_strip(height_px: int, train_id: Image) -> Image:

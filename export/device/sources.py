@@ -1,8 +1,10 @@
-"""Where pictures come from: a folder, one picture, a video file, a camera."""
+"""Where pictures come from: files of all kinds; `export.device.live` has cameras and networks."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -10,9 +12,14 @@ import numpy.typing as npt
 
 from mtdepth.files import DataError, read_rgb, visible_files
 
+Image = npt.NDArray[np.uint8]
+
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 # Cameras and files that do not say their rate.
 ASSUMED_FPS = 25.0
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_CAMERA = re.compile(r"\d+|/dev/video\d+|picamera2(:\d+)?")
 
 
 @dataclass(frozen=True)
@@ -20,7 +27,7 @@ class Picture:
     """One picture: `image_rgb` is `[height, width, 3]`."""
 
     name: str
-    image_rgb: npt.NDArray[np.uint8]
+    image_rgb: Image
 
 
 @dataclass(frozen=True)
@@ -34,11 +41,45 @@ class Unreadable:
 Frames = Iterator[Picture | Unreadable]
 
 
+class Source(Protocol):
+    """Something that gives pictures."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it goes on whether anybody looks or not, so that old frames are worthless."""
+
+    @property
+    def fps(self) -> float | None:
+        """Pictures a second; None for pictures that stand for themselves."""
+
+    @property
+    def status(self) -> str:
+        """In words, for whoever watches."""
+
+    def frames(self) -> Frames:
+        """Gives pictures until the end, which a live source has not."""
+
+    def close(self) -> None:
+        """Ends `frames` soon, from any thread."""
+
+
 @dataclass(frozen=True)
 class PictureFiles:
     """Picture files, in order, each with a name of its own."""
 
     paths: tuple[Path, ...]
+    is_live = False
+    fps = None
+    status = "files"
+
+    @property
+    def name(self) -> str:
+        """The file, or the folder of several."""
+        return str(self.paths[0] if len(self.paths) == 1 else self.paths[0].parent)
 
     def frames(self) -> Frames:
         """Reads them one by one."""
@@ -49,57 +90,98 @@ class PictureFiles:
             except (DataError, OSError) as error:
                 yield Unreadable(name, str(error))
 
+    def close(self) -> None:
+        """Nothing is left open."""
+
 
 @dataclass(frozen=True)
-class Stream:
-    """A video file or a camera."""
+class VideoFile:
+    """A video file, which is opened anew each time it is read."""
 
-    name: str
-    capture: cv2.VideoCapture
+    path: Path
+    fps: float
+    is_live = False
+    status = "file"
 
     @property
-    def fps(self) -> float:
-        """Pictures a second, as the file or the camera says."""
-        return self.capture.get(cv2.CAP_PROP_FPS) or ASSUMED_FPS
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
 
     def frames(self) -> Frames:
-        """Reads until the end, or until the camera gives nothing more."""
-        # Cameras say -1 or 0; the count in a file's header may be off by one.
-        promised = int(self.capture.get(cv2.CAP_PROP_FRAME_COUNT)) - 1
+        """Reads until the end."""
+        capture = _open_video(self.path)
+        # The count in a file's header may be off by one, or -1.
+        promised = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) - 1
         number = 0
         try:
             while True:
-                is_read, image_bgr = self.capture.read()
+                is_read, image_bgr = capture.read()
                 if not is_read:
                     break
-                yield Picture(f"{number:06d}", cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB))
+                yield Picture(f"{number:06d}", rgb_of(image_bgr))
                 number += 1
-            if number == 0:
-                yield Unreadable(self.name, "gave no picture")
-            elif number < promised:
-                yield Unreadable(self.name, f"ended after {number} of {promised + 1} pictures")
         finally:
-            self.capture.release()
+            capture.release()
+        if number == 0:
+            yield Unreadable(self.name, "gave no picture")
+        elif number < promised:
+            yield Unreadable(self.name, f"ended after {number} of {promised + 1} pictures")
+
+    def close(self) -> None:
+        """Nothing waits."""
 
 
-def open_source(text: str) -> PictureFiles | Stream:
-    """Opens what the user named.
+@dataclass(frozen=True)
+class Repeated:
+    """A source of files, from the start again whenever it ends."""
+
+    source: Source
+    is_live = False
+    status = "repeated"
+
+    @property
+    def name(self) -> str:
+        """The source's."""
+        return self.source.name
+
+    @property
+    def fps(self) -> float | None:
+        """The source's."""
+        return self.source.fps
+
+    def frames(self) -> Frames:
+        """Reads it again and again, each picture under its old name; ends where none is given."""
+        has_pictures = True
+        while has_pictures:
+            has_pictures = False
+            for item in self.source.frames():
+                has_pictures = has_pictures or isinstance(item, Picture)
+                yield item
+
+    def close(self) -> None:
+        """Nothing waits."""
+
+
+def is_live_name(text: str) -> bool:
+    """Whether a source's name is that of a camera or of a network stream."""
+    return _URL.match(text) is not None or (
+        _CAMERA.fullmatch(text) is not None and (text.startswith("/dev") or not Path(text).exists())
+    )
+
+
+def open_files(text: str) -> PictureFiles | VideoFile:
+    """Opens files that the user named.
 
     Args:
-      text: A folder of pictures, a picture, a video file, or the number of a camera.
+      text: A folder of pictures, a picture or a video file.
 
     Raises:
       FileNotFoundError: If there is no such file or folder.
       ValueError: If a folder holds no picture.
       DataError: If a video cannot be opened.
-      OSError: If a camera cannot be opened.
     """
     path = Path(text)
-    if text.isdecimal() and not path.exists():
-        capture = cv2.VideoCapture(int(text))
-        if not capture.isOpened():
-            raise OSError(f"camera {text} cannot be opened; is it plugged in, and free?")
-        return Stream(f"camera {text}", capture)
     if path.is_dir():
         found = [e for e in visible_files(path) if e.suffix.lower() in PICTURE_SUFFIXES]
         if not found:
@@ -107,14 +189,27 @@ def open_source(text: str) -> PictureFiles | Stream:
         return PictureFiles(tuple(found))
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path}: no such source; give a folder, a picture, a video file or a camera's number"
+            f"{path}: no such source; give a folder, a picture, a video file, a camera's number, "
+            "/dev/videoN, picamera2, or an rtsp:// or http:// address"
         )
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return PictureFiles((path,))
+    capture = _open_video(path)
+    fps = capture.get(cv2.CAP_PROP_FPS) or ASSUMED_FPS
+    capture.release()
+    return VideoFile(path, fps)
+
+
+def rgb_of(image_bgr: Image) -> Image:
+    """OpenCV's order of channels, turned round."""
+    return np.asarray(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _open_video(path: Path) -> cv2.VideoCapture:
     capture = cv2.VideoCapture(str(path))
     if not capture.isOpened():
         raise DataError(path, "cannot be opened as a video")
-    return Stream(path.name, capture)
+    return capture
 
 
 def _distinct_names(paths: tuple[Path, ...]) -> list[str]:

@@ -1,6 +1,7 @@
 """Who takes part in an evaluation: a network, saved predictions, the floor and the labels."""
 
 import dataclasses
+import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,8 +20,7 @@ from mtdepth.kitti.label_store import MANIFEST, LabelStore
 from mtdepth.kitti.prediction_store import DepthAndClasses, PredictionStore
 from mtdepth.kitti.splits import evenly_spaced
 from mtdepth.metrics.floor import FLOOR_MAX_FRAMES, TrainingMean, training_mean
-from mtdepth.models.specs import DecoderSize
-from mtdepth.predictor import model_identity, open_predictor
+from mtdepth.predictor import model_file, model_identity, open_predictor
 from mtdepth.runtime.pipeline import Prediction, Predictor
 from mtdepth.workdir import Checkpoint, Workdir
 
@@ -48,6 +48,19 @@ class Scene:
     label_train_id: npt.NDArray[np.uint8] | None
 
 
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What running a network costs.
+
+    Attributes:
+      num_bytes: Of its file.
+      network_ms: Median time of the network alone for one picture, on this machine and in this run.
+    """
+
+    num_bytes: int
+    network_ms: float
+
+
 class Contestant(Protocol):
     """Whatever is scored."""
 
@@ -57,13 +70,33 @@ class Contestant(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class ModelContestant:
-    """A network, which sees the picture and its camera."""
+    """A network, which sees the picture and its camera.
+
+    Attributes:
+      predictor: The network with its ends.
+      num_bytes: Of its file.
+      times_ms: Of the network alone, one a picture.
+    """
 
     predictor: Predictor
+    num_bytes: int
+    times_ms: list[float] = dataclasses.field(default_factory=list)
 
     def predict(self, scene: Scene) -> DepthAndClasses:
         """Runs the network."""
-        return self.predictor.predict(scene.image, camera=scene.camera)
+        fitted = self.predictor.prepare(scene.image)
+        begun = time.perf_counter()
+        output = self.predictor.backend.infer(fitted)
+        self.times_ms.append(1e3 * (time.perf_counter() - begun))
+        height_px, width_px = scene.image.shape[:2]
+        return self.predictor.restore(output, image_size=(height_px, width_px), camera=scene.camera)
+
+    @property
+    def cost(self) -> Cost | None:
+        """Its cost so far; None before the first picture."""
+        if not self.times_ms:
+            return None
+        return Cost(self.num_bytes, float(np.median(self.times_ms)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,14 +153,14 @@ class LabelContestant:
 def open_model(
     path: Path,
     *,
-    decoder: DecoderSize | None,
+    decoder: str | None,
     checkpoint: Checkpoint,
     num_threads: int,
 ) -> tuple[str, Contestant, dict[str, Any]]:
     """Opens whatever `--model` names.
 
     Args:
-      path: A workdir, a `.tflite` file, or a folder of saved predictions.
+      path: A workdir, a `.tflite` or `.onnx` file, or a folder of saved predictions.
       decoder: See `open_predictor`.
       checkpoint: See `open_predictor`.
       num_threads: See `open_predictor`.
@@ -154,8 +187,13 @@ def open_model(
         path, decoder=decoder, checkpoint=checkpoint, num_threads=num_threads
     )
     identity = model_identity(predictor)
-    title = f"{path.name} ({identity['decoder']}, {identity['precision']}, {identity['kind']})"
-    return title, ModelContestant(predictor), identity
+    made = {"none": "", "qat": ", QAT", "pruned": ", pruned", "pruned_qat": ", pruned, QAT"}
+    treatment = made[identity.get("treatment", "none")]
+    kind = f"{identity['precision']}{treatment}, {identity['kind']}"
+    # Exports are all called model.tflite; what tells them apart is their folder.
+    name = path.name if path.is_dir() else path.resolve().parent.name
+    title = f"{name} ({identity['decoder']}, {kind})"
+    return title, ModelContestant(predictor, model_file(predictor).stat().st_size), identity
 
 
 def floor_of_workdir(workdir: Workdir) -> FloorContestant | None:

@@ -87,10 +87,14 @@ class PictureTaker:
 
     def _titled(self, scores: Scores) -> list[Comparison]:
         name = self._protocol.name
-        errors = {
-            frame: score.sums.errors().abs_rel for frame, score in scores.rows["model"].depth[name]
-        }
+        by_frame = dict(scores.rows["model"].depth[name])
         return [
-            dataclasses.replace(kept, title=f"{frame}: Abs Rel {errors[frame]:.3f} ({name})")
+            dataclasses.replace(
+                kept,
+                title=f"{frame}: Abs Rel {score.sums.errors().abs_rel:.3f} ({name})",
+                # As it was scored: a relative depth is drawn at the truth's scale.
+                predicted_m=kept.predicted_m * score.scale,
+            )
             for frame, kept in self._kept.items()
+            for score in [by_frame[frame]]
         ]

@@ -10,7 +10,13 @@ from typing import Any
 
 import numpy.typing as npt
 
-from mtdepth.evaluation.contestants import Contestant, LabelContestant, Scene
+from mtdepth.evaluation.contestants import (
+    Contestant,
+    Cost,
+    LabelContestant,
+    ModelContestant,
+    Scene,
+)
 from mtdepth.evaluation.truth import TruthReader
 from mtdepth.files import DataError
 from mtdepth.kitti.frames import FrameId
@@ -30,11 +36,13 @@ class RowScores:
       title: What tables call it.
       depth: By protocol name, one score a frame.
       classes: Against the label store's train ids; None where either has none.
+      cost: Of running it; None for what is no network.
     """
 
     title: str
     depth: dict[str, list[tuple[FrameId, ImageScore]]] = dataclasses.field(default_factory=dict)
     classes: Confusion | None = None
+    cost: Cost | None = None
 
 
 @dataclasses.dataclass
@@ -104,6 +112,9 @@ class Evaluation:
                     row.depth.setdefault(protocol, []).append((frame, score))
                 if classes is not None:
                     row.classes = (row.classes or Confusion.zero()) + classes
+        for name, (_, contestant) in self.contestants.items():
+            if isinstance(contestant, ModelContestant):
+                scores.rows[name].cost = contestant.cost
         return scores
 
     def scene(self, frame: FrameId) -> Scene:

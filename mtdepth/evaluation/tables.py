@@ -1,5 +1,6 @@
 """What an evaluation found, as text for the terminal and as JSON for everything else."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def results_dict(
             protocol.name: {
                 "protocol": protocol.to_dict(),
                 "rows": {
-                    name: {"title": row.title, **_depth_dict(row, protocol)}
+                    name: {"title": row.title, **_cost_dict(row), **_depth_dict(row, protocol)}
                     for name, row in scores.rows.items()
                     if protocol.name in row.depth
                 },
@@ -131,6 +132,27 @@ def by_distance(images: Sequence[ImageScore]) -> DistanceSums:
     return sum((image.by_distance for image in images), zero)
 
 
+def cost_table(scores: Scores, protocol: Protocol) -> str:
+    """What each of several networks costs, in error, bytes and time; empty for fewer than two."""
+    rows = [
+        (row, row.cost) for row in scores.rows.values() if row.cost and row.depth.get(protocol.name)
+    ]
+    if len(rows) < 2:
+        return ""
+    lines: list[TextRow] = [("", "Abs Rel", "RMSE m", "mIoU", "bytes", "network ms")]
+    for row, cost in rows:
+        images = [score.sums for _, score in row.depth[protocol.name]]
+        errors = per_image_mean(images)
+        mean_iou = "-" if row.classes is None else f"{row.classes.mean_iou():.4f}"
+        numbers = (f"{errors.abs_rel:.4f}", f"{errors.rmse:.3f}", mean_iou)
+        lines.append((row.title, *numbers, f"{cost.num_bytes:,}", f"{cost.network_ms:.1f}"))
+    title = (
+        f"What each costs, protocol {protocol.name}; median time of the network alone on this "
+        "machine, all in this one run"
+    )
+    return f"{title}\n{aligned(lines)}"
+
+
 def failure_table(scores: Scores) -> str:
     """The frames that could not be scored and why; empty if there are none."""
     if not scores.failures:
@@ -149,6 +171,7 @@ def all_tables(scores: Scores, evaluation: Evaluation) -> str:
         parts.append(distance_table(scores, protocol, row="model"))
     if evaluation.labels is not None:
         parts.append(class_table(scores, truth_name=evaluation.labels.manifest.seg_teacher))
+    parts.append(cost_table(scores, evaluation.protocols[0]))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -202,6 +225,10 @@ def _depth_dict(row: RowScores, protocol: Protocol) -> dict[str, Any]:
             for frame, score in scored
         ],
     }
+
+
+def _cost_dict(row: RowScores) -> dict[str, Any]:
+    return {} if row.cost is None else {"cost": dataclasses.asdict(row.cost)}
 
 
 def _class_dict(classes: Confusion | None) -> dict[str, Any]:

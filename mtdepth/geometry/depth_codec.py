@@ -1,8 +1,8 @@
-"""The law between a network's depth code and metres: one for loss, evaluation and device."""
+"""The laws between a network's depth code and depth: one each for loss, evaluation and device."""
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,48 @@ Floats = npt.NDArray[np.floating[Any]]
 # ours: nearer than this nothing is in focus of a car's or a robot's camera; it keeps a wild code
 # from becoming a depth of zero, which means "not measured".
 MIN_DEPTH_M = 0.1
+
+
+class DepthCodec(Protocol):
+    """A law between code and depth."""
+
+    @property
+    def near_m(self) -> float:
+        """Near end of the depths that it is made for."""
+
+    @property
+    def far_m(self) -> float:
+        """Far end; nothing is decoded as farther."""
+
+    @property
+    def enlarges_inverse(self) -> bool:
+        """Whether a map is enlarged as inverse depth, or as depth."""
+
+    @property
+    def formula(self) -> str:
+        """The way from code to depth, in words for a reader without this package."""
+
+    def decode(self, code: Floats) -> Floats:
+        """Converts code to depth."""
+
+    def to_dict(self) -> dict[str, str | float]:
+        """Returns what `codec_from_dict` takes."""
+
+
+def codec_from_dict(content: dict[str, Any]) -> DepthCodec:
+    """Rebuilds the law that its `to_dict` described.
+
+    Raises:
+      ValueError: If the kind is unknown, a number is missing, or it is of another version.
+    """
+    kinds: dict[str, type[LogDepthCodec] | type[SigmoidDisparityCodec]] = {
+        "log": LogDepthCodec,
+        "sigmoid_disparity": SigmoidDisparityCodec,
+    }
+    kind = content.get("kind")
+    if kind not in kinds:
+        raise ValueError(f"a depth law's kind is one of {', '.join(kinds)}, got {kind!r}")
+    return kinds[kind].from_dict(content)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +74,12 @@ class LogDepthCodec:
 
     near_m: float = 4.0  # paper
     far_m: float = 80.0  # paper
+
+    enlarges_inverse: ClassVar[bool] = False  # paper, IV: depth is upsampled
+    formula: ClassVar[str] = (
+        "depth_m = exp((min(code, far_m) - offset) / slope), at least min_depth_m; "
+        "slope = far_m / ln(far_m / near_m), offset = -slope * ln(near_m)"
+    )
 
     def __post_init__(self) -> None:
         """Rejects limits that give no law."""
@@ -91,18 +139,110 @@ class LogDepthCodec:
         return np.where(np.isnan(code), dtype.type(0), depth_m)
 
     def to_dict(self) -> dict[str, str | float]:
-        """Returns the law by name, as a contract or a recipe holds it."""
-        return {"kind": "log", "near_m": self.near_m, "far_m": self.far_m}
+        """Returns the law by name, as a contract holds it."""
+        return {
+            "kind": "log",
+            "near_m": self.near_m,
+            "far_m": self.far_m,
+            "min_depth_m": MIN_DEPTH_M,
+        }
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "LogDepthCodec":
         """Rebuilds what `to_dict` gave.
 
         Raises:
-          ValueError: If it is another kind of law, or a limit is missing or no number.
+          ValueError: If it is another kind of law, a limit is missing or no number, or it was
+            written by a version with another shortest depth.
         """
-        if content.get("kind") != "log" or set(content) != {"kind", "near_m", "far_m"}:
+        _require_fields(content, kind="log", numbers=("near_m", "far_m", "min_depth_m"))
+        if content["min_depth_m"] != MIN_DEPTH_M:
             raise ValueError(
-                f"a depth law here is {{'kind': 'log', 'near_m': ..., 'far_m': ...}}, got {content}"
+                f"its shortest depth is {content['min_depth_m']} m but here {MIN_DEPTH_M} m: "
+                "they are of different versions"
             )
         return cls(near_m=float(content["near_m"]), far_m=float(content["far_m"]))
+
+
+@dataclasses.dataclass(frozen=True)
+class SigmoidDisparityCodec:
+    """Depth of a network that learned from video: inverse in a disparity between 0 and 1.
+
+    `depth = scale / (10 p + 0.01)` with `p = sigmoid(code)` (MiniNet, section 3: a = 10, b = 0.01).
+    The code is the logit of the disparity, since equal steps of it are nearly equal *ratios* of
+    depth: 8 bits of disparity itself would step from 100 to 20.
+
+    Attributes:
+      scale: Metres of depth 1; 1 where no scale is known, then depth is relative.
+    """
+
+    scale: float = 1.0
+
+    gain: ClassVar[float] = 10.0  # paper: a
+    bias: ClassVar[float] = 0.01  # paper: b
+    enlarges_inverse: ClassVar[bool] = True  # as it is trained, and as its rivals are scored
+    formula: ClassVar[str] = "depth = scale / (10 * p + 0.01), p = 1 / (1 + exp(-code))"
+
+    def __post_init__(self) -> None:
+        """Rejects a scale that gives no law."""
+        if not 0 < self.scale < math.inf:
+            raise ValueError(f"scale must be positive, got {self.scale}")
+
+    @property
+    def near_m(self) -> float:
+        """Depth of disparity 1."""
+        return self.scale / (self.gain + self.bias)
+
+    @property
+    def far_m(self) -> float:
+        """Depth of disparity 0."""
+        return self.scale / self.bias
+
+    def encode(self, depth_m: Floats) -> Floats:
+        """Converts depth to code.
+
+        Args:
+          depth_m: Any shape; the code is finite strictly between the ends of the law.
+        """
+        depth_m = np.asarray(depth_m)
+        disparity = (self.scale / depth_m - self.bias) / self.gain
+        return np.log(disparity) - np.log1p(-disparity)
+
+    def decode(self, code: Floats) -> Floats:
+        """Converts code to depth in `[near_m, far_m]`.
+
+        Args:
+          code: Any shape; infinities go to the ends.
+
+        Returns:
+          The same shape, at least float32; 0 (not measured) where the code is NaN.
+        """
+        code = np.asarray(code)
+        dtype = np.result_type(code, np.float32)
+        # Beyond 50 the sigmoid has its ends, in float64 too; it would overflow on a wild code.
+        bounded = np.clip(code.astype(dtype), dtype.type(-50), dtype.type(50))
+        disparity = 1 / (1 + np.exp(-bounded))
+        depth_m = dtype.type(self.scale) / (dtype.type(self.gain) * disparity + self.bias)
+        return np.where(np.isnan(code), dtype.type(0), depth_m.astype(dtype))
+
+    def to_dict(self) -> dict[str, str | float]:
+        """Returns the law by name, as a contract holds it."""
+        return {"kind": "sigmoid_disparity", "scale": self.scale}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "SigmoidDisparityCodec":
+        """Rebuilds what `to_dict` gave.
+
+        Raises:
+          ValueError: If it is another kind of law, or the scale is missing or no number.
+        """
+        _require_fields(content, kind="sigmoid_disparity", numbers=("scale",))
+        return cls(scale=float(content["scale"]))
+
+
+def _require_fields(content: dict[str, Any], *, kind: str, numbers: tuple[str, ...]) -> None:
+    is_known = content.get("kind") == kind and set(content) == {"kind", *numbers}
+    # bool is an int to isinstance.
+    if not is_known or any(type(content[name]) not in (int, float) for name in numbers):
+        form = ", ".join(f"{name!r}: ..." for name in numbers)
+        raise ValueError(f"a depth law here is {{'kind': {kind!r}, {form}}}, got {content}")

@@ -29,6 +29,8 @@ Matrix = npt.NDArray[np.float64]
 DOWNLOAD_PAGE = "https://www.cvlibs.net/datasets/kitti/eval_odometry.php"
 CAMERA_OF_SIDE: dict[Side, str] = {"l": "image_2", "r": "image_3"}
 _NUM_SEQUENCES = 22
+# The division of every paper on self-supervised ego-motion (Zhou et al. 2017, sec. 4.3).
+SEQUENCES_OF_SPLIT = {"train": tuple(range(9)), "test": (9, 10), "all": tuple(range(22))}
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -91,6 +93,44 @@ def read_odometry_list(path: Path) -> list[OdometryFrame]:
         except ValueError as error:
             raise DataError(path, f"line {number}: {error}") from error
     return frames
+
+
+def sequences_on_disk(root: Path) -> list[int]:
+    """Returns the numbers of the sequences that have a folder, sorted."""
+    folders = (root / "sequences").glob("[0-9][0-9]")
+    numbers = (int(folder.name) for folder in folders if folder.is_dir())
+    return sorted(number for number in numbers if number < _NUM_SEQUENCES)
+
+
+def sequences_of_split(root: Path, split: str) -> list[int]:
+    """Returns the sequences that a name stands for.
+
+    Args:
+      root: KITTI's `dataset` folder.
+      split: `train` (00 to 08), `test` (09, 10) or `all`: those of them on disk; or numbers,
+        `00,02`, each of which must be there.
+
+    Raises:
+      FileNotFoundError: If a numbered sequence is not on disk.
+      ValueError: If it is neither, or none of the split is on disk.
+    """
+    on_disk = sequences_on_disk(root)
+    found = ", ".join(f"{number:02d}" for number in on_disk) or "none"
+    if split in SEQUENCES_OF_SPLIT:
+        if numbers := [number for number in SEQUENCES_OF_SPLIT[split] if number in on_disk]:
+            return numbers
+        raise ValueError(f"no sequence of {split} is below {root / 'sequences'}; found: {found}")
+    if not re.fullmatch(r"[0-9]{1,2}(,[0-9]{1,2})*", split):
+        raise ValueError(
+            f"no split {split!r} of odometry: it is neither {', '.join(SEQUENCES_OF_SPLIT)}, nor "
+            "numbers (00,02), nor a list file (`9 0 l`, one frame a line)"
+        )
+    numbers = [int(word) for word in split.split(",")]
+    if absent := [number for number in numbers if number not in on_disk]:
+        raise FileNotFoundError(
+            f"{root / 'sequences' / f'{absent[0]:02d}'}: no such sequence; found: {found}"
+        )
+    return numbers
 
 
 class OdometrySequence:

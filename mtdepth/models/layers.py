@@ -52,9 +52,17 @@ def depthwise(nn: ModuleType, features: Any, *, stride: int, name: str) -> Any:
 
 def batch_norm(nn: ModuleType, features: Any, *, momentum: float, name: str) -> Any:
     """Batch normalisation over the channels."""
-    return nn.layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, momentum=momentum, name=name)(
-        features
-    )
+    layer = batch_norm_class(nn)(epsilon=BATCH_NORM_EPSILON, momentum=momentum, name=name)
+    return layer(features)
+
+
+def batch_norm_class(nn: ModuleType) -> Any:
+    """The layer class of a namespace: Keras's own is slow to train on a CPU, tf_keras's is not."""
+    if nn.__name__ == "keras":
+        from mtdepth.models import batch_norm_keras
+
+        return batch_norm_keras.BatchNormalization
+    return nn.layers.BatchNormalization
 
 
 def relu6(nn: ModuleType, features: Any, *, name: str) -> Any:

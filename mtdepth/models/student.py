@@ -42,7 +42,7 @@ def build_training_graph(
       ValueError: If a side is not a positive multiple of 32; names the nearest legal size.
     """
     height_px, width_px = checked_input_size(input_size)
-    nn = _namespace(nn)
+    nn = namespace(nn)
     image = nn.Input(shape=(height_px, width_px, 3), batch_size=batch_size, name=INPUT_NAME)
     taps = backbone.build_encoder(nn, image, spec)
     features = list(taps.values())[-1]
@@ -88,7 +88,7 @@ def detach(
     Raises:
       ValueError: If the network has too few blocks or lacks a task.
     """
-    nn = _namespace(nn)
+    nn = namespace(nn)
     number = checked_num_blocks(spec, decoder)
     kept = spec.tasks if tasks is None else tasks
     missing = [task for task in kept if task not in spec.tasks]
@@ -173,7 +173,8 @@ def _nearest_sides(side_px: int) -> str:
     return f"{below} or {below + SIZE_MULTIPLE_PX}"
 
 
-def _namespace(nn: ModuleType | None) -> ModuleType:
+def namespace(nn: ModuleType | None) -> ModuleType:
+    """The layer namespace that was asked for: `keras` for None."""
     if nn is not None:
         return nn
     import keras

@@ -2,13 +2,18 @@
 
 import dataclasses
 import json
-import math
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol, Self, TypeVar, get_args
 
 from mtdepth.contract import Fit
 from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.models.specs import DecoderSize, StudentSpec
+from mtdepth.recipes.checks import (
+    require_at_least,
+    require_choice,
+    require_fields,
+    require_input_size,
+)
 
 DepthTargetRule = Literal["nearest", "valid_mean"]
 Schedule = Literal["exponential", "cosine"]
@@ -104,25 +109,19 @@ class TrainRecipe:
 
     def __post_init__(self) -> None:
         """Rejects a recipe that would fail hours into a run."""
-        if len(self.input_size_px) != 2 or any(
-            side_px < 32 or side_px % 32 for side_px in self.input_size_px
-        ):
-            raise ValueError(
-                f"input_size_px must be (height, width) in multiples of 32, "
-                f"got {self.input_size_px}"
-            )
-        _require_choice("decoder", self.decoder, get_args(DecoderSize))
+        require_input_size(self.input_size_px)
+        require_choice("decoder", self.decoder, get_args(DecoderSize))
         self.student.for_decoder(self.decoder)
-        _require_choice("fit", self.fit, get_args(Fit))
-        _require_choice("schedule", self.schedule, get_args(Schedule))
-        _require_choice("depth_target", self.depth_target, get_args(DepthTargetRule))
-        for name in ("batch_size", "num_epochs", "steps_per_epoch", "statistics_batches"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        require_choice("fit", self.fit, get_args(Fit))
+        require_choice("schedule", self.schedule, get_args(Schedule))
+        require_choice("depth_target", self.depth_target, get_args(DepthTargetRule))
+        require_at_least(
+            self, 1, "batch_size", "num_epochs", "steps_per_epoch", "statistics_batches"
+        )
         _ = self.codec  # has the rule for near_m and far_m
-        for name in ("depth_weight", "segmentation_weight", "warmup_steps", "clip_norm"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        require_at_least(
+            self, 0, "depth_weight", "segmentation_weight", "warmup_steps", "clip_norm"
+        )
         if not 0 < self.epoch_decay <= 1:
             raise ValueError(f"epoch_decay must be in (0, 1], got {self.epoch_decay}")
         if not 0 < self.learning_rate < 1:
@@ -162,11 +161,7 @@ class TrainRecipe:
         Raises:
           ValueError: If a field is missing, unknown or out of range.
         """
-        known = {field.name for field in dataclasses.fields(cls)}
-        if unknown := sorted(set(content) - known):
-            raise ValueError(
-                f"no recipe field {', '.join(unknown)}; the fields are {', '.join(sorted(known))}"
-            )
+        require_fields(cls, content)
         values = dict(content)
         if "student" in values:
             values["student"] = StudentSpec.from_dict(values["student"])
@@ -241,8 +236,3 @@ def _like(old: Any, new: Any, key: str) -> Any:
             f"got {new!r} of type {type(new).__name__}"
         )
     return new
-
-
-def _require_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")

@@ -1,19 +1,41 @@
 """The recipes by name."""
 
-from mtdepth.recipes import demo, multitask_kitti, small_data
+from collections.abc import Mapping
+from typing import TypeVar
+
+from mtdepth.recipes import demo, mininet_kitti, mininet_small_data, multitask_kitti, small_data
 from mtdepth.recipes.base import TrainRecipe
+from mtdepth.recipes.video import VideoRecipe
 
 RECIPES: dict[str, TrainRecipe] = {
     recipe.name: recipe for recipe in (multitask_kitti.RECIPE, small_data.RECIPE, demo.RECIPE)
 }
+VIDEO_RECIPES: dict[str, VideoRecipe] = {
+    recipe.name: recipe for recipe in (mininet_kitti.RECIPE, mininet_small_data.RECIPE)
+}
+
+Named = TypeVar("Named")
 
 
 def find_recipe(name: str) -> TrainRecipe:
-    """Returns a recipe by name.
+    """Returns a recipe of the student by name.
 
     Raises:
       ValueError: If there is none, naming those there are.
     """
-    if name not in RECIPES:
-        raise ValueError(f"no recipe {name!r}; there are {', '.join(sorted(RECIPES))}")
-    return RECIPES[name]
+    return _find(name, RECIPES)
+
+
+def find_video_recipe(name: str) -> VideoRecipe:
+    """Returns a recipe of MiniNet by name.
+
+    Raises:
+      ValueError: If there is none, naming those there are.
+    """
+    return _find(name, VIDEO_RECIPES)
+
+
+def _find(name: str, recipes: Mapping[str, Named]) -> Named:
+    if name not in recipes:
+        raise ValueError(f"no recipe {name!r}; there are {', '.join(sorted(recipes))}")
+    return recipes[name]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from mtdepth.contract import Fit
 from mtdepth.geometry.camera import Intrinsics, depth_for_focal
-from mtdepth.geometry.depth_codec import LogDepthCodec
+from mtdepth.geometry.depth_codec import DepthCodec
 from mtdepth.runtime.fitting import (
     fit_image,
     fitted_intrinsics,
@@ -62,12 +62,16 @@ class Backend(Protocol):
         """How a picture is brought to `input_size`."""
 
     @property
-    def codec(self) -> LogDepthCodec:
+    def codec(self) -> DepthCodec:
         """Its depth law."""
 
     @property
     def training_camera(self) -> Intrinsics | None:
         """At `input_size`; None where unknown."""
+
+    @property
+    def is_metric(self) -> bool:
+        """Whether its depth has a unit."""
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -118,7 +122,13 @@ class Predictor:
         train_id = output.train_id
         if train_id is not None:
             train_id = restore_train_id(train_id, image_size=image_size, fit=fit)
-        return Prediction(restore_depth(depth_m, image_size=image_size, fit=fit), train_id)
+        if self.backend.codec.enlarges_inverse:
+            inverse = restore_depth(np.float32(1) / depth_m, image_size=image_size, fit=fit)
+            # 0 where the picture was cropped away, there as here.
+            depth_m = np.divide(1, inverse, out=np.zeros_like(inverse), where=inverse > 0)
+        else:
+            depth_m = restore_depth(depth_m, image_size=image_size, fit=fit)
+        return Prediction(depth_m, train_id)
 
     def _for_camera(
         self,
@@ -133,12 +143,23 @@ class Predictor:
                 f"but the picture is {image_size[0]}x{image_size[1]}; use camera.resized"
             )
         training = self.backend.training_camera
+        if not self.backend.is_metric:
+            self._warn_of_no_scale()
+            return depth_m
         if training is None or camera is None:
             self._warn_of_scale(training)
             return depth_m
         fitted = fitted_intrinsics(camera, size=self.backend.input_size, fit=self.backend.fit)
         self._check_aspect(fitted, training)
         return depth_for_focal(depth_m, from_px=training.focal_px, to_px=fitted.focal_px)
+
+    def _warn_of_no_scale(self) -> None:
+        if not self._has_warned_of_scale:
+            self._has_warned_of_scale = True
+            _LOG.warning(
+                "the model's depth is relative, without a unit: it was learned from video and no "
+                "scale was given (`python -m mtdepth.metric_scale`)"
+            )
 
     def _warn_of_scale(self, training: Intrinsics | None) -> None:
         if self._has_warned_of_scale:

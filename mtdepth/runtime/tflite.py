@@ -7,25 +7,28 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.contract import Contract, Fit, TensorContract, contract_path, sha256_of
+from mtdepth.contract import Contract, TensorContract, contract_path
 from mtdepth.files import DataError
-from mtdepth.geometry.camera import Intrinsics
-from mtdepth.geometry.depth_codec import MIN_DEPTH_M, LogDepthCodec
+from mtdepth.geometry.depth_codec import DepthCodec
+from mtdepth.runtime.arg_max import largest_class
+from mtdepth.runtime.contracted import ContractedBackend
 from mtdepth.runtime.pipeline import NetworkOutput
+from mtdepth.runtime.side_car import checked_contract, training_camera
 
 EXPORT_COMMAND = "python -m export.tflite --workdir W --decoder L --precision int8 --output D"
 
 RawOutputs = Mapping[str, npt.NDArray[Any]]
 
 
-class TfliteBackend:
+class TfliteBackend(ContractedBackend):
     """A `.tflite` file with its contract, ready to run.
-
-    `infer` is `run`, the network alone, followed by `decode`, its integers to metres and classes.
 
     Args:
       path: The `.tflite` file; `model.json` stands beside `model.tflite`.
       num_threads: Of the interpreter.
+      contract_file: The side-car of one of the file's sizes (see `mtdepth.runtime.sizes`); None
+        for `model.json`.
+      interpreter: Of the same file, opened for another size; `num_threads` is then its.
 
     Raises:
       FileNotFoundError: If the file or its contract is missing.
@@ -33,53 +36,25 @@ class TfliteBackend:
       ImportError: If LiteRT is not installed.
     """
 
-    def __init__(self, path: Path, *, num_threads: int = 2) -> None:
-        self.path = path
-        self.contract = _checked_contract(path)
-        self._runner = _open_runner(path, self.contract, num_threads=num_threads)
-        self._codec = LogDepthCodec(near_m=self.contract.near_m, far_m=self.contract.far_m)
-        self._depth_table_m = depth_table(self.contract.depth, self._codec)
-        camera = self.contract.training_camera
-        self._training_camera = None if camera is None else _camera(camera, contract_path(path))
-
-    @property
-    def input_size(self) -> tuple[int, int]:
-        """(height, width)."""
-        return self.contract.input_size
-
-    @property
-    def fit(self) -> Fit:
-        """How a picture is brought to `input_size`."""
-        return self.contract.fit
-
-    @property
-    def codec(self) -> LogDepthCodec:
-        """Its depth law."""
-        return self._codec
-
-    @property
-    def training_camera(self) -> Intrinsics | None:
-        """At `input_size`; None where unknown."""
-        return self._training_camera
-
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """`("depth",)` or `("depth", "segmentation")`."""
-        return ("depth",) if self.contract.classes is None else ("depth", "segmentation")
-
-    def infer(self, image: npt.NDArray[np.uint8]) -> NetworkOutput:
-        """Runs the network on a fitted RGB picture `[height, width, 3]`."""
-        return self.decode(self.run(image))
+    def __init__(
+        self,
+        path: Path,
+        *,
+        num_threads: int = 2,
+        contract_file: Path | None = None,
+        interpreter: Any = None,
+    ) -> None:
+        side_car = contract_file or contract_path(path)
+        contract = checked_contract(path, side_car, export_command=EXPORT_COMMAND)
+        super().__init__(path, contract, training_camera=training_camera(contract, side_car))
+        self.interpreter = interpreter or open_interpreter(path, num_threads=num_threads)
+        self._runner = _open_runner(path, self.contract, self.interpreter)
+        self._depth_table_m = depth_table(self.contract.depth, self.contract.codec)
 
     def run(self, image: npt.NDArray[np.uint8]) -> RawOutputs:
         """The network alone: its output tensors as they are, by their names in the signature."""
-        tensor = self.contract.input
-        if image.shape != tensor.shape[1:] or image.dtype != np.uint8:
-            raise ValueError(
-                f"{self.path.name} takes {tensor.shape[1:]} uint8, "
-                f"got {image.shape} of {image.dtype}; use fit_image"
-            )
-        return self._runner(**{tensor.name: image[None]})
+        self.check_image(image)
+        return self._runner(**{self.contract.input.name: image[None]})
 
     def decode(self, raw: RawOutputs) -> NetworkOutput:
         """Metres and class ids from the output tensors."""
@@ -97,7 +72,7 @@ class TfliteBackend:
         return NetworkOutput(depth_m, _train_id(raw[classes.name][0], classes))
 
 
-def depth_table(tensor: TensorContract, codec: LogDepthCodec) -> npt.NDArray[np.float32] | None:
+def depth_table(tensor: TensorContract, codec: DepthCodec) -> npt.NDArray[np.float32] | None:
     """Metres of each of the 256 values of an 8-bit depth output.
 
     Args:
@@ -122,35 +97,7 @@ def depth_table(tensor: TensorContract, codec: LogDepthCodec) -> npt.NDArray[np.
 
 def _train_id(raw: npt.NDArray[Any], tensor: TensorContract) -> npt.NDArray[np.uint8]:
     # One scale for all scores: the largest integer is the largest score.
-    ids = raw.argmax(axis=-1) if tensor.kind == "class_scores" else raw
-    return ids.astype(np.uint8)
-
-
-def _checked_contract(path: Path) -> Contract:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; make it by `{EXPORT_COMMAND}`")
-    side_car = contract_path(path)
-    if not side_car.is_file():
-        raise FileNotFoundError(
-            f"{side_car}: the contract of {path.name} is missing, and without it the output has "
-            f"no unit; copy it from where the model came from, or make both by `{EXPORT_COMMAND}`"
-        )
-    contract = Contract.load(side_car)
-    if contract.min_depth_m != MIN_DEPTH_M:
-        raise DataError(
-            side_car,
-            f"its shortest depth is {contract.min_depth_m} m but this runtime's {MIN_DEPTH_M} m: "
-            "they are of different versions; export the network again",
-        )
-    if contract.artefact != path.name:
-        raise DataError(side_car, f"is the contract of {contract.artefact!r}, not of {path.name!r}")
-    if (digest := sha256_of(path)) != contract.sha256:
-        raise DataError(
-            path,
-            f"its SHA-256 {digest[:12]}... is not {side_car.name}'s {contract.sha256[:12]}...: "
-            f"damaged, or from another export; copy both again, or make both by `{EXPORT_COMMAND}`",
-        )
-    return contract
+    return largest_class(raw) if tensor.kind == "class_scores" else raw.astype(np.uint8)
 
 
 def open_interpreter(path: Path, *, num_threads: int) -> Any:
@@ -173,8 +120,7 @@ def open_interpreter(path: Path, *, num_threads: int) -> Any:
         raise DataError(path, f"LiteRT cannot open it ({error}); export it again") from error
 
 
-def _open_runner(path: Path, contract: Contract, *, num_threads: int) -> Any:
-    interpreter = open_interpreter(path, num_threads=num_threads)
+def _open_runner(path: Path, contract: Contract, interpreter: Any) -> Any:
     signatures = sorted(interpreter.get_signature_list())
     if contract.signature not in signatures:
         raise DataError(
@@ -207,10 +153,3 @@ def _check_tensor(path: Path, tensor: TensorContract, details: Mapping[str, Any]
             f"tensor {tensor.name!r} is (shape, type, scale, zero point) {found}, "
             f"but its contract says {promised}; export it again",
         )
-
-
-def _camera(fields: Mapping[str, float], side_car: Path) -> Intrinsics:
-    try:
-        return Intrinsics.from_dict(dict(fields))
-    except ValueError as error:
-        raise DataError(side_car, f"field 'training_camera': {error}") from error

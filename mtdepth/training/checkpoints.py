@@ -42,9 +42,11 @@ def save_resume(
 ) -> None:
     """Writes weights, optimiser and progress as one file, so that they always belong together."""
     arrays: dict[str, Any] = {
-        f"graph/{i}": np.asarray(v.value) for i, v in enumerate(graph.variables)
+        f"graph/{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(graph.variables)
     }
-    arrays |= {f"optimizer/{i}": np.asarray(v.value) for i, v in enumerate(optimizer.variables)}
+    arrays |= {
+        f"optimizer/{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(optimizer.variables)
+    }
     text = json.dumps(dataclasses.asdict(progress))
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(file, progress=np.array(text), **arrays)

@@ -1,11 +1,11 @@
 """Training steps that refuse what would poison the weights, for a network of any kind."""
 
 import dataclasses
+import importlib
 from collections.abc import Callable
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 Tensors = dict[str, Any]
 
@@ -35,7 +35,7 @@ class GuardedStep:
     Args:
       graph: Its trainable weights are learned.
       losses: From the tensors of a batch to scalars, `total` among them; runs `graph` in training
-        mode.
+        mode. Written in `keras.ops` it runs on each of Keras's back ends.
       optimizer: Applied to the graph's trainable weights.
       clip_norm: Largest norm of the whole gradient; 0 leaves it alone.
     """
@@ -48,13 +48,9 @@ class GuardedStep:
         *,
         clip_norm: float,
     ) -> None:
-        self._graph = graph
-        self._losses = losses
         self._optimizer = optimizer
-        self._clip_norm = clip_norm
         optimizer.build(graph.trainable_variables)
-        # XLA makes such graphs several times slower on CPU, so it is not left to a default.
-        self._step = tf.function(self._traced_step, jit_compile=False)
+        self._step = _backend().training_step(graph, losses, optimizer, clip_norm=clip_norm)
 
     def take(self, *batch: Any, rate: float) -> StepResult:
         """Takes one step.
@@ -71,25 +67,16 @@ class GuardedStep:
             is_finite=bool(is_finite),
         )
 
-    def _traced_step(self, *batch: Any) -> tuple[Tensors, Any, Any]:
-        statistics = self._graph.non_trainable_variables
-        before = [tf.identity(variable.value) for variable in statistics]
-        weights = self._graph.trainable_variables
-        with tf.GradientTape() as tape:
-            losses = self._losses(*batch)
-        gradients = tape.gradient(losses["total"], [weight.value for weight in weights])
-        norm = tf.linalg.global_norm(gradients)
-        is_finite = tf.math.is_finite(norm) & tf.math.is_finite(losses["total"])
-        if self._clip_norm:
-            gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm, norm)
 
-        def apply() -> Any:
-            self._optimizer.apply(gradients, weights)
-            return tf.constant(True)
+def compiled(graph: keras.Model, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes a function that runs `graph` without training it fast; it changes no variable.
 
-        def undo() -> Any:
-            for variable, value in zip(statistics, before, strict=True):
-                variable.assign(value)
-            return tf.constant(False)
+    Args:
+      graph: The function reads its variables.
+      function: From the tensors of a batch to tensors in dicts and lists.
+    """
+    return _backend().evaluation(graph, function)
 
-        return losses, norm, tf.cond(is_finite, apply, undo)
+
+def _backend() -> Any:
+    return importlib.import_module(f"mtdepth.training.step_{keras.backend.backend()}")

@@ -1,18 +1,19 @@
 """What a run tells while it runs: history file, TensorBoard scalars and pictures."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from mtdepth.files import write_text
 from mtdepth.kitti.label_map import colorize
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.runtime.colors import depth_colors
-from mtdepth.training.validation import Picture
 from mtdepth.workdir import Workdir
+
+if TYPE_CHECKING:
+    from mtdepth.training.validation import Picture
 
 
 class Journal:
@@ -27,13 +28,17 @@ class Journal:
         self._path = workdir.history_path
         lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.is_file() else []
         self._entries = [entry for entry in map(json.loads, lines) if entry["step"] <= first_step]
+        # Here and not above: a run on another back end needs TensorFlow for nothing else.
+        import tensorflow as tf
+
+        self._summary = tf.summary
         self._writer = tf.summary.create_file_writer(str(workdir.logs_path))
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Adds curves."""
         with self._writer.as_default(step=step):
             for name, value in values.items():
-                tf.summary.scalar(name, value)
+                self._summary.scalar(name, value)
 
     def epoch(self, entry: dict[str, Any]) -> None:
         """Adds a line to the history, atomically.
@@ -47,16 +52,20 @@ class Journal:
         self._writer.flush()
 
     def pictures(
-        self, step: int, pictures: list[Picture], recipe: TrainRecipe, *, title: str
+        self, step: int, pictures: "list[Picture]", recipe: TrainRecipe, *, title: str
     ) -> None:
         """Adds a sheet of frames: picture, depth wanted and given, classes likewise."""
         sheet = np.concatenate([_row(picture, recipe) for picture in pictures])
+        self.sheet(step, sheet, title=f"{title}: image, label, prediction")
+
+    def sheet(self, step: int, sheet: npt.NDArray[np.uint8], *, title: str) -> None:
+        """Adds a picture `[height, width, 3]`, RGB."""
         with self._writer.as_default(step=step):
-            tf.summary.image(f"{title}: image, label, prediction", sheet[None])
+            self._summary.image(title, sheet[None])
         self._writer.flush()
 
 
-def _row(picture: Picture, recipe: TrainRecipe) -> npt.NDArray[np.uint8]:
+def _row(picture: "Picture", recipe: TrainRecipe) -> npt.NDArray[np.uint8]:
     def colored(depth_m: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
         return depth_colors(depth_m, near_m=recipe.near_m, far_m=recipe.far_m)
 

@@ -1,6 +1,7 @@
 """The loop of every training run: steps, epochs, checkpoints, stopping and going on."""
 
 import abc
+import dataclasses
 import signal
 import time
 from collections.abc import Iterator
@@ -20,6 +21,19 @@ from mtdepth.workdir import Checkpoint, Workdir
 
 SCALARS_EVERY_STEPS = 10
 STOPPED_STATUS = 130  # as a shell says of a program that Ctrl-C ended
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """What changes how long a run takes, never what it learns.
+
+    Attributes:
+      cache_bytes: Memory for decoded frames.
+      checkpoint_seconds: Longest time that a kill can cost.
+    """
+
+    cache_bytes: int = 2 * 10**9
+    checkpoint_seconds: float = 120.0
 
 
 class Paced(Scheduled, Protocol):
@@ -129,12 +143,16 @@ class TrainingLoop(abc.ABC):
     def _stop_at(self, batch: dict[str, Any], result: StepResult) -> NoReturn:
         """Keeps the weights from before a step that cannot be taken, and raises."""
 
+    def _rate(self, step: int) -> float:
+        """The learning rate of a step."""
+        return learning_rate(self._pace, step)
+
     def _is_finished(self) -> bool:
         return self._progress.num_ended_epochs >= self._pace.num_epochs
 
     def _take_step(self, batch: dict[str, Any], bar: Any) -> None:
         progress = self._progress
-        rate = learning_rate(self._pace, progress.step)
+        rate = self._rate(progress.step)
         result = self._step_taker.take(batch, rate=rate)
         if not result.is_finite:
             self._stop_at(batch, result)

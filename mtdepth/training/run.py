@@ -1,6 +1,5 @@
 """A whole training run in a workdir: begun, gone on with, and finished."""
 
-import dataclasses
 import itertools
 import time
 from collections.abc import Iterator
@@ -24,25 +23,12 @@ from mtdepth.recipes.base import TrainRecipe
 from mtdepth.training.batch_statistics import BatchStatistics
 from mtdepth.training.checkpoints import Progress, save_weights
 from mtdepth.training.guarded_step import NonFiniteLossError, StepResult
-from mtdepth.training.loop import TrainingLoop, restored
+from mtdepth.training.loop import RunOptions, TrainingLoop, restored
 from mtdepth.training.start import start_weights
 from mtdepth.training.supervised import SupervisedStep
 from mtdepth.training.validation import training_pictures, validate
 from mtdepth.versions import package_versions
 from mtdepth.workdir import Checkpoint, Workdir
-
-
-@dataclasses.dataclass(frozen=True)
-class RunOptions:
-    """What changes how long a run takes, never what it learns.
-
-    Attributes:
-      cache_bytes: Memory for decoded frames.
-      checkpoint_seconds: Longest time that a kill can cost.
-    """
-
-    cache_bytes: int = 2 * 10**9
-    checkpoint_seconds: float = 120.0
 
 
 class TrainingRun(TrainingLoop):

@@ -57,7 +57,7 @@ def _start_from_run(
         raise DataError(workdir.weights("best"), f"of another network: {error}") from error
     # What looks the same is farther away through a longer lens.
     scale = camera.focal_px / workdir.training_camera().focal_px
-    carry_depth_over(graph, old=workdir.recipe().codec, new=recipe.codec, scale=scale)
+    carry_depth_over(graph, old=workdir.student_recipe().codec, new=recipe.codec, scale=scale)
 
 
 def carry_depth_over(

@@ -7,13 +7,14 @@ import tensorflow as tf
 
 from mtdepth.data.features import DEPTH_M, IMAGE, TRAIN_ID
 from mtdepth.losses.total import total_loss
+from mtdepth.models.input_law import STUDENT_INPUT
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.training.guarded_step import GuardedStep, StepResult, Tensors
 
 
 def network_input(image: Any) -> Any:
-    """Scales uint8 RGB to [-1, 1], the range that MobileNetV2 was trained on."""
-    return tf.cast(image, tf.float32) / 127.5 - 1.0
+    """Brings uint8 RGB to what the student is fed with."""
+    return STUDENT_INPUT(tf.cast(image, tf.float32))
 
 
 class SupervisedStep:

@@ -20,6 +20,7 @@ from data_prep.demo_world.shading import glass, view_of
 from data_prep.demo_world.shapes import Pattern
 from mtdepth.defaults import is_demo
 from mtdepth.files import DataError, read_gray_png, read_json, read_rgb, write_json
+from mtdepth.kitti.camera_poses import true_poses
 from mtdepth.kitti.frames import FrameId, KittiRaw
 
 SIZE = (32, 96)
@@ -248,3 +249,14 @@ def test_impossible_settings_are_refused(change: dict[str, float], message: str)
     values = {"num_drives": 2, "num_frames": 1, "seed": 0, "height_px": 32, "width_px": 96}
     with pytest.raises(ValueError, match=message):
         WorldSettings(**(values | change))  # type: ignore[arg-type]
+
+
+def test_the_camera_poses_found_from_gps_are_the_true_ones(world: Path) -> None:
+    pictures = sorted(world.glob("*/*/image_02/data/*.png"))
+    for drive in {path.parents[2] for path in pictures}:
+        files = {int(path.stem): path for path in pictures if path.parents[2] == drive}
+        found = true_poses(files)
+        assert list(found) == list(files)
+        stored = np.loadtxt(layout.poses_path(world, drive.name)).reshape(-1, 3, 4)
+        relative = np.linalg.inv(found[0]) @ np.stack(list(found.values()))
+        np.testing.assert_allclose(relative[:, :3], stored, atol=1e-5)

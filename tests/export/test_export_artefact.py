@@ -6,12 +6,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from fakes.artefact import BOTH, CODEC, SIZE, export_random, images, origin, random_network
+from fakes.artefact import BOTH, CODEC, SIZE, export_random, images, origin, random_network, subject
 from fakes.conditioned import pictures
 
-from export.artefact import export_network
+from export.artefact import check_delegation, export_network
 from export.convert import ExportError
-from export.delegation import delegation_of
+from export.delegation import Delegation, delegation_of
 from export.parity import BOUNDS, keras_output
 from mtdepth.contract import Contract, Precision, contract_path, sha256_of
 from mtdepth.models.specs import DecoderSize
@@ -62,8 +62,7 @@ def test_xnnpack_runs_the_whole_network(
 ) -> None:
     delegation = delegation_of(folder / f"{decoder}_{precision}" / "model.tflite")
     assert delegation.num_partitions == 1
-    # The step from unsigned to signed bytes, which XNNPACK does not take.
-    assert delegation.undelegated == ({"QUANTIZE": 1} if precision == "int8" else {})
+    assert delegation.undelegated == {}
 
 
 @pytest.mark.parametrize(("decoder", "precision"), CASES)
@@ -109,6 +108,41 @@ def test_the_report_says_what_was_measured_and_allowed(folder: Path) -> None:
     assert report["xnnpack_partitions"] == 1
 
 
+@pytest.mark.parametrize(
+    ("found", "gives_ids"),
+    [
+        (Delegation(1, {}), False),
+        (Delegation(1, {"ARG_MAX": 1}), True),
+    ],
+)
+def test_one_part_of_xnnpack_is_accepted(found: Delegation, gives_ids: bool) -> None:
+    check_delegation(found, gives_ids=gives_ids)
+
+
+@pytest.mark.parametrize(
+    ("found", "gives_ids", "named"),
+    [
+        (Delegation(1, {"ARG_MAX": 1}), False, "1 ARG_MAX"),
+        (Delegation(1, {"MIRROR_PAD": 8, "ELU": 2}), True, "8 MIRROR_PAD, 2 ELU"),
+        (Delegation(2, {}), True, r"2 part\(s\)"),
+        (Delegation(0, {"CONV_2D": 40}), False, "40 CONV_2D"),
+    ],
+)
+def test_what_xnnpack_does_not_run_is_named(found: Delegation, gives_ids: bool, named: str) -> None:
+    with pytest.raises(ExportError, match=named):
+        check_delegation(found, gives_ids=gives_ids)
+
+
+def test_a_network_with_an_operator_outside_xnnpack_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outside = Delegation(2, {"MIRROR_PAD": 1})
+    monkeypatch.setattr("export.artefact.delegation_of", lambda _: outside)
+    with pytest.raises(ExportError, match=r"size XS: .*1 MIRROR_PAD"):
+        export_random(tmp_path, precision="float32")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_class_ids_can_be_found_in_the_graph(folder: Path, tmp_path: Path) -> None:
     scores = TfliteBackend(folder / "XS_float32" / "model.tflite")
     ids = TfliteBackend(export_random(tmp_path, precision="float32", class_output="ids"))
@@ -135,7 +169,7 @@ def test_depth_never_leaves_its_limits(tmp_path: Path) -> None:
     code = keras.layers.Conv2D(1, 1, strides=2, kernel_initializer="ones")(image)
     network = keras.Model(image, {"depth_code": keras.layers.Rescaling(1e4)(code)})
     export_network(
-        network,
+        subject(network),
         tmp_path,
         origin=origin(),
         precision="float32",
@@ -155,7 +189,7 @@ def test_a_failed_export_leaves_what_was_there(
 ) -> None:
     path = export_random(tmp_path, precision="float32")
     before = {entry.name: entry.read_bytes() for entry in tmp_path.iterdir()}
-    assert sorted(before) == ["model.json", "model.tflite", "parity.json"]
+    assert sorted(before) == ["golden.npz", "model.json", "model.tflite", "parity.json"]
     # Weights that change between conversion and comparison.
     network = random_network()
     weights = network.get_weights()

@@ -1,32 +1,55 @@
 """The device program: its stages one by one, then as a user runs it, without TensorFlow."""
 
-import contextlib
 import json
+import re
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import urllib.request
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import cv2
 import numpy as np
 import pytest
+from fakes import device as fakes
 from fakes.artefact import CAMERA, CODEC, export_random
+from fakes.four_sizes import export_random_sizes
 
-from export.device.__main__ import parse, run
-from export.device.job import Job
-from export.device.latency import Latency
-from export.device.overlay import STRIP_WIDTH_PX, draw_overlay, paint_classes, scale_marks_m
-from export.device.sources import Picture, PictureFiles, Stream, Unreadable, open_source
-from export.device.writers import PictureWriter, VideoWriter
+from export.device.engine import Engine
+from export.device.latency import FrameTimes, Latency
+from export.device.models import open_models
+from export.device.overlay import (
+    STRIP_WIDTH_PX,
+    Scale,
+    draw_depth,
+    draw_overlay,
+    paint_classes,
+    scale_marks_m,
+    scale_of,
+)
+from export.device.program import parse, run
+from export.device.result import Look
+from export.device.sources import (
+    Picture,
+    PictureFiles,
+    Repeated,
+    Unreadable,
+    VideoFile,
+    open_files,
+)
+from export.device.video import VideoWriter
 from mtdepth.contract import contract_path
-from mtdepth.files import DataError, read_rgb, write_png
+from mtdepth.files import DataError, write_png
 from mtdepth.kitti.label_map import PALETTE
 from mtdepth.kitti.label_store import read_depth_png
-from mtdepth.runtime.colors import depth_colors
+from mtdepth.runtime.colors import PALETTES, depth_colors
 from mtdepth.runtime.pipeline import Prediction, Predictor
 from mtdepth.runtime.tflite import TfliteBackend
 
 ROOT = Path(__file__).parents[2]
+SCALE = Scale(near_m=4, far_m=80)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +88,7 @@ def video(path: Path, *, num_frames: int = 5) -> Path:
 
 
 def test_a_folder_gives_its_pictures_in_order(folder: Path) -> None:
-    found = list(open_source(str(folder)).frames())
+    found = list(open_files(str(folder)).frames())
     assert [item.name for item in found] == ["0", "1", "2"]
     assert isinstance(found[1], Picture)
     np.testing.assert_array_equal(found[1].image_rgb, picture(seed=1))
@@ -73,12 +96,12 @@ def test_a_folder_gives_its_pictures_in_order(folder: Path) -> None:
 
 def test_pictures_of_one_stem_keep_names_of_their_own(folder: Path) -> None:
     cv2.imwrite(str(folder / "1.jpg"), picture())
-    names = [item.name for item in open_source(str(folder)).frames()]
+    names = [item.name for item in open_files(str(folder)).frames()]
     assert sorted(names) == ["0", "1.jpg", "1.png", "2"]
 
 
 def test_one_picture_is_a_source(folder: Path) -> None:
-    source = open_source(str(folder / "2.png"))
+    source = open_files(str(folder / "2.png"))
     assert isinstance(source, PictureFiles)
     assert [item.name for item in source.frames()] == ["2"]
 
@@ -86,13 +109,13 @@ def test_one_picture_is_a_source(folder: Path) -> None:
 def test_a_cut_picture_is_reported_and_the_rest_go_on(folder: Path) -> None:
     content = (folder / "1.png").read_bytes()
     (folder / "1.png").write_bytes(content[: len(content) // 2])
-    kinds = [type(item) for item in open_source(str(folder)).frames()]
+    kinds = [type(item) for item in open_files(str(folder)).frames()]
     assert kinds == [Picture, Unreadable, Picture]
 
 
 def test_a_video_gives_its_frames_as_rgb(tmp_path: Path) -> None:
-    source = open_source(str(video(tmp_path / "drive.avi")))
-    assert isinstance(source, Stream)
+    source = open_files(str(video(tmp_path / "drive.avi")))
+    assert isinstance(source, VideoFile)
     assert source.fps == pytest.approx(10.0)
     found = [item for item in source.frames() if isinstance(item, Picture)]
     assert len(found) == 5
@@ -106,7 +129,7 @@ def test_a_video_gives_its_frames_as_rgb(tmp_path: Path) -> None:
         ("absent", FileNotFoundError, "no such source; give a folder"),
         ("empty", ValueError, "holds no picture"),
         ("film.mp4", DataError, "cannot be opened as a video"),
-        ("97", OSError, "camera 97 cannot be opened"),
+        ("97", FileNotFoundError, "a camera's number"),
     ],
 )
 def test_a_source_that_is_none_is_named(
@@ -116,7 +139,18 @@ def test_a_source_that_is_none_is_named(
     (tmp_path / "empty").mkdir()
     (tmp_path / "film.mp4").write_bytes(b"no film")
     with pytest.raises(kind, match=message):
-        open_source(name)
+        open_files(name)
+
+
+def test_files_are_repeated_but_not_without_end_where_there_is_nothing(
+    folder: Path, tmp_path: Path
+) -> None:
+    frames = Repeated(open_files(str(folder))).frames()
+    names = [next(frames).name for _ in range(7)]
+    assert names == ["0", "1", "2", "0", "1", "2", "0"]
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    bad = Repeated(open_files(str(tmp_path / "bad.png")))
+    assert [type(item) for item in bad.frames()] == [Unreadable]
 
 
 # Overlay
@@ -127,7 +161,7 @@ def test_the_panels_of_a_picture_stand_side_by_side() -> None:
     depth_m = np.geomspace(3, 50, 300 * 400).reshape(300, 400).astype(np.float32)
     ids = np.full((300, 400), 13, np.uint8)
     ids[:50] = 255
-    overlay = draw_overlay(image, Prediction(depth_m, ids), near_m=4, far_m=80, alpha=1.0)
+    overlay = draw_overlay(image, Prediction(depth_m, ids), scale=SCALE, alpha=1.0)
     panel_px = 400 + STRIP_WIDTH_PX
     assert overlay.shape == (300, 3 * panel_px, 3)
     np.testing.assert_array_equal(overlay[:, :400], image)
@@ -141,7 +175,7 @@ def test_the_panels_of_a_picture_stand_side_by_side() -> None:
 def test_the_panels_of_a_wide_picture_stand_below_each_other() -> None:
     image = picture(300, 900)
     prediction = Prediction(np.full((300, 900), 9.0, np.float32), None)
-    overlay = draw_overlay(image, prediction, near_m=4, far_m=80, alpha=0.5)
+    overlay = draw_overlay(image, prediction, scale=SCALE, alpha=0.5)
     assert overlay.shape == (600, 900 + STRIP_WIDTH_PX, 3)
     np.testing.assert_array_equal(overlay[:300, :900], image)
 
@@ -149,7 +183,7 @@ def test_the_panels_of_a_wide_picture_stand_below_each_other() -> None:
 def test_small_pictures_are_enlarged_by_whole_pixels() -> None:
     image = picture(64, 96)
     prediction = Prediction(np.full((64, 96), 9.0, np.float32), None)
-    overlay = draw_overlay(image, prediction, near_m=4, far_m=80, alpha=0.5)
+    overlay = draw_overlay(image, prediction, scale=SCALE, alpha=0.5)
     assert overlay.shape[0] == 256  # 4 * 64 >= 240
     np.testing.assert_array_equal(overlay[:256:4, : 4 * 96 : 4], image)
 
@@ -157,7 +191,7 @@ def test_small_pictures_are_enlarged_by_whole_pixels() -> None:
 def test_the_colour_bar_is_painted_by_the_law_of_the_pixels() -> None:
     image = picture(300, 400)
     prediction = Prediction(np.full((300, 400), 9.0, np.float32), None)
-    overlay = draw_overlay(image, prediction, near_m=4, far_m=80, alpha=0.5)
+    overlay = draw_overlay(image, prediction, scale=SCALE, alpha=0.5)
     bar = overlay[8:-8, 400 + STRIP_WIDTH_PX + 400 + 12].astype(int)
     far, near = depth_colors(np.array([[80.0, 4.0]]), near_m=4, far_m=80)[0].astype(int)
     np.testing.assert_allclose(bar[0], far, atol=3)  # far above
@@ -182,37 +216,64 @@ def test_class_colours_are_blended() -> None:
         paint_classes(image, ids, alpha=2)
 
 
-# Latency and writers
+def test_depth_without_a_unit_has_no_metres_on_its_scale() -> None:
+    depth_m = np.geomspace(1, 50, 300 * 400).reshape(300, 400).astype(np.float32)
+    relative = scale_of(depth_m, valid_m=(0.1, 100), is_metric=False)
+    # Its ends are the picture's own: 2 and 98 % of the way in the logarithm, on every fourth row.
+    assert relative.near_m == pytest.approx(50**0.02, rel=0.06)
+    assert relative.far_m == pytest.approx(50**0.98, rel=0.06)
+    metric = replace(relative, is_metric=True)
+    drawn, metres = draw_depth(depth_m, scale=relative), draw_depth(depth_m, scale=metric)
+    np.testing.assert_array_equal(drawn[:, :400], metres[:, :400])
+    assert (drawn[:, 400:] != metres[:, 400:]).any()
+    assert scale_of(depth_m, valid_m=(0.1, 100), is_metric=True).far_m == 100
+    assert scale_of(0 * depth_m, valid_m=(0.1, 100), is_metric=False).near_m == 0.1
+
+
+@pytest.mark.parametrize("palette", PALETTES)
+def test_a_palette_goes_by_ratios_and_leaves_the_unmeasured_black(palette: str) -> None:
+    depth_m = np.array([[0.0, 4.0, 8.0, 16.0, 64.0, 1.0, 500.0]])
+    colors = depth_colors(depth_m, near_m=4, far_m=64, palette=palette)[0].astype(int)
+    assert colors[0].tolist() == [0, 0, 0]
+    assert colors[5].tolist() == colors[1].tolist()
+    assert colors[6].tolist() == colors[4].tolist()
+    assert len({tuple(color) for color in colors[1:5]}) == 4
+    if palette == "gray":
+        # 24 + 231 * (1 - log16(depth / 4)), rounded: the darkest is not the black of 0.
+        assert colors[1:5, 0].tolist() == [255, 197, 140, 24]
+
+
+def test_a_palette_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="palette must be one of magma"):
+        depth_colors(np.ones((2, 2)), near_m=4, far_m=64, palette="rainbow")
+    with pytest.raises(ValueError, match="0 < near_m < far_m"):
+        depth_colors(np.ones((2, 2)), near_m=4, far_m=4, palette="gray")
+
+
+# Latency and video
 
 
 def test_latency_is_the_median_and_the_ninetieth_percentile() -> None:
     latency = Latency()
     assert latency.summary() == {}
+    assert latency.last is None
     for value in range(11):
-        for stage in ("preprocess", "inference", "postprocess"):
-            with latency.measured(stage):
-                pass
-            latency._of_stage[stage][-1] = float(value)
+        stage = float(value)
+        latency.add(FrameTimes(preprocess_ms=stage, inference_ms=stage, postprocess_ms=stage))
     assert latency.summary()["inference_ms"] == {"median": 5.0, "p90": 9.0}
     assert latency.summary()["total_ms"] == {"median": 15.0, "p90": 27.0}
-    assert latency.last_total_ms == 30.0
-
-
-def test_depth_is_written_in_metres(tmp_path: Path) -> None:
-    depth_m = np.array([[0.0, 1.5], [79.25, 0.5]], np.float32)
-    PictureWriter(tmp_path).write("a", picture(4, 4), Prediction(depth_m, None))
-    np.testing.assert_array_equal(read_depth_png(tmp_path / "a_depth.png"), depth_m)
-    np.testing.assert_array_equal(read_rgb(tmp_path / "a_overlay.png"), picture(4, 4))
+    assert latency.last.total_ms == 30.0
 
 
 def test_a_video_gets_its_name_when_it_is_whole(tmp_path: Path) -> None:
     writer = VideoWriter(tmp_path, fps=10)
-    prediction = Prediction(np.ones((64, 96), np.float32), None)
+    item = fakes.result(fakes.picture(size=(64, 96)))
     for _ in range(3):
-        writer.write("", picture(64, 96), prediction)
+        writer.write(item)
     assert not list(tmp_path.glob("overlay.*"))
-    with pytest.raises(ValueError, match=r"pictures are \(64, 96\), got \(64, 100\)"):
-        writer.write("", picture(64, 100), prediction)
+    height_px = item.overlay.shape[0]
+    with pytest.raises(ValueError, match=rf"pictures are \({height_px}, \d+\), got"):
+        writer.write(fakes.result(fakes.picture(size=(64, 100))))
     writer.close()
     writer.close()
     (path,) = tmp_path.iterdir()
@@ -221,61 +282,62 @@ def test_a_video_gets_its_name_when_it_is_whole(tmp_path: Path) -> None:
     assert int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) == 3
 
 
+def test_a_video_that_an_error_ended_is_removed(tmp_path: Path) -> None:
+    writer = VideoWriter(tmp_path, fps=10)
+    writer.write(fakes.result())
+    writer.close(is_kept=False)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_another_codec_is_taken_where_the_first_is_missing(tmp_path: Path) -> None:
     writer = VideoWriter(tmp_path, fps=10, kinds=((".mp4", "zzzz"), (".avi", "MJPG")))
-    writer.write("", picture(64, 96), Prediction(np.ones((64, 96), np.float32), None))
+    writer.write(fakes.result())
     writer.close()
     assert [path.name for path in tmp_path.iterdir()] == ["overlay.avi"]
 
 
-# The job
+# Models
 
 
-def test_a_job_gives_what_the_predictor_gives(model: Path, tmp_path: Path) -> None:
-    backend = TfliteBackend(model)
-    job = Job(backend, 2, focal_px=300.0)
-    frames = iter([Picture("a", picture(128, 300))])
-    from export.device.job import NoDisplay
-
-    job.run(frames, writer=PictureWriter(tmp_path), display=NoDisplay(), max_frames=None)
-    depth_m = read_depth_png(tmp_path / "a_depth.png")
-    # The crop of 128x192 is halved, so its focal length is 150 px; sqrt(70 * 64) was trained.
-    plain = Predictor(backend).predict(picture(128, 300)).depth_m
-    np.testing.assert_allclose(depth_m, plain * 150 / np.sqrt(70 * 64), atol=1 / 500)
-    assert CAMERA.focal_px == pytest.approx(np.sqrt(70 * 64))
-
-
-def test_a_picture_that_the_focal_length_is_not_of_is_a_failure(
-    model: Path, tmp_path: Path
+def test_a_folder_gives_the_sizes_of_its_files(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from export.device.job import NoDisplay
+    models = open_models(model, num_threads=1)
+    assert models.sizes == ("XS",)
+    (tmp_path / "none").mkdir()
+    with pytest.raises(FileNotFoundError, match=r"none: holds no \.tflite file"):
+        open_models(tmp_path / "none", num_threads=1)
+    for name in ("small", "large", "twin"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model.tflite").write_bytes(b"")
+    sizes = {"small": "S", "large": "L", "twin": "S"}
 
-    job = Job(TfliteBackend(model), 2, focal_px=300.0)
-    frames = iter([Picture("a", picture(128, 300)), Picture("b", picture(100, 300))])
-    job.run(frames, writer=PictureWriter(tmp_path), display=NoDisplay(), max_frames=None)
-    assert [failure.name for failure in job.failures] == ["b"]
-    assert "is 100x300 (height x width), but the first picture" in job.failures[0].why
-    assert job.report()["num_frames"] == 1
+    def opened(path: Path, *, num_threads: int) -> dict[str, fakes.FakeBackend]:
+        assert num_threads == 3
+        size = sizes[path.parent.name]
+        return {size: fakes.FakeBackend(fakes.contract(size), path=path)}
+
+    monkeypatch.setattr("export.device.models.open_sizes", opened)
+    with pytest.raises(DataError, match=r"twin.* is of size S, as .*small"):
+        open_models(tmp_path, num_threads=3)
+    (tmp_path / "twin" / "model.tflite").unlink()
+    assert open_models(tmp_path, num_threads=3).sizes == ("L", "S")
 
 
-@pytest.mark.parametrize("error", [None, KeyboardInterrupt, OSError])
-def test_a_video_outlives_the_users_stop_but_no_other_fault(
-    model: Path, tmp_path: Path, error: type[BaseException] | None
-) -> None:
-    from export.device.job import NoDisplay
-
-    def frames() -> Iterator[Picture]:
-        yield Picture("a", picture())
-        yield Picture("b", picture())
-        if error is not None:
-            raise error
-
-    job = Job(TfliteBackend(model), 2)
-    writer = VideoWriter(tmp_path, fps=10)
-    with pytest.raises(error) if error else contextlib.nullcontext():
-        job.run(frames(), writer=writer, display=NoDisplay(), max_frames=None)
-    names = [path.stem for path in tmp_path.iterdir()]
-    assert names == ([] if error is OSError else ["overlay"])
+def test_one_file_of_two_sizes_is_switched_while_it_runs(tmp_path: Path) -> None:
+    path = export_random_sizes(tmp_path, precision="float32", decoders=("S", "XS"))
+    at_work = Engine(open_models(path, num_threads=1), num_threads=1)
+    item = Picture("a", picture(64, 96))
+    found = {}
+    for size in ("S", "XS", "S"):
+        at_work.models.select(size)
+        result = at_work.predict(item, Look())
+        assert result.caption[0] == f"{size} float32"
+        found.setdefault(size, []).append(result.prediction.depth_m)
+    np.testing.assert_array_equal(*found["S"])
+    assert (found["XS"][0] != found["S"][0]).any()
+    report = at_work.report(wall_s=1.0, num_failures=0, num_dropped=0)
+    assert set(report["by_size"]) == {"S", "XS"}
 
 
 # The program
@@ -294,6 +356,8 @@ def test_a_folder_becomes_overlays_depth_and_latency(
     assert report["num_frames"] == 3
     assert report["num_threads"] == 1
     assert report["precision"] == "int8"
+    assert report["start_to_first_result_s"] > 0
+    assert report["peak_memory_mib"] > 20
     for stage in ("preprocess_ms", "inference_ms", "postprocess_ms", "total_ms"):
         assert 0 < report[stage]["median"] <= report[stage]["p90"]
     depth_m = read_depth_png(out / "1_depth.png")
@@ -343,6 +407,76 @@ def test_a_wrong_number_is_refused_at_once(
     assert f"{wrong[0]} must be" in capsys.readouterr().err
 
 
+def test_depth_is_what_the_predictor_gives_for_the_focal_length(
+    model: Path, tmp_path: Path
+) -> None:
+    write_png(tmp_path / "in" / "a.png", picture(128, 300))
+    out = tmp_path / "out"
+    line = options(model, tmp_path / "in", out, "--focal_px", "300")
+    assert run(parse([*line, "--write", "depth,obstacles,ply"])) == 0
+    depth_m = read_depth_png(out / "a_depth.png")
+    # The crop of 128x192 is halved, so its focal length is 150 px; sqrt(70 * 64) was trained.
+    plain = Predictor(TfliteBackend(model)).predict(picture(128, 300)).depth_m
+    np.testing.assert_allclose(depth_m, plain * 150 / np.sqrt(70 * 64), atol=1 / 500)
+    assert CAMERA.focal_px == pytest.approx(np.sqrt(70 * 64))
+    names = {path.name for path in out.iterdir()}
+    assert names == {"a_depth.png", "a.ply", "obstacles.jsonl", "latency.json"}
+    assert len(json.loads((out / "obstacles.jsonl").read_text())["columns"]) == 24
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--write", "depth,song"), "--write knows overlay, depth, .* got song"),
+        (("--write", "ply"), "--write ply needs --focal_px or --camera"),
+        (("--width", "640"), "--width and --height go together"),
+        (("--focal_px", "3", "--camera", "c.json"), "--focal_px or --camera, not both"),
+        (("--port", "99999"), "--port must be in 0..65535"),
+    ],
+)
+def test_a_line_that_makes_no_sense_is_refused(
+    model: Path, more: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse(options(model, "x", "out", *more))
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_a_run_that_would_show_nothing_is_refused(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--model", str(model), "--source", "0"])
+    assert "give --output, --obstacles or --display" in capsys.readouterr().err
+    assert parse(["--model", str(model), "--source", "0", "--obstacles", "-"]).obstacles == "-"
+
+
+def test_a_rate_cannot_be_held_with_one_size(model: Path, folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"choose among sizes, but .* has one, XS"):
+        run(parse(options(model, folder, tmp_path, "--target_fps", "5")))
+
+
+def test_a_machine_without_a_screen_is_told_what_to_do(
+    model: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with pytest.raises(OSError, match=r"there is no screen .* use --display none, or web"):
+        run(parse(options(model, folder, tmp_path, "--display", "window")))
+
+
+def test_a_window_gets_each_new_picture_and_its_closing_ends_the_run(
+    model: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPLAY", ":0")
+    for name in ("namedWindow", "destroyWindow", "imshow"):
+        monkeypatch.setattr(cv2, name, MagicMock())
+    monkeypatch.setattr(cv2, "waitKey", lambda _: ord("q") if cv2.imshow.called else -1)
+    assert run(parse(options(model, folder, tmp_path, "--display", "window", "--loop"))) == 0
+    cv2.imshow.assert_called_once()
+    assert cv2.imshow.call_args.args[1].shape[0] == 256
+
+
 NO_FRAMEWORK = """
 import runpy, sys
 for name in ("tensorflow", "keras", "tf_keras", "absl", "matplotlib"):
@@ -382,3 +516,40 @@ def test_a_model_without_a_contract_is_answered_in_one_line(
     assert done.returncode == 1
     assert "alone.json: the contract of alone.tflite is missing" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_model_is_answered_in_one_line(model: Path, folder: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "model.tflite"
+    damaged.write_bytes(model.read_bytes()[:5000])
+    contract_path(damaged).write_bytes(contract_path(model).read_bytes())
+    with pytest.raises(DataError, match=r"SHA-256 .* is not model\.json's .*damaged"):
+        run(parse(options(damaged, folder, tmp_path / "out")))
+
+
+def test_a_service_shows_its_page_and_ends_cleanly_when_it_is_told_to(
+    model: Path, folder: Path, tmp_path: Path
+) -> None:
+    line = options(model, folder, tmp_path / "out", "--loop", "--display", "web", "--port", "0")
+    running = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", NO_FRAMEWORK, *line],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stderr is not None
+    address = ""
+    while not address:
+        said = running.stderr.readline()
+        assert said, "it ended"
+        if "watch at " in said:
+            address = said.split("watch at ")[1].strip()
+    with urllib.request.urlopen(f"{address}/stream.mjpg", timeout=20) as stream:
+        assert stream.read(2000).startswith(b"--frame\r\nContent-Type: image/jpeg")
+    running.send_signal(signal.SIGTERM)
+    _, rest = running.communicate(timeout=20)
+    assert running.returncode == 0, rest
+    assert "frames to" in rest
+    assert "Traceback" not in rest
+    assert json.loads((tmp_path / "out" / "latency.json").read_text())["num_frames"] > 0
+    # A page is watched: nothing is stored that was not asked for.
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["latency.json"]

@@ -11,15 +11,16 @@ import pytest
 from fakes.conditioned import condition
 from fakes.workdir import CAMERA, build_workdir
 
-from export.frames import choose_frames, fitted_images
+from export.frames import Pictures, open_pictures
 from export.origin import camera_at, keras_scores, origin_of
 from mtdepth.contract import Contract, sha256_of
-from mtdepth.files import DataError, write_json
+from mtdepth.files import DataError, write_json, write_png
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.kitti.frames import FrameId
 from mtdepth.kitti.label_store import LabelStore
 from mtdepth.runtime.fitting import fit_image
 from mtdepth.runtime.tflite import TfliteBackend
+from mtdepth.trained import load_trained
 from mtdepth.training.restore import load_training_graph
 from mtdepth.workdir import Workdir
 
@@ -35,8 +36,9 @@ def workdir(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
     return made
 
 
-def frames(number: int) -> list[FrameId]:
-    return [FrameId("2011_09_26_drive_0001_sync", index) for index in range(number)]
+def pictures_of(number: int) -> Pictures:
+    frames = [FrameId("2011_09_26_drive_0001_sync", index) for index in range(number)]
+    return Pictures(Path("somewhere"), tuple(frames), lambda _: np.zeros((2, 2, 3), np.uint8))
 
 
 def export(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -50,24 +52,44 @@ def export(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_file_is_compared_on_frames_that_calibration_did_not_see() -> None:
-    calibration, shown = choose_frames(frames(100), num_calibration=64)
+    calibration, shown = pictures_of(100).chosen(num_calibration=64)
     assert len(calibration) == len(set(calibration)) == 64
     assert len(shown) == 8
     assert not set(calibration) & set(shown)
     # All are needed: then on those.
-    calibration, shown = choose_frames(frames(10), num_calibration=64)
+    calibration, shown = pictures_of(10).chosen(num_calibration=64)
     assert (len(calibration), len(shown)) == (10, 8)
-    assert choose_frames(frames(10), num_calibration=0)[0] == []
+    assert pictures_of(10).chosen(num_calibration=0)[0] == []
 
 
-def test_pictures_are_fitted_by_the_law_of_the_runtime(labels: LabelStore) -> None:
+def test_pictures_are_fitted_by_the_law_of_the_runtime(
+    workdir: Workdir, labels: LabelStore
+) -> None:
+    pictures = open_pictures(workdir, labels=str(labels.root), folder=None)
+    assert pictures.names == tuple(labels.frames)
     image, _, _ = labels.read_sample(labels.frames[2])
-    (found,) = fitted_images(labels, labels.frames[2:3], size=(32, 64), fit="crop")
+    (found,) = pictures.fitted(labels.frames[2:3], size=(32, 64), fit="crop")
     np.testing.assert_array_equal(found, fit_image(image, size=(32, 64), fit="crop"))
     missing = [dataclasses.replace(labels.frames[0], index=999)]
-    assert len(fitted_images(labels, missing + labels.frames[:1], size=(32, 64), fit="crop")) == 1
+    assert len(pictures.fitted(missing + labels.frames[:1], size=(32, 64), fit="crop")) == 1
     with pytest.raises(DataError, match="none of 1 pictures"):
-        fitted_images(labels, missing, size=(32, 64), fit="crop")
+        pictures.fitted(missing, size=(32, 64), fit="crop")
+
+
+def test_pictures_come_from_a_folder_or_from_the_samples_of_a_run(tmp_path: Path) -> None:
+    made = build_workdir(tmp_path / "run")
+    with pytest.raises(ValueError, match="not both"):
+        open_pictures(made, labels="somewhere", folder="elsewhere")
+    with pytest.raises(ValueError, match="holds no picture"):
+        open_pictures(made, labels=None, folder=str(tmp_path))
+    write_png(tmp_path / "some" / "a.png", np.full((4, 6, 3), 7, np.uint8))
+    (name,) = open_pictures(made, labels=None, folder=str(tmp_path / "some")).names
+    assert name == tmp_path / "some" / "a.png"
+    write_png(made.samples_path / "b.png", np.full((4, 6, 3), 9, np.uint8))
+    own = open_pictures(made, labels=None, folder=None)
+    assert own.root == made.samples_path
+    (image,) = own.fitted(own.names, size=(2, 3), fit="stretch")
+    np.testing.assert_array_equal(image, np.full((2, 3, 3), 9, np.uint8))
 
 
 def test_another_size_keeps_the_focal_length_in_pixels() -> None:
@@ -95,13 +117,13 @@ def results(decoder: str, sha256: str) -> dict[str, object]:
 
 def test_the_scores_of_exactly_these_weights_travel(tmp_path: Path) -> None:
     made = build_workdir(tmp_path / "run")
-    assert keras_scores(made, decoder="M", checkpoint="best") is None
+    assert keras_scores(load_trained(made, size="M")) is None
     sha256 = sha256_of(made.weights("best"))
     write_json(made.results_path / "good.json", results("M", sha256))
     write_json(made.results_path / "size.json", results("L", sha256))
     write_json(made.results_path / "old.json", results("M", "0" * 64))
     (made.results_path / ".half-x1.json").write_text("{")  # of a killed evaluation
-    assert keras_scores(made, decoder="M", checkpoint="best") == {
+    assert keras_scores(load_trained(made, size="M")) == {
         "good": {
             "split": "eigen_test",
             "num_frames": 2,
@@ -109,11 +131,11 @@ def test_the_scores_of_exactly_these_weights_travel(tmp_path: Path) -> None:
             "segmentation": {"mean_iou": 0.4},
         }
     }
-    assert keras_scores(made, decoder="M", checkpoint="last") is None
-    small = origin_of(made, decoder="M", checkpoint="best", size=(32, 96))
+    assert keras_scores(load_trained(made, size="M", checkpoint="last")) is None
+    small = origin_of(load_trained(made, size="M"))
     assert small.keras_scores is not None
     assert small.training_camera == CAMERA
-    large = origin_of(made, decoder="M", checkpoint="best", size=(64, 96))
+    large = origin_of(load_trained(made, size="M", input_size=(64, 96)))
     assert large.keras_scores is None  # they are of another input size
 
 
@@ -126,6 +148,7 @@ def test_a_workdir_becomes_a_file_of_the_size_that_was_asked_for(
     )
     assert done.returncode == 0, done.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "golden.npz",
         "model.json",
         "model.tflite",
         "parity.json",

@@ -13,8 +13,10 @@ from export.origin import Origin
 from mtdepth.contract import Precision
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import LogDepthCodec
+from mtdepth.models.input_law import STUDENT_INPUT
 from mtdepth.models.specs import DecoderSize, StudentSpec, Task
 from mtdepth.models.student import build_training_graph, detach
+from mtdepth.trained import InferenceNetwork
 
 SIZE = (64, 96)
 CODEC = LogDepthCodec(near_m=2.0, far_m=60.0)
@@ -26,6 +28,7 @@ CALIBRATION_SEED, PARITY_SEED = 10, 20
 def origin(decoder: str = "XS") -> Origin:
     """What the contracts of these networks say."""
     return Origin(
+        network="student",
         decoder=decoder,
         codec=CODEC,
         fit="crop",
@@ -39,6 +42,15 @@ def origin(decoder: str = "XS") -> Origin:
 def random_network(decoder: DecoderSize = "XS", tasks: tuple[Task, ...] = BOTH) -> keras.Model:
     """A well-conditioned student with random weights, detached; the same object at every call."""
     return _random_network(decoder, tasks)
+
+
+def subject(network: keras.Model | None = None) -> InferenceNetwork:
+    """A student's network (the random XS of both tasks for None) with its laws."""
+    return InferenceNetwork(
+        network=random_network() if network is None else network,
+        codec=CODEC,
+        input_law=STUDENT_INPUT,
+    )
 
 
 @cache
@@ -60,7 +72,7 @@ def export_random(
 ) -> Path:
     """Exports `random_network` to a folder and returns the path of its `.tflite` file."""
     export_network(
-        random_network(decoder, tasks),
+        subject(random_network(decoder, tasks)),
         folder,
         origin=origin(decoder),
         precision=precision,

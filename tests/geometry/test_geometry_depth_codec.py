@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtdepth.geometry.depth_codec import MIN_DEPTH_M, LogDepthCodec
+from mtdepth.geometry.depth_codec import (
+    MIN_DEPTH_M,
+    LogDepthCodec,
+    SigmoidDisparityCodec,
+    codec_from_dict,
+)
 
 PAPER = LogDepthCodec(near_m=4.0, far_m=80.0)
 
@@ -93,8 +98,31 @@ def test_float32_is_exact_to_a_millimetre_at_ten_metres() -> None:
 def test_a_law_survives_json() -> None:
     codec = LogDepthCodec(near_m=1.0, far_m=60.0)
     content = json.loads(json.dumps(codec.to_dict()))
-    assert content == {"kind": "log", "near_m": 1.0, "far_m": 60.0}
-    assert LogDepthCodec.from_dict(content) == codec
+    assert content == {"kind": "log", "near_m": 1.0, "far_m": 60.0, "min_depth_m": 0.1}
+    assert codec_from_dict(content) == codec
+    disparity = SigmoidDisparityCodec(scale=31.5)
+    content = json.loads(json.dumps(disparity.to_dict()))
+    assert content == {"kind": "sigmoid_disparity", "scale": 31.5}
+    assert codec_from_dict(content) == disparity
+
+
+def test_the_code_of_a_disparity_is_its_logit() -> None:
+    codec = SigmoidDisparityCodec(scale=2.0)
+    disparity = np.array([0.003, 0.02, 0.5, 0.9])
+    code = np.log(disparity / (1 - disparity))
+    depth = 2.0 / (10 * disparity + 0.01)  # MiniNet: a = 10, b = 0.01
+    np.testing.assert_allclose(codec.decode(code), depth, rtol=1e-12)
+    np.testing.assert_allclose(codec.encode(depth), code, rtol=1e-9)
+    ends = codec.decode(np.array([-np.inf, np.inf, np.nan], np.float32))
+    np.testing.assert_allclose(ends, [200.0, 2.0 / 10.01, 0.0], rtol=1e-6)
+    assert ends.dtype == np.float32
+    assert (codec.near_m, codec.far_m) == (2.0 / 10.01, 200.0)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, math.inf])
+def test_a_scale_that_gives_no_law_is_refused(scale: float) -> None:
+    with pytest.raises(ValueError, match="scale must be positive"):
+        SigmoidDisparityCodec(scale=scale)
 
 
 @pytest.mark.parametrize(
@@ -104,11 +132,13 @@ def test_a_law_survives_json() -> None:
         {"kind": "inverse", "near_m": 1.0, "far_m": 2.0},
         {"kind": "log", "near_m": 1.0},
         {"kind": "log", "near_m": 1.0, "far_m": 2.0, "base": 10},
+        {"kind": "sigmoid_disparity", "scale": "2"},
+        {"kind": "sigmoid_disparity"},
     ],
 )
 def test_another_law_is_refused(content: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="a depth law here is"):
-        LogDepthCodec.from_dict(content)
+    with pytest.raises(ValueError, match="a depth law"):
+        codec_from_dict(content)
 
 
 @pytest.mark.parametrize(

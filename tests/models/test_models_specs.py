@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from mtdepth.models.specs import (
     DESIGN_A_BLOCKS,
+    DESIGNS,
     MOBILENET_V2_STAGES,
     BlockSpec,
     StudentSpec,
+    designed,
     encoder_taps,
     scaled_width,
 )
@@ -104,3 +106,22 @@ def test_a_decoder_size_keeps_the_first_blocks() -> None:
         StudentSpec().for_decoder("S").for_decoder("M")
     with pytest.raises(ValueError, match="one of L, M, S, XS, got 'XL'"):
         StudentSpec().for_decoder("XL")
+
+
+@pytest.mark.parametrize("name", sorted(DESIGNS))
+def test_a_named_design_changes_the_decoder_alone(name: str) -> None:
+    spec = StudentSpec(tasks=("depth", "segmentation"), num_individual=1, alpha=0.5)
+    found = designed(spec, name)
+    assert found.blocks == DESIGNS[name]
+    assert dataclasses.replace(found, blocks=spec.blocks) == spec
+    # A design that some size could not be cut from, or that the paper's names do not fit.
+    assert [len(found.for_decoder(size).blocks) for size in ("L", "M", "S", "XS")] == [4, 3, 2, 1]
+
+
+def test_the_papers_design_is_the_default() -> None:
+    assert designed(StudentSpec(), "paper") == StudentSpec()
+
+
+def test_an_unknown_design_is_named() -> None:
+    with pytest.raises(ValueError, match="no design 'tiny'; there are paper, fast"):
+        designed(StudentSpec(), "tiny")

@@ -23,6 +23,7 @@ class FakeBackend:
     """Answers the same depth and class everywhere, at half the input's size."""
 
     training_camera: Intrinsics | None = TRAINING
+    is_metric: bool = True
     fit: Fit = "stretch"
     depth_m: float = 20.0
     has_classes: bool = True
@@ -94,6 +95,15 @@ def test_a_model_without_a_camera_is_warned_of_once(caplog: pytest.LogCaptureFix
         predictor.predict(IMAGE)
     (message,) = [record.getMessage() for record in caplog.records]
     assert "does not say which camera" in message
+
+
+def test_relative_depth_is_never_taken_for_metres(caplog: pytest.LogCaptureFixture) -> None:
+    predictor = Predictor(FakeBackend(is_metric=False))
+    with caplog.at_level(logging.WARNING):
+        np.testing.assert_allclose(predictor.predict(IMAGE, camera=camera(2.0)).depth_m, 20.0)
+        predictor.predict(IMAGE)
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "relative, without a unit" in message
 
 
 def test_another_aspect_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -191,12 +191,6 @@ def test_names_that_are_not_in_the_file_are_refused(copied: Path) -> None:
         TfliteBackend(copied)
 
 
-def test_a_contract_of_another_version_of_the_law_is_refused(copied: Path) -> None:
-    spoil(copied, min_depth_m=0.5)
-    with pytest.raises(DataError, match=r"shortest depth is 0\.5 m"):
-        TfliteBackend(copied)
-
-
 def test_a_training_camera_that_is_none_is_refused(copied: Path) -> None:
     spoil(copied, training_camera={"fx_px": 3.0})
     with pytest.raises(DataError, match=r"model\.json: field 'training_camera'"):

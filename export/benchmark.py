@@ -1,0 +1,181 @@
+r"""Measures how long exported networks take on this machine: LiteRT, no TensorFlow.
+
+Full example, two files in turn, so that their ratio holds on a machine that is not idle:
+
+    python -m export.benchmark --model float32/model.tflite --model int8/model.tflite \
+        --threads 1 --json result.json
+
+Median, 90th percentile and least of the network and, apart from it, of the picture's way in and the
+result's way out; CPU time beside the wall's; peak memory of a process that does nothing else; the
+processor, its governor, frequency, temperature and throttling where the system says them; what
+XNNPACK runs. `--json -` prints the record for machines alone. `--profile` adds the time of every
+operator, by itself and by parts of the network. A file without a contract beside it (another
+project's) is measured without its ends.
+"""
+
+import argparse
+import json
+import logging
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from export.benchmarking.machine import describe_machine, describe_state
+from export.benchmarking.memory import peak_memory
+from export.benchmarking.report import Measured, machine_line, profile_table, table
+from export.benchmarking.subject import Subject, open_subject
+from export.benchmarking.timing import Schedule, Times, time_in_turn
+from mtdepth.files import DataError, read_rgb, write_json
+
+_LOG = logging.getLogger("export.benchmark")
+_USER_ERRORS = (DataError, OSError, ValueError, ImportError)
+FORMAT_VERSION = 1
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        "python -m export.benchmark",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--model", type=Path, action="append", required=True, help="a .tflite file; repeatable")
+    add("--size", help="of a file with several: L, M, S or XS (default: the largest)")
+    add("--threads", type=int, default=1, help="of the interpreter (default: 1)")
+    add("--rounds", type=int, default=10, help="turns of all models (default: 10)")
+    add("--runs", type=int, default=5, help="counted runs of a model in each turn (default: 5)")
+    add("--warm_up", type=int, default=5, help="runs that are not counted, at first (default: 5)")
+    add("--picture", type=Path, help="what is predicted (default: noise)")
+    add(
+        "--picture_size",
+        default="720x1280",
+        help="height x width of the noise (default: 720x1280, a camera's)",
+    )
+    add("--profile", action="store_true", help="time every operator")
+    add("--no_memory", action="store_true", help="start no process to measure its memory")
+    add("--json", help="file for the record, or - to print it and no table")
+    options = parser.parse_args(argv)
+    if options.threads < 1:
+        parser.error(f"--threads must be at least 1, got {options.threads}")
+    try:
+        options.picture_size = _size(options.picture_size)
+        options.schedule = Schedule(options.warm_up, options.rounds, options.runs)
+    except ValueError as error:
+        parser.error(str(error))
+    return options
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measures, writes and prints; returns the exit status."""
+    # What depth means without a camera does not matter to its time.
+    logging.getLogger("mtdepth.runtime").setLevel(logging.ERROR)
+    # As many as the network's, or the picture's way in would be another machine's.
+    cv2.setNumThreads(options.threads)
+    picture = _picture(options)
+    subjects = [
+        open_subject(path, picture, num_threads=options.threads, size=options.size)
+        for path in options.model
+    ]
+    machine, before = describe_machine(), describe_state()
+    results = [
+        Measured(subject, times)
+        for subject, times in zip(subjects, _times(subjects, options.schedule), strict=True)
+    ]
+    after = describe_state()
+    for result in results:
+        _complete(result, picture.shape[:2], options)
+    if options.json:
+        record = {
+            "format_version": FORMAT_VERSION,
+            "machine": machine,
+            "before": before,
+            "after": after,
+            "num_threads": options.threads,
+            **options.schedule.to_dict(),
+            "models": [result.to_dict(results[0]) for result in results],
+        }
+        _write(record, options.json)
+    if options.json != "-":
+        sys.stdout.write(f"{machine_line(machine, after)}, threads {options.threads}\n")
+        sys.stdout.write(table(results))
+        sys.stdout.write("".join(profile_table(result) for result in results if result.profile))
+    return 0
+
+
+def _times(subjects: Sequence[Subject], schedule: Schedule) -> list[dict[str, Times]]:
+    """Every stage of all models in turn: first all networks, then their ends."""
+    found: list[dict[str, Times]] = [{} for _ in subjects]
+    for stage in ("inference", "preprocess", "postprocess"):
+        having = [index for index, subject in enumerate(subjects) if stage in subject.stages]
+        calls = [subjects[index].stages[stage] for index in having]
+        for index, times in zip(having, time_in_turn(calls, schedule, title=stage), strict=True):
+            found[index][stage] = times
+    return found
+
+
+def _complete(result: Measured, picture_size: tuple[int, int], options: argparse.Namespace) -> None:
+    # Late: what they open must not be in memory, or in the caches, while the models are timed.
+    from export.benchmarking.operators import graph_alone
+    from export.benchmarking.profile import profile, report
+    from export.delegation import delegation_of
+
+    path, signature = result.subject.path, result.subject.signature
+    if not options.no_memory:
+        result.memory = peak_memory(
+            path, picture_size=picture_size, num_threads=options.threads, size=options.size
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        if signature is not None:
+            # What looks into a file sees its first graph.
+            content = graph_alone(path, signature)
+            path = Path(folder) / path.name
+            path.write_bytes(content)
+        result.delegation = delegation_of(path).to_dict()
+        if options.profile:
+            result.profile = report(profile(path, num_threads=options.threads))
+
+
+def _picture(options: argparse.Namespace) -> npt.NDArray[np.uint8]:
+    if options.picture is not None:
+        return read_rgb(options.picture)
+    height_px, width_px = options.picture_size
+    random = np.random.default_rng(0)
+    return random.integers(0, 256, (height_px, width_px, 3), dtype=np.uint8)
+
+
+def _size(text: str) -> tuple[int, int]:
+    sides = text.lower().split("x")
+    if len(sides) != 2 or not all(side.isdigit() and int(side) > 0 for side in sides):
+        raise ValueError(f"--picture_size must be HEIGHTxWIDTH, such as 720x1280, got {text!r}")
+    return int(sides[0]), int(sides[1])
+
+
+def _write(record: dict[str, Any], target: str) -> None:
+    if target == "-":
+        sys.stdout.write(json.dumps(record, indent=1) + "\n")
+    else:
+        write_json(Path(target), record)
+
+
+def main() -> int:
+    """The program."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    options = parse(sys.argv[1:])
+    try:
+        return run(options)
+    except _USER_ERRORS as error:
+        _LOG.error("%s", error)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

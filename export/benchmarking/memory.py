@@ -1,0 +1,73 @@
+"""Peak memory of the runtime: a process of its own that opens a file and predicts one picture."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from export.device.telemetry import peak_memory_bytes
+
+_TIMEOUT_S = 600.0
+
+
+def peak_memory(
+    path: Path, *, picture_size: tuple[int, int], num_threads: int, size: str | None = None
+) -> dict[str, Any]:
+    """Runs `main` below in a fresh process.
+
+    Args:
+      path: A `.tflite` file.
+      picture_size: (height, width) of the picture.
+      num_threads: Of the interpreter.
+      size: Of a file with several; None for the largest.
+
+    Returns:
+      `peak_memory_mb`, the most that the process held (VmHWM in millions of bytes, with Python,
+      numpy, OpenCV and LiteRT), `imported_mb`, what it held before it opened the file, and
+      `first_result_s`, from the start of the process to its first result. Nothing where the system
+      has no `/proc`, or the process fails.
+    """
+    command = [sys.executable, "-m", "export.benchmarking.memory", str(path)]
+    command += [str(number) for number in (*picture_size, num_threads)]
+    command += [] if size is None else [size]
+    start_s = time.perf_counter()
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, check=False, timeout=_TIMEOUT_S
+    )
+    wall_s = time.perf_counter() - start_s
+    if done.returncode != 0 or not done.stdout.strip():
+        return {}
+    return {**json.loads(done.stdout.splitlines()[-1]), "first_result_s": round(wall_s, 3)}
+
+
+def main() -> None:
+    """Opens the file of the command line, predicts one picture, and says what it held."""
+    # What a device loads; nothing else may count.
+    import cv2
+    import numpy as np
+
+    from export.benchmarking.subject import open_subject
+
+    cv2.setNumThreads(1)
+    path, height_px, width_px, num_threads, *sizes = sys.argv[1:]
+    picture = np.zeros((int(height_px), int(width_px), 3), np.uint8)
+    imported_mb = _peak_mb()
+    subject = open_subject(
+        Path(path), picture, num_threads=int(num_threads), size=sizes[0] if sizes else None
+    )
+    for call in subject.stages.values():
+        call()
+    found = {"imported_mb": imported_mb, "peak_memory_mb": _peak_mb()}
+    if None not in found.values():
+        sys.stdout.write(json.dumps(found) + "\n")
+
+
+def _peak_mb() -> float | None:
+    peak_bytes = peak_memory_bytes()
+    return None if peak_bytes is None else round(peak_bytes / 1e6, 1)
+
+
+if __name__ == "__main__":
+    main()

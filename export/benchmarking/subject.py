@@ -1,0 +1,113 @@
+"""A file that is benchmarked: the whole way with its contract, or the bare network without one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mtdepth.contract import contract_path
+from mtdepth.files import DataError
+from mtdepth.runtime.pipeline import Predictor
+from mtdepth.runtime.sizes import open_sizes
+from mtdepth.runtime.tflite import TfliteBackend, open_interpreter
+
+Image = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network with the calls that are timed.
+
+    Attributes:
+      path: The file.
+      name: For the table.
+      about: What the contract says of it.
+      stages: By name, in the order of the way: `preprocess`, `inference`, `postprocess` with a
+        contract, else `inference` alone.
+      signature: Of a size that is not the file's first; None for the first graph.
+    """
+
+    path: Path
+    name: str
+    about: dict[str, Any] = field(default_factory=dict)
+    stages: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    signature: str | None = None
+
+
+def open_subject(path: Path, picture: Image, *, num_threads: int, size: str | None) -> Subject:
+    """Opens a file.
+
+    Args:
+      path: A `.tflite` file; without a contract beside it, only the network itself is timed.
+      picture: `[height, width, 3]` RGB, as a camera gives it.
+      num_threads: Of the interpreter.
+      size: Of a file with several; None for the largest.
+
+    Raises:
+      FileNotFoundError: If there is no such file.
+      DataError: If it cannot be opened, its contract is another's, or it has no such size.
+      ImportError: If LiteRT is not installed.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    if not contract_path(path).is_file():
+        return Subject(path, path.stem, {}, {"inference": _bare(path, num_threads)})
+    return _with_contract(path, picture, num_threads=num_threads, size=size)
+
+
+def _with_contract(path: Path, picture: Image, *, num_threads: int, size: str | None) -> Subject:
+    backends = open_sizes(path, num_threads=num_threads)
+    if size is not None and size not in backends:
+        raise DataError(path, f"has no size {size}; it has {', '.join(backends)}")
+    first = next(iter(backends.values()))
+    backend = backends[size] if size else first
+    contract = backend.contract
+    about = {
+        "network": contract.network,
+        "decoder": contract.decoder,
+        "precision": contract.precision,
+        "treatment": contract.treatment,
+        "input_size": list(contract.input_size),
+        "picture_size": list(picture.shape[:2]),
+    }
+    name = f"{path.parent.name or path.stem} ({contract.decoder} {contract.precision})"
+    signature = None if backend is first else contract.signature
+    return Subject(path, name, about, _stages(backend, picture), signature)
+
+
+def _stages(backend: TfliteBackend, picture: Image) -> dict[str, Callable[[], Any]]:
+    predictor = Predictor(backend)
+    fitted = predictor.prepare(picture)
+    raw = {name: value.copy() for name, value in backend.run(fitted).items()}
+
+    def postprocess() -> Any:
+        output = backend.decode(raw)
+        return predictor.restore(output, image_size=picture.shape[:2], camera=None)
+
+    return {
+        "preprocess": partial(predictor.prepare, picture),
+        "inference": partial(backend.run, fitted),
+        "postprocess": postprocess,
+    }
+
+
+def _bare(path: Path, num_threads: int) -> Callable[[], Any]:
+    interpreter = open_interpreter(path, num_threads=num_threads)
+    interpreter.allocate_tensors()
+    for details in interpreter.get_input_details():
+        interpreter.set_tensor(details["index"], synthetic(details["shape"], details["dtype"]))
+    return interpreter.invoke
+
+
+def synthetic(shape: npt.ArrayLike, dtype: Any) -> npt.NDArray[Any]:
+    """Noise of an input's type: bytes, or floats around 0. The time does not depend on it."""
+    random = np.random.default_rng(0)
+    sides = tuple(int(side) for side in np.asarray(shape))
+    if np.issubdtype(dtype, np.floating):
+        return random.normal(0, 1, sides).astype(dtype)
+    limits = np.iinfo(dtype)
+    return random.integers(max(limits.min, -128), min(limits.max, 255), sides).astype(dtype)

@@ -1,0 +1,77 @@
+r"""Packs exported models and all that a Raspberry Pi needs to run them.
+
+Full example, one file with four sizes, as an archive of about a megabyte:
+
+    python -m export.bundle --model runs/export_all_int8/model.tflite --output mtdepth-pi.tar.gz
+
+The bundle holds the models with their contracts and golden pairs, the modules of this project that
+the device programs import, `install.sh`, a systemd unit, the few packages that pip is to install,
+and a README of five commands. It needs 64-bit Raspberry Pi OS, bookworm or trixie. `--output` may
+also name a folder, which must not exist.
+"""
+
+from importlib.metadata import version
+from pathlib import Path
+
+from absl import flags, logging
+
+from mtdepth import program
+
+_MODELS = flags.DEFINE_multi_string("model", [], "model.tflite; may be repeated. The first runs.")
+_OUTPUT = flags.DEFINE_string("output", "mtdepth-pi.tar.gz", "Archive *.tar.gz, or a new folder.")
+_OPTIONS = flags.DEFINE_string(
+    "options",
+    "--source picamera2 --display web --host 127.0.0.1 --port 8000",
+    "Of export.device, for the service and the README.",
+)
+
+# Where a device enters; a program that this project lacks yet is left out.
+PROGRAMS = ("export.device.__main__", "export.verify", "export.benchmark")
+
+
+def main() -> int | None:
+    """Packs."""
+    from export.bundling import texts
+    from export.bundling.archive import folder_name, is_archive, write_bundle
+    from export.bundling.models import TABLE_HEAD, checked_models
+    from export.bundling.modules import BundleError, closure, data_files, module_file
+
+    root = Path(__file__).parents[1]
+    output = Path(_OUTPUT.value)
+    try:
+        models = checked_models([Path(model) for model in _MODELS.value])
+        modules = closure(root, [name for name in PROGRAMS if module_file(root, name)])
+    except BundleError as error:
+        logging.error("nothing was written to %s: %s", output, error)
+        return 1
+    sources = [*modules.values(), *data_files(modules)]
+    copied = {str(path.relative_to(root)): path for path in sources}
+    for model in models:
+        copied |= {f"models/{model.name}/{path.name}": path for path in model.files}
+    first = models[0].path
+    table = "\n".join([TABLE_HEAD, *(model.row() for model in models)])
+    write_bundle(
+        output,
+        copied=copied,
+        texts={
+            texts.REQUIREMENTS_NAME: texts.requirements(litert=version("ai-edge-litert")),
+            texts.INSTALL_NAME: texts.install([model.path for model in models]),
+            texts.SERVICE_NAME: texts.service(),
+            texts.SETTINGS_NAME: texts.settings(first, options=_OPTIONS.value),
+            texts.README_NAME: texts.readme(
+                folder=folder_name(output),
+                is_archive=is_archive(output),
+                model=first,
+                options=_OPTIONS.value,
+                table=table,
+            ),
+        },
+        scripts=frozenset({texts.INSTALL_NAME}),
+    )
+    logging.info("wrote %s: %d model(s), %d modules", output, len(models), len(modules))
+    logging.info("on the Pi: see %s in it", texts.README_NAME)
+    return None
+
+
+if __name__ == "__main__":
+    program.run(main)

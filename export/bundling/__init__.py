@@ -1,0 +1,1 @@
+"""What goes into the folder that is carried to a Raspberry Pi."""

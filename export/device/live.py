@@ -1,0 +1,147 @@
+"""Sources that can be lost and come back: cameras and network streams."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from export.device.sources import Frames, Image, Picture, Unreadable
+
+_LOG = logging.getLogger(__name__)
+
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 10.0
+# A source that gave nothing for so long may be lost: the driver has not said so yet.
+SILENT_S = 2.0
+
+
+class Grabber(Protocol):
+    """An open camera or stream."""
+
+    @property
+    def fps(self) -> float:
+        """Pictures a second, as it says."""
+
+    def read(self) -> Image | None:
+        """The next picture, `[height, width, 3]` RGB; None where nothing comes any more."""
+
+    def release(self) -> None:
+        """Frees the device."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retries:
+    """How a lost source is tried again.
+
+    Attributes:
+      max_retries: Attempts in a row before it is given up; None: never.
+      wait: Waits so many seconds; returns whether the program is to stop instead.
+      clock: Seconds.
+    """
+
+    max_retries: int | None = None
+    wait: Callable[[float], bool] | None = None
+    clock: Callable[[], float] = time.monotonic
+
+
+def wait_s(attempt: int) -> float:
+    """How long to wait before attempt 0, 1, ...: doubled each time, never longer than ten seconds.
+
+    A camera that was unplugged comes back at once when it is plugged in; a server that is down is
+    not asked more often than that.
+    """
+    return min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(attempt, 10))
+
+
+class LiveSource:
+    """A camera or a stream that is opened again whenever it is lost.
+
+    Args:
+      name: What it is called in messages.
+      opener: Opens it.
+      retries: What to do when it is lost.
+
+    Raises:
+      OSError: From `opener`, if it cannot be opened the first time: a wrong name is told at once.
+      ImportError: Likewise, where a package is missing.
+    """
+
+    is_live = True
+
+    def __init__(
+        self, name: str, opener: Callable[[], Grabber], retries: Retries | None = None
+    ) -> None:
+        self.name = name
+        self._opener = opener
+        self._retries = retries or Retries()
+        self._stopping = threading.Event()
+        self._wait = self._retries.wait or self._stopping.wait
+        self._lost_at_s: float | None = None
+        self._attempts = 0
+        self._grabber: Grabber | None = opener()
+        self.fps = self._grabber.fps
+        self._last_s = self._retries.clock()
+
+    @property
+    def status(self) -> str:
+        """`live`, or since when nothing came."""
+        now_s = self._retries.clock()
+        if self._lost_at_s is not None:
+            return f"lost {now_s - self._lost_at_s:.0f} s ago, attempts: {self._attempts}"
+        silent_s = now_s - self._last_s
+        return "live" if silent_s < SILENT_S else f"no picture for {silent_s:.0f} s"
+
+    def frames(self) -> Frames:
+        """Reads until `close`, or until it was tried in vain as often as allowed."""
+        number = 0
+        try:
+            while not self._stopping.is_set():
+                image = None if self._grabber is None else self._grabber.read()
+                if image is not None:
+                    self._found()
+                    yield Picture(f"{number:06d}", image)
+                    number += 1
+                elif not self._stopping.is_set() and not self._lost():
+                    if not self._stopping.is_set():
+                        yield Unreadable(self.name, f"lost, and {self._attempts} attempts failed")
+                    return
+        finally:
+            self._release()
+
+    def close(self) -> None:
+        """Ends `frames` after the picture that it waits for."""
+        self._stopping.set()
+
+    def _found(self) -> None:
+        self._last_s = self._retries.clock()
+        if self._lost_at_s is not None:
+            gone_s = self._last_s - self._lost_at_s
+            _LOG.warning("%s is back after %.1f s", self.name, gone_s)
+        self._lost_at_s = None
+        self._attempts = 0
+
+    def _lost(self) -> bool:
+        """Waits, then tries to open it; returns whether to go on."""
+        self._release()
+        if self._lost_at_s is None:
+            self._lost_at_s = self._retries.clock()
+            _LOG.warning("%s gives no picture any more: trying again until it does", self.name)
+        limit = self._retries.max_retries
+        if limit is not None and self._attempts >= limit:
+            return False
+        if self._wait(wait_s(self._attempts)):
+            return False
+        self._attempts += 1
+        try:
+            self._grabber = self._opener()
+        except OSError as error:
+            # Said once above; the rest is for whoever looks for the reason.
+            _LOG.debug("%s: %s", self.name, error)
+        return True
+
+    def _release(self) -> None:
+        if self._grabber is not None:
+            self._grabber.release()
+            self._grabber = None

@@ -1,0 +1,120 @@
+"""The networks that may run: one file, one file with several sizes, or a folder of files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from mtdepth.contract import DECODERS, Contract
+from mtdepth.files import DataError, visible_files
+from mtdepth.geometry.camera import Intrinsics
+from mtdepth.runtime.pipeline import NetworkOutput, Predictor
+from mtdepth.runtime.sizes import open_sizes
+
+
+class Runnable(Protocol):
+    """A back end whose stages can be timed; `mtdepth.runtime.tflite.TfliteBackend` is one."""
+
+    path: Path
+    contract: Contract
+
+    def run(self, image: npt.NDArray[np.uint8]) -> Mapping[str, npt.NDArray[Any]]:
+        """The network alone."""
+
+    def decode(self, raw: Mapping[str, npt.NDArray[Any]]) -> NetworkOutput:
+        """Its numbers as metres and class ids."""
+
+
+class SizedModels:
+    """Networks of several sizes, one of which runs. To be used by one thread.
+
+    Args:
+      backends: By size, largest first; at least one.
+    """
+
+    def __init__(self, backends: Mapping[str, Any]) -> None:
+        if not backends:
+            raise ValueError("there is no model")
+        self._backends: dict[str, Any] = dict(backends)
+        self._predictors = {size: Predictor(each) for size, each in self._backends.items()}
+        self._warm: set[str] = set()
+        self.size = self.sizes[0]
+
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """All there are, largest first."""
+        return tuple(self._backends)
+
+    @property
+    def backend(self) -> Runnable:
+        """The one that runs."""
+        backend: Runnable = self._backends[self.size]
+        return backend
+
+    @property
+    def predictor(self) -> Predictor:
+        """Around the one that runs."""
+        return self._predictors[self.size]
+
+    @property
+    def training_camera(self) -> Intrinsics | None:
+        """Of the one that runs, at its input's size."""
+        return self.predictor.backend.training_camera
+
+    def select(self, size: str) -> None:
+        """Lets another one run.
+
+        Its first run lays out its memory and is not the usual one: it is made here, on nothing.
+
+        Raises:
+          ValueError: If there is no such size.
+        """
+        if size not in self._backends:
+            raise ValueError(f"size must be one of {', '.join(self.sizes)}, got {size!r}")
+        if size not in self._warm:
+            backend = self._backends[size]
+            backend.run(np.zeros((*backend.contract.input_size, 3), np.uint8))
+            self._warm.add(size)
+        self.size = size
+
+
+def open_models(path: Path, *, num_threads: int) -> SizedModels:
+    """Opens what `--model` named.
+
+    Args:
+      path: A `.tflite` file of one or of several sizes, or a folder that holds `.tflite` files of
+        different sizes, directly or each in a folder of its own.
+      num_threads: Of each interpreter.
+
+    Raises:
+      FileNotFoundError: If there is none, or a contract is missing.
+      DataError: If a file is damaged, does not fit its contract, or two are of one size.
+      ImportError: If LiteRT is not installed.
+    """
+    if not path.is_dir():
+        return SizedModels(open_sizes(path, num_threads=num_threads))
+    files = visible_files(path, "*.tflite") or visible_files(path, "*/*.tflite")
+    if not files:
+        raise FileNotFoundError(f"{path}: holds no .tflite file, nor does a folder in it")
+    backends: dict[str, Any] = {}
+    for file in files:
+        for size, backend in open_sizes(file, num_threads=num_threads).items():
+            _check_new(size, backend, backends)
+            backends[size] = backend
+    network = next(iter(backends.values())).contract.network
+    ordered = [size for size in DECODERS[network] if size in backends]
+    return SizedModels({size: backends[size] for size in ordered})
+
+
+def _check_new(size: str, backend: Runnable, others: Mapping[str, Runnable]) -> None:
+    if size in others:
+        raise DataError(
+            backend.path,
+            f"is of size {size}, as {others[size].path} is; give one of the files, or a folder "
+            "with one file of each size",
+        )
+    kinds = {each.contract.network for each in (backend, *others.values())}
+    if len(kinds) > 1:
+        raise DataError(backend.path, f"is of another network than the others: {sorted(kinds)}")

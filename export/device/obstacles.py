@@ -1,0 +1,188 @@
+"""The nearest obstacle in each column of a picture: what a robot needs to know of it."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from export.device.camera_model import Mount
+from mtdepth.geometry.camera import Intrinsics
+from mtdepth.kitti.label_map import CLASS_NAMES, NUM_CLASSES
+
+Floats = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
+
+# What can be driven on, or is no thing at all.
+FREE_CLASSES = ("road", "sidewalk", "terrain", "sky")
+OBSTACLE_CLASSES = tuple(name for name in CLASS_NAMES if name not in FREE_CLASSES)
+# ours: the nearest pixel of all is noise, or an edge that depth is smeared over.
+NEAR_SHARE = 0.05
+# ours: fewer pixels of a class than this share of a column are a mistake more often than a thing.
+MIN_SHARE = 0.005
+# ours: lower than a kerb is ground, higher than a lorry's roof is passed under.
+GROUND_BAND_M = (0.25, 2.5)
+# Wider pictures are looked at every n-th pixel: a column has more than enough.
+_MAX_WIDTH_PX = 480
+
+_IS_OBSTACLE = np.array([name in OBSTACLE_CLASSES for name in CLASS_NAMES] + [False] * 237)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What is looked for.
+
+    Attributes:
+      num_columns: Strips that the picture is cut into.
+      mount: Of the camera; without classes it tells ground from what stands on it.
+    """
+
+    num_columns: int = 24
+    mount: Mount | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Obstacle:
+    """The nearest obstacle of one column.
+
+    Attributes:
+      column_px: First and last pixel column of the strip.
+      bearing_deg: Of the strip's middle, positive to the right; None without intrinsics.
+      depth: Along the optical axis, metres unless the model is relative; None: nothing found.
+      distance: As a robot would drive, in the plane of axis and row; None likewise, and without
+        intrinsics.
+      class_name: Of the nearest; None without classes.
+      by_class: Depth of the nearest of every class that is there.
+    """
+
+    column_px: tuple[int, int]
+    bearing_deg: float | None
+    depth: float | None
+    distance: float | None
+    class_name: str | None
+    by_class: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As a line of `obstacles.jsonl` holds it."""
+        return {
+            "column_px": list(self.column_px),
+            "bearing_deg": _rounded(self.bearing_deg, 2),
+            "depth": _rounded(self.depth, 3),
+            "distance": _rounded(self.distance, 3),
+            "class": self.class_name,
+            "by_class": {name: round(depth, 3) for name, depth in self.by_class.items()},
+        }
+
+
+def rule_in_words(*, has_classes: bool, camera: Intrinsics | None, rule: Rule) -> str:
+    """What makes a pixel an obstacle, for whoever reads the numbers."""
+    if has_classes:
+        return "classes"
+    if camera is not None and rule.mount is not None:
+        return "above the ground plane"
+    return "depth only: the ground counts as well"
+
+
+def nearest_obstacles(
+    depth_m: Floats, train_id: Bytes | None, *, camera: Intrinsics | None, rule: Rule
+) -> list[Obstacle]:
+    """Finds the nearest obstacle of each column.
+
+    With classes, everything but road, sidewalk, terrain and sky is one. Without, what stands
+    between `GROUND_BAND_M` above the plane that the camera's mount gives; without that, everything
+    that was measured.
+
+    Args:
+      depth_m: `[height, width]`, 0 is not measured.
+      train_id: `[height, width]`, or None.
+      camera: Of the picture, at its size; None where unknown.
+      rule: What is looked for.
+
+    Returns:
+      One entry for each strip, from the left; as many as there are pixels, at most.
+    """
+    step = math.ceil(depth_m.shape[1] / _MAX_WIDTH_PX)
+    is_obstacle = _obstacle_pixels(depth_m, train_id, camera=camera, rule=rule)[::step, ::step]
+    depth_m = depth_m[::step, ::step]
+    ids = None if train_id is None else train_id[::step, ::step]
+    edges = np.linspace(0, depth_m.shape[1], min(rule.num_columns, depth_m.shape[1]) + 1)
+    found = []
+    for left, right in zip(edges[:-1].astype(int), edges[1:].astype(int), strict=True):
+        strip = np.s_[:, left:right]
+        is_here = is_obstacle[strip]
+        depths = depth_m[strip][is_here]
+        classes = None if ids is None else ids[strip][is_here]
+        nearest, by_class = _nearest(depths, classes, num_pixels=is_here.size)
+        pixels = (int(left * step), int(right * step) - 1)
+        found.append(_obstacle(pixels, nearest, by_class, camera))
+    return found
+
+
+def _obstacle_pixels(
+    depth_m: Floats, train_id: Bytes | None, *, camera: Intrinsics | None, rule: Rule
+) -> npt.NDArray[np.bool_]:
+    is_measured = depth_m > 0
+    if train_id is not None:
+        return is_measured & _IS_OBSTACLE[train_id]
+    if camera is None or rule.mount is None:
+        return is_measured
+    low_m, high_m = GROUND_BAND_M
+    above_m = height_above_ground(depth_m, camera=camera, mount=rule.mount)
+    return is_measured & (above_m > low_m) & (above_m < high_m)
+
+
+def height_above_ground(depth_m: Floats, *, camera: Intrinsics, mount: Mount) -> Floats:
+    """Metres above a level ground, of every pixel; the mount's own height where not measured.
+
+    A camera that looks down by `pitch` sees the direction of gravity at
+    (0, cos pitch, sin pitch) of its frame (x right, y down, z forward).
+    """
+    pitch_rad = math.radians(mount.pitch_deg)
+    ray_y = (np.arange(camera.height_px) - camera.cy_px) / camera.fy_px
+    down_per_depth = ray_y * math.cos(pitch_rad) + math.sin(pitch_rad)
+    return np.asarray(mount.height_m - depth_m * down_per_depth[:, None], np.float32)
+
+
+def _nearest(
+    depths: Floats, classes: Bytes | None, *, num_pixels: int
+) -> tuple[float | None, dict[str, float]]:
+    least = max(1, round(MIN_SHARE * num_pixels))
+    if classes is None:
+        return (_low(depths) if depths.size >= least else None), {}
+    counts = np.bincount(classes, minlength=NUM_CLASSES)[:NUM_CLASSES]
+    by_class = {
+        CLASS_NAMES[index]: _low(depths[classes == index])
+        for index in np.flatnonzero(counts >= least)
+    }
+    return min(by_class.values(), default=None), dict(sorted(by_class.items(), key=lambda e: e[1]))
+
+
+def _low(depths: Floats) -> float:
+    rank = int(NEAR_SHARE * depths.size)
+    return float(np.partition(depths, rank)[rank])
+
+
+def _obstacle(
+    pixels: tuple[int, int],
+    depth: float | None,
+    by_class: dict[str, float],
+    camera: Intrinsics | None,
+) -> Obstacle:
+    bearing_deg = distance = None
+    if camera is not None:
+        bearing_rad = math.atan((sum(pixels) / 2 - camera.cx_px) / camera.fx_px)
+        bearing_deg = math.degrees(bearing_rad)
+        distance = None if depth is None else depth / math.cos(bearing_rad)
+    return Obstacle(
+        column_px=pixels,
+        bearing_deg=bearing_deg,
+        depth=depth,
+        distance=distance,
+        class_name=next(iter(by_class), None),
+        by_class=by_class,
+    )
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

@@ -1,0 +1,190 @@
+r"""Runs an exported network on pictures: numpy, OpenCV and LiteRT only, no TensorFlow.
+
+Full examples: a folder of pictures from a camera of 720 px focal length, and a web page at
+http://127.0.0.1:8000 of what a Raspberry Pi's camera sees:
+
+    python -m export.device --model runs/export_s_int8/model.tflite \
+        --source pictures --output results --focal_px 720 --num_threads 4
+    python -m export.device --model runs/export_s_int8/model.tflite \
+        --source picamera2 --width 640 --height 480 --display web
+
+A folder or a picture gives `<name>_overlay.png` and `<name>_depth.png` (uint16, metres * 256) for
+each picture, or with --video 10 one `overlay.mp4` at 10 frames/s; a video file, a camera or a
+stream gives `overlay.mp4`; --write chooses otherwise. `latency.json` holds the median and 90th
+percentile of every stage. Cameras and streams are opened again when they are lost.
+Without --focal_px or --camera depth is in metres only for a camera like that of the training.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from export.device.camera_model import CameraModel, Mount, read_intrinsics
+from export.device.controls import AUTO, Controls, Settings
+from export.device.engine import Engine
+from export.device.governor import Limits
+from export.device.models import open_models
+from export.device.obstacles import Rule
+from export.device.options import parse as parse_options
+from export.device.options import write_kinds
+from export.device.recorder import recorder
+from export.device.result import Look
+from export.device.service import Service
+from export.device.show import show
+from export.device.sources import Repeated, Source, is_live_name, open_files
+from mtdepth.files import DataError, write_json
+
+_LOG = logging.getLogger("export.device")
+_M_ARENA_MAX = -8  # malloc.h
+_USER_ERRORS = (DataError, OSError, ValueError, ImportError)
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The command line."""
+    return parse_options(argv, description=__doc__)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Predicts a whole source; returns the exit status: 1 if any frame failed."""
+    engine = _engine(options)
+    limits = Limits(target_fps=options.target_fps, max_temperature_c=options.max_temperature_c)
+    controls = _controls(options, engine, limits)
+    source = _source(options)
+    writer = recorder(
+        options.output,
+        kinds=write_kinds(options),
+        source=source,
+        video_fps=options.video,
+        obstacles=options.obstacles,
+        is_shown=options.display == "web",
+    )
+    service = Service(
+        source,
+        engine,
+        controls,
+        writer=writer,
+        limits=limits,
+        max_frames=options.max_frames,
+    )
+    stopped_by = _run_until_stopped(service, options)
+    if service.fault is not None:
+        raise service.fault
+    report = service.report()
+    if options.output is not None:
+        write_json(options.output / "latency.json", report)
+    _say(report, options.output)
+    if stopped_by == signal.SIGINT:
+        return 128 + signal.SIGINT
+    return 1 if service.failures or not report["num_frames"] else 0
+
+
+def _run_until_stopped(service: Service, options: argparse.Namespace) -> int | None:
+    """Runs it to its end; returns the signal that ended it, None where it ended by itself."""
+    received: list[int] = []
+    stopped = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        received.append(number)
+        stopped.set()
+        # A second one ends the program at once.
+        signal.signal(number, signal.SIG_DFL)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        show(service, options, stopped=stopped)
+    finally:
+        service.stop()
+        service.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return received[0] if received else None
+
+
+def _engine(options: argparse.Namespace) -> Engine:
+    models = open_models(options.model, num_threads=options.num_threads)
+    if options.size not in (None, AUTO):
+        models.select(options.size)
+    intrinsics = None if options.camera is None else read_intrinsics(options.camera)
+    mount = None
+    if options.camera_height_m is not None:
+        mount = Mount(height_m=options.camera_height_m, pitch_deg=options.camera_pitch_deg)
+    return Engine(
+        models,
+        num_threads=options.num_threads,
+        camera=CameraModel(focal_px=options.focal_px, intrinsics=intrinsics),
+        rule=Rule(num_columns=options.num_columns, mount=mount),
+    )
+
+
+def _controls(options: argparse.Namespace, engine: Engine, limits: Limits) -> Controls:
+    sizes = engine.models.sizes
+    if limits.is_active and len(sizes) < 2:
+        raise ValueError(
+            f"--target_fps and --max_temperature_c choose among sizes, but {options.model} has "
+            f"one, {sizes[0]}; give a folder with several, or a file of several"
+        )
+    if options.size == AUTO and not limits.is_active:
+        raise ValueError("--size auto needs --target_fps or --max_temperature_c")
+    is_auto = limits.is_active and options.size in (None, AUTO)
+    return Controls(
+        Settings(
+            look=Look(palette=options.palette, alpha=options.alpha),
+            size=AUTO if is_auto else None,
+            threshold_m=options.threshold,
+        ),
+        sizes=(*sizes, AUTO) if limits.is_active else sizes,
+    )
+
+
+def _source(options: argparse.Namespace) -> Source:
+    if not is_live_name(options.source):
+        files = open_files(options.source)
+        return Repeated(files) if options.loop else files
+    # Here, since the start must not wait for what files do not need.
+    from export.device.cameras import Request, open_live
+
+    size = None if options.width is None else (options.height, options.width)
+    request = Request(size=size, fps=options.fps)
+    return open_live(options.source, request=request, max_retries=options.max_retries)
+
+
+def _say(report: dict[str, object], output: Path | None) -> None:
+    for name in ("preprocess_ms", "inference_ms", "postprocess_ms", "total_ms"):
+        if name in report:
+            _LOG.info("%-15s %s", name, report[name])
+    _LOG.info("frames/s %s, threads %s", report["frames_per_second"], report["num_threads"])
+    _LOG.info(
+        "%d frames%s, %d failed, %d dropped",
+        report["num_frames"],
+        "" if output is None else f" to {output}",
+        report["num_failures"],
+        report["num_dropped"],
+    )
+
+
+def main() -> int:
+    """The program."""
+    _share_memory_among_threads()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    options = parse(sys.argv[1:])
+    try:
+        return run(options)
+    except _USER_ERRORS as error:
+        _LOG.error("%s", error)
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def _share_memory_among_threads() -> None:
+    """Else the C library gives each thread a heap of its own, none of which shrinks again."""
+    with contextlib.suppress(AttributeError, OSError):  # only GNU's has it
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)

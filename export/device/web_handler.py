@@ -1,0 +1,233 @@
+"""What the web server answers: page, numbers, pictures, buttons, and who is refused."""
+
+import http.server
+import json
+import logging
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from export.device.channel import ClosedError
+from export.device.result import VIEWS, Result
+from export.device.service import Service
+
+_LOG = logging.getLogger(__name__)
+
+PAGE = Path(__file__).with_name("page.html")
+MAX_VIEWERS = 8
+LOCAL = ("localhost", "127.0.0.1", "::1")
+_MAX_BODY_BYTES = 4096
+# A stream looks this often whether the program ends.
+_POLL_S = 0.5
+_BOUNDARY = "frame"
+_BOUNDARY_LINE = f"--{_BOUNDARY}\r\n".encode("ascii")
+# The page is one file: nothing is loaded from elsewhere.
+_PAGE_POLICY = (
+    "default-src 'self'; img-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """What the server serves.
+
+    Attributes:
+      service: At work.
+      state: Content of `/state.json`.
+      save: Stores a snapshot, returns where; None where there is no --output.
+    """
+
+    service: Service
+    state: Callable[[], dict[str, Any]]
+    save: Callable[[Result], list[str]] | None = None
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers one connection; `WebServer` binds the attributes.
+
+    Attributes:
+      site: What is served.
+      host: That the server listens at.
+      server: Whose `admit` and `dismiss` count viewers.
+    """
+
+    # `do_GET`, `do_POST` and `format` are the base class's names.
+    site: Site
+    host: str
+    server: Any
+    protocol_version = "HTTP/1.1"
+    server_version = "mtdepth"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        """Page, numbers, pictures."""
+        if not self._is_allowed():
+            return
+        url = urlsplit(self.path)
+        query = {name: values[-1] for name, values in parse_qs(url.query).items()}
+        if url.path == "/":
+            policy = ("Content-Security-Policy", _PAGE_POLICY)
+            self._send(PAGE.read_bytes(), "text/html; charset=utf-8", policy)
+        elif url.path == "/state.json":
+            self._send_json(self.site.state())
+        elif url.path in ("/stream.mjpg", "/snapshot.jpg"):
+            self._pictures(url.path, query.get("view", "overlay"))
+        else:
+            self._refuse(HTTPStatus.NOT_FOUND, f"there is no {url.path}")
+
+    def do_POST(self) -> None:
+        """Buttons."""
+        body = self._body()
+        if body is None or not self._is_allowed() or not self._is_own_page():
+            return
+        if urlsplit(self.path).path != "/control":
+            self._refuse(HTTPStatus.NOT_FOUND, "buttons are at /control")
+            return
+        try:
+            wishes = json.loads(body)
+            if not isinstance(wishes, dict):
+                raise ValueError("a JSON object is expected")
+            saved = self._saved() if wishes.pop("snapshot", False) else None
+            self.site.service.controls.change(wishes)
+        except (ValueError, OSError, RecursionError) as error:
+            self._refuse(HTTPStatus.BAD_REQUEST, str(error))
+            return
+        self.site.service.repaint()
+        self._send_json({**self.site.state(), "saved": saved})
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Says it to whoever looks for it, not for every picture."""
+        _LOG.debug("%s " + format, self.address_string(), *args)
+
+    def _saved(self) -> list[str]:
+        result = self.site.service.latest.peek()
+        if result is None:
+            raise ValueError("there is no picture yet")
+        # Without an --output the page's own download is the snapshot.
+        return [] if self.site.save is None else self.site.save(result)
+
+    def _body(self) -> bytes | None:
+        try:
+            length = int(self.headers.get("Content-Length", ""))
+        except ValueError:
+            length = -1
+        if 0 <= length <= _MAX_BODY_BYTES:
+            return self.rfile.read(length)
+        self.close_connection = True
+        self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request's length is missing or big")
+        return None
+
+    def _is_allowed(self) -> bool:
+        """Answers only who names this machine: a hostile page's own name for it is refused.
+
+        Else a web site that the viewer looks at could make its own name point here (DNS rebinding)
+        and read the camera.
+        """
+        try:
+            named = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
+        except ValueError:  # half an IPv6 address
+            named = ""
+        own = {*LOCAL, self.host.lower(), socket.gethostname().lower()}
+        is_own = named in own or named.removesuffix(".local") in own or _is_address(named)
+        if not is_own:
+            self._refuse(HTTPStatus.FORBIDDEN, f"this machine is not called {named!r}")
+        return is_own
+
+    def _is_own_page(self) -> bool:
+        """Whether a button was pressed on this page, not on one that sends requests to here."""
+        origin = self.headers.get("Origin")
+        # Compared as text: half an address need not be understood to be refused.
+        is_own = origin is None or origin.partition("://")[2] == self.headers.get("Host")
+        kind = self.headers.get_content_type()
+        if is_own and kind == "application/json":
+            return True
+        self._refuse(HTTPStatus.FORBIDDEN, "buttons take JSON, from this machine's own page")
+        return False
+
+    def _pictures(self, path: str, view: str) -> None:
+        result = self.site.service.latest.peek()
+        views = VIEWS if result is None else result.views
+        if view not in views:
+            self._refuse(HTTPStatus.NOT_FOUND, f"view must be one of {', '.join(views)}")
+        elif path == "/snapshot.jpg":
+            self._snapshot(result, view)
+        elif not self.server.admit():
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, f"{MAX_VIEWERS} viewers are watching")
+        else:
+            try:
+                self._stream(view)
+            finally:
+                self.server.dismiss()
+
+    def _snapshot(self, result: Result | None, view: str) -> None:
+        if result is None:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "there is no picture yet")
+            return
+        name = re.sub(r"[^\w.-]", "_", f"{result.name}_{view}.jpg", flags=re.ASCII)
+        disposition = f'attachment; filename="{name}"'
+        self._send(result.jpeg(view), "image/jpeg", ("Content-Disposition", disposition))
+
+    def _stream(self, view: str) -> None:
+        self.close_connection = True
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={_BOUNDARY}")
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        number = 0
+        try:
+            self.wfile.write(_BOUNDARY_LINE)
+            while True:
+                found = self.site.service.latest.newer_than(number, timeout_s=_POLL_S)
+                if found is not None:
+                    number, result = found
+                    self._send_part(result.jpeg(view))
+        except ClosedError:
+            return
+        except OSError as error:
+            # Gone, or it took nothing for `timeout` seconds.
+            _LOG.debug("viewer %s let go: %s", self.address_string(), error)
+
+    def _send_part(self, jpeg: bytes) -> None:
+        head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+        # The next part's boundary comes at once: browsers show a picture when they see it.
+        self.wfile.write(head.encode("ascii") + jpeg + b"\r\n" + _BOUNDARY_LINE)
+
+    def _send_json(self, content: dict[str, Any]) -> None:
+        self._send(json.dumps(content).encode(), "application/json")
+
+    def _send(self, content: bytes, kind: str, *headers: tuple[str, str]) -> None:
+        self.send_response(HTTPStatus.OK)
+        self._finish(content, kind, *headers)
+
+    def _refuse(self, status: HTTPStatus, why: str) -> None:
+        self.send_response(status)
+        self._finish(json.dumps({"error": why}).encode(), "application/json")
+
+    def _finish(self, content: bytes, kind: str, *headers: tuple[str, str]) -> None:
+        for name, value in (
+            ("Content-Type", kind),
+            ("Content-Length", str(len(content))),
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("X-Frame-Options", "DENY"),
+            ("Referrer-Policy", "no-referrer"),
+            *headers,
+        ):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+
+def _is_address(name: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, name)
+        except OSError:
+            continue
+        return True
+    return False

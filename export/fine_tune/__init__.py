@@ -1,0 +1,1 @@
+"""Training an inference network further for the device: quantised, pruned, or both."""

@@ -1,0 +1,245 @@
+"""One network on its way to a device: tuned while it is rounded, while it is pruned, or both."""
+
+import dataclasses
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from export.artefact import FILE_NAME, export_network
+from export.convert import ExportError
+from export.fine_tune import pruned, quantised
+from export.fine_tune.loop import FineTuning, Settings
+from export.fine_tune.objective import Objective
+from export.fine_tune.options import Options
+from export.fine_tune.pictures import (
+    HeldOut,
+    PictureBatches,
+    Stream,
+    held_out,
+    labelled_batches,
+    loading_recipe,
+)
+from export.fine_tune.plan import NetworkPlan, plan_of
+from export.fine_tune.twin import build_twin, trained_plan
+from export.origin import origin_of
+from mtdepth.contract import Precision, Treatment, sha256_of
+from mtdepth.models.input_law import InputLaw
+from mtdepth.recipes.base import TrainRecipe
+from mtdepth.trained import InferenceNetwork, TrainedNetwork, load_trained
+
+GZIP_LEVEL = 9
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuned:
+    """A network after a fine-tuning.
+
+    Attributes:
+      plan: Its weights.
+      ranges: Of its activations; None where it was not rounded.
+      abs_rel: Held-out Abs Rel; None without held-out labels.
+      scores: (step, Abs Rel) along the way.
+    """
+
+    plan: NetworkPlan
+    ranges: quantised.Ranges | None
+    abs_rel: float | None
+    scores: list[tuple[int, float]]
+
+
+class Job:
+    """Opens everything that the fine-tunings of one network share.
+
+    Args:
+      options: What was asked for.
+      output: Folder for the results and, meanwhile, for the state.
+    """
+
+    def __init__(self, options: Options, output: Path) -> None:
+        self._options, self.output = options, output
+        self.trained: TrainedNetwork = load_trained(
+            options.workdir,
+            size=options.decoder,
+            checkpoint=options.checkpoint,  # type: ignore[arg-type]  # an enum flag
+        )
+        self.plan = plan_of(self.trained.network)
+        self._recipe: TrainRecipe = loading_recipe(
+            self.trained, batch_size=options.batch_size, seed=options.seed
+        )
+        self._held_out: HeldOut | None = None
+        if options.val_store:
+            self._held_out = held_out(self.trained, options.val_store, self._recipe)
+        calibration, shown = options.pictures.chosen(num_calibration=options.num_calibration)
+        self.calibration = self._fitted(calibration)
+        self._shown = self._fitted(shown)
+
+    def float_abs_rel(self) -> float | None:
+        """Held-out Abs Rel of the network as it was trained."""
+        if self._held_out is None:
+            return None
+        fed = (
+            self.trained.input_law(image[None].astype(np.float32))
+            for image in self._held_out.images
+        )
+        codes = [np.asarray(self.trained.network(one, training=False)["depth_code"]) for one in fed]
+        depth_m = np.asarray(self.trained.codec.decode(np.concatenate(codes)[..., 0]), np.float32)
+        return self._held_out.abs_rel(depth_m)
+
+    def quantise(self, plan: NetworkPlan, *, masks: dict[str, Any] | None = None) -> Tuned:
+        """Tunes a network while it is rounded as on the device.
+
+        Args:
+          plan: Its weights.
+          masks: Of the weights that stay zero.
+        """
+        law = quantised.centred(self.trained.input_law)
+        ranges = quantised.calibrated(
+            plan,
+            law(np.stack(self.calibration).astype(np.float32)),
+            image=(float(law(0.0)), float(law(255.0))),
+        )
+        model = quantised.build_quantised(plan, ranges)
+        tuning = FineTuning(
+            model,
+            plan,
+            law=law,
+            objective=self._objective(),
+            settings=self._settings("quantise"),
+            held_out=self._held_out,
+            masks=masks,
+            before_score=lambda: quantised.refresh_kernel_ranges(model),
+        )
+        tuning.run(self._stream(), self.output / "quantise_state.npz")
+        return Tuned(
+            trained_plan(model, plan),
+            quantised.ranges_of(model, plan),
+            tuning.best_score,
+            tuning.scores,
+        )
+
+    def prune(self, *, sparsity: float) -> Tuned:
+        """Tunes the network while its smallest weights become zero.
+
+        Args:
+          sparsity: Share of zeros at the end.
+        """
+        num_steps = self._options.num_steps
+        model, before_step = pruned.build_prunable(
+            self.plan, sparsity=sparsity, num_steps=num_steps
+        )
+        settings = self._settings("prune", sparsity=sparsity)
+        # Earlier states have too few zeros.
+        first_score = min(pruned.pruning_end(num_steps) + pruned.PRUNE_EVERY_STEPS, num_steps)
+        tuning = FineTuning(
+            model,
+            self.plan,
+            law=self.trained.input_law,
+            objective=self._objective(),
+            settings=dataclasses.replace(settings, first_score=first_score),
+            held_out=self._held_out,
+            before_step=before_step,
+            before_score=lambda: pruned.apply_masks(model),
+        )
+        tuning.run(self._stream(), self.output / "prune_state.npz")
+        return Tuned(trained_plan(model, self.plan), None, tuning.best_score, tuning.scores)
+
+    def export(
+        self, tuned: Tuned, folder: Path, *, precision: Precision, treatment: Treatment
+    ) -> dict[str, Any]:
+        """Writes a tuned network as a file with contract and parity report.
+
+        Args:
+          tuned: The network.
+          folder: Where the three files go.
+          precision: Of the file; int8 is rounded after training where the network was not tuned so.
+          treatment: What the contract says of it.
+
+        Returns:
+          The content of `parity.json` and `gzip_bytes`.
+
+        Raises:
+          ExportError: If the file says something else than the network, or the network lost more
+            than `--max_rise` allows.
+        """
+        self._check_loss(tuned)
+        report = export_network(
+            self._subject(tuned),
+            folder,
+            origin=dataclasses.replace(origin_of(self.trained), treatment=treatment),
+            precision=precision,
+            class_output=self._options.class_output,  # type: ignore[arg-type]  # an enum flag
+            calibration=self.calibration if precision == "int8" else [],
+            parity_images=self._shown,
+            reference=self.trained,
+        )
+        content = (folder / FILE_NAME).read_bytes()
+        return {**report, "gzip_bytes": len(gzip.compress(content, GZIP_LEVEL))}
+
+    def _subject(self, tuned: Tuned) -> InferenceNetwork:
+        """What the file has to say."""
+        trained = self.trained
+        if tuned.ranges is None:
+            network, law = build_twin(tuned.plan), trained.input_law
+        else:
+            centred = quantised.centred(trained.input_law)
+            network = quantised.build_quantised(
+                *quantised.in_grey_levels(tuned.plan, tuned.ranges, centred)
+            )
+            law = InputLaw(1.0, -float(quantised.grey_centre(trained.input_law)))
+        return InferenceNetwork(network=network, codec=trained.codec, input_law=law)
+
+    def _check_loss(self, tuned: Tuned) -> None:
+        before = self.float_abs_rel()
+        if before is None or tuned.abs_rel is None:
+            return
+        rise = tuned.abs_rel / before - 1
+        if not rise <= self._options.max_rise:
+            raise ExportError(
+                f"held-out Abs Rel rose by {100 * rise:.1f} %, from {before:.4f} to "
+                f"{tuned.abs_rel:.4f} (--max_rise allows {100 * self._options.max_rise:g} %); try "
+                "more --steps, another --learning_rate, or a lower --sparsity"
+            )
+
+    def _objective(self) -> Objective:
+        return Objective(
+            subject=self.trained,
+            recipe=self._recipe,
+            label_weight=self._options.label_weight,
+            teacher_weight=self._options.teacher_weight,
+        )
+
+    def _settings(self, kind: str, **more: Any) -> Settings:
+        options = self._options
+        identity = {
+            "kind": kind,
+            "weights": sha256_of(self.trained.weights),
+            "pictures": str(options.pictures.root),
+            "num_pictures": len(options.pictures.names),
+            **{
+                name: getattr(options, name)
+                for name in (
+                    *("decoder", "num_steps", "learning_rate", "batch_size", "score_every"),
+                    *("seed", "label_weight", "teacher_weight", "num_calibration"),
+                )
+            },
+            **more,
+        }
+        return Settings(
+            num_steps=options.num_steps,
+            learning_rate=options.learning_rate,
+            score_every=options.score_every,
+            identity=identity,
+        )
+
+    def _stream(self) -> Stream:
+        options = self._options
+        if options.store is not None:
+            return labelled_batches(self.trained, options.store, self._recipe)
+        return PictureBatches(options.pictures, self.trained, self._recipe).from_step
+
+    def _fitted(self, names: list[Any]) -> list[npt.NDArray[np.uint8]]:
+        trained = self.trained
+        return self._options.pictures.fitted(names, size=trained.input_size, fit=trained.fit)

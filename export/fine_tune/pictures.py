@@ -1,0 +1,162 @@
+"""Pictures and labels for a fine-tuning, and its score on held-out ones."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from export.frames import Pictures
+from mtdepth.data.augment import recolored
+from mtdepth.data.features import IMAGE
+from mtdepth.data.supervised import (
+    ExampleReader,
+    TrainingBatches,
+    evaluation_example,
+    frame_position,
+    training_camera,
+)
+from mtdepth.geometry.camera import Intrinsics
+from mtdepth.kitti.label_store import LabelStore
+from mtdepth.kitti.splits import evenly_spaced
+from mtdepth.recipes.base import Augmentation, TrainRecipe
+from mtdepth.trained import TrainedNetwork
+
+CACHE_BYTES = 10**9
+Stream = Callable[[int], Iterator[dict[str, Any]]]
+
+MAX_SCORED_FRAMES = 50  # enough to rank the states of one run, few enough to be done often
+
+
+def loading_recipe(trained: TrainedNetwork, *, batch_size: int, seed: int) -> TrainRecipe:
+    """How pictures and labels are fitted and varied: as in the training of a student.
+
+    MiniNet was trained on video. A network that learns from its own float self needs no labels, and
+    so no zoom.
+    """
+    if trained.family == "student":
+        recipe = TrainRecipe.from_dict(trained.recipe)
+        return dataclasses.replace(recipe, batch_size=batch_size, seed=seed)
+    return TrainRecipe(
+        name="fine_tuning",
+        input_size_px=trained.input_size,
+        fit=trained.fit,
+        near_m=0.1,
+        sky_is_far=False,
+        depth_weight=1.0,
+        batch_size=batch_size,
+        num_epochs=1,
+        steps_per_epoch=1,
+        learning_rate=1e-3,
+        schedule="cosine",
+        augmentation=Augmentation(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.05),
+        seed=seed,
+    )
+
+
+def labelled_batches(trained: TrainedNetwork, store: LabelStore, recipe: TrainRecipe) -> Stream:
+    """The stream of training batches of a label store, from a step on."""
+    camera = trained.training_camera or training_camera(store, recipe)
+    return TrainingBatches(store, recipe, camera, cache_bytes=CACHE_BYTES).from_step
+
+
+class PictureBatches:
+    """An endless, restartable stream of pictures alone: mirrored, with varied colours.
+
+    Args:
+      pictures: Where they come from.
+      trained: Says how they are fitted.
+      recipe: Batch size, variation, seed.
+    """
+
+    def __init__(self, pictures: Pictures, trained: TrainedNetwork, recipe: TrainRecipe) -> None:
+        self._pictures, self._trained, self._recipe = pictures, trained, recipe
+        self._cache: dict[int, npt.NDArray[np.uint8]] = {}
+
+    def from_step(self, first_step: int) -> Iterator[dict[str, Any]]:
+        """Yields the batches of steps `first_step`, `first_step + 1`, ..."""
+        size = self._recipe.batch_size
+        for step in itertools.count(first_step):
+            images = [self._item(item) for item in range(step * size, (step + 1) * size)]
+            yield {IMAGE: np.stack(images)}
+
+    def _item(self, item: int) -> npt.NDArray[np.uint8]:
+        seed = self._recipe.seed
+        names = self._pictures.names
+        image = self._read(frame_position(item, num_frames=len(names), seed=seed))
+        rng = np.random.default_rng([seed, 2, item])
+        if rng.random() < self._recipe.augmentation.flip_probability:
+            image = np.ascontiguousarray(image[:, ::-1])
+        return recolored(image, rng, self._recipe.augmentation)
+
+    def _read(self, position: int) -> npt.NDArray[np.uint8]:
+        if position not in self._cache:
+            name = self._pictures.names[position]
+            trained = self._trained
+            (image,) = self._pictures.fitted([name], size=trained.input_size, fit=trained.fit)
+            if sum(kept.nbytes for kept in self._cache.values()) > CACHE_BYTES:
+                return image
+            self._cache[position] = image
+        return self._cache[position]
+
+
+@dataclasses.dataclass(frozen=True)
+class HeldOut:
+    """Held-out pictures with their depth, at the network's size.
+
+    Attributes:
+      images: `[number, height, width, 3]` uint8.
+      depth_m: `[number, height, width]`, 0 = none.
+      far_m: Farther truth is not scored.
+      is_metric: Whether the network's depth has a unit; if not, each picture's median is matched.
+    """
+
+    images: npt.NDArray[np.uint8]
+    depth_m: npt.NDArray[np.float32]
+    far_m: float
+    is_metric: bool
+
+    def abs_rel(self, predicted_m: npt.NDArray[np.float32]) -> float:
+        """Mean over the pictures of |prediction - truth| / truth.
+
+        Args:
+          predicted_m: `[number, h, w]`, of any size.
+        """
+        _, height_px, width_px = self.depth_m.shape
+        errors = []
+        for found, truth_m in zip(predicted_m, self.depth_m, strict=True):
+            measured = (truth_m > 0) & (truth_m <= self.far_m)
+            if not measured.any():
+                continue
+            found_m = cv2.resize(found, (width_px, height_px))[measured]
+            wanted_m = truth_m[measured]
+            if not self.is_metric:
+                found_m = found_m * np.median(wanted_m) / np.median(found_m)
+            errors.append(np.mean(np.abs(found_m - wanted_m) / wanted_m))
+        return float(np.mean(errors))
+
+
+def held_out(trained: TrainedNetwork, store: LabelStore, recipe: TrainRecipe) -> HeldOut:
+    """Reads held-out frames.
+
+    Raises:
+      ValueError: If none of them has a measured depth.
+    """
+    camera: Intrinsics = trained.training_camera or training_camera(store, recipe)
+    reader = ExampleReader(store)
+    examples = [
+        evaluation_example(reader, frame, recipe, focal_px=camera.focal_px)
+        for frame in evenly_spaced(store.frames, number=MAX_SCORED_FRAMES)
+    ]
+    depth_m = np.stack([example.depth_m for example in examples])
+    if not ((depth_m > 0) & (depth_m <= recipe.far_m)).any():
+        raise ValueError(f"{store.root} measures no depth up to {recipe.far_m} m, so cannot score")
+    return HeldOut(
+        images=np.stack([example.image for example in examples]),
+        depth_m=depth_m,
+        far_m=recipe.far_m,
+        is_metric=trained.is_metric,
+    )

@@ -1,0 +1,92 @@
+"""Magnitude pruning of the 1x1 convolutions, which hold most weights of a mobile network."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow_model_optimization as tfmot
+
+from export.fine_tune.plan import NetworkPlan, PlannedLayer
+from export.fine_tune.twin import build_twin
+
+PRUNE_EVERY_STEPS = 10
+# Share of the fine-tuning in which the zeros are made; the rest heals.
+PRUNING_SHARE = 0.6
+
+
+def is_pruned(entry: PlannedLayer, outputs: frozenset[str]) -> bool:
+    """Whether an entry is pruned: 1x1 convolutions, not the heads."""
+    return entry.is_pointwise and entry.name not in outputs
+
+
+def pruned_names(plan: NetworkPlan) -> list[str]:
+    """The entries that are pruned."""
+    outputs = frozenset(plan.outputs.values())
+    return [entry.name for entry in plan.layers if is_pruned(entry, outputs)]
+
+
+def build_prunable(
+    plan: NetworkPlan, *, sparsity: float, num_steps: int
+) -> tuple[Any, Callable[[int], None]]:
+    """A `tf_keras` twin whose smallest weights become zero while it is being trained.
+
+    The share of zeros rises fast at first and slowly at the end (cubic; Zhu and Gupta 2017).
+
+    Args:
+      plan: The network.
+      sparsity: Share of zeros at the end, of each layer.
+      num_steps: Of the whole fine-tuning.
+
+    Returns:
+      The model, and what has to be called before each step.
+    """
+    names = set(pruned_names(plan))
+    schedule = tfmot.sparsity.keras.PolynomialDecay(
+        initial_sparsity=0.0,
+        final_sparsity=sparsity,
+        begin_step=0,
+        end_step=pruning_end(num_steps),
+        frequency=min(PRUNE_EVERY_STEPS, pruning_end(num_steps)),
+    )
+
+    def wrap(entry: PlannedLayer, layer: Any) -> Any:
+        if entry.name not in names:
+            return layer
+        return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule)
+
+    model = build_twin(plan, wrap=wrap)
+    wrappers = [layer for layer in model.layers if hasattr(layer, "pruning_step")]
+
+    def before_step(step: int) -> None:
+        for wrapper in wrappers:
+            wrapper.pruning_step.assign(step)
+
+    return model, before_step
+
+
+def apply_masks(model: Any) -> None:
+    """Makes the pruned weights zero again, which every call does before and none after a step."""
+    model(np.zeros((1, *model.input_shape[1:]), np.float32), training=False)
+
+
+def pruning_end(num_steps: int) -> int:
+    """The step at which all zeros are there."""
+    return max(1, int(PRUNING_SHARE * num_steps) // PRUNE_EVERY_STEPS * PRUNE_EVERY_STEPS)
+
+
+def masks_of(plan: NetworkPlan) -> dict[str, Any]:
+    """Entry name to ones where a pruned kernel has a weight and zeros where it has none."""
+    names = set(pruned_names(plan))
+    return {
+        entry.name: np.asarray(entry.kernel != 0, np.float32)
+        for entry in plan.layers
+        if entry.name in names
+    }
+
+
+def sparsity_of(plan: NetworkPlan) -> dict[str, float]:
+    """Share of zeros of every pruned layer, and of all of them together as `all`."""
+    masks = masks_of(plan)
+    shares = {name: float(1 - mask.mean()) for name, mask in masks.items()}
+    num_zeros = sum(float((mask == 0).sum()) for mask in masks.values())
+    return {**shares, "all": num_zeros / max(1, sum(mask.size for mask in masks.values()))}

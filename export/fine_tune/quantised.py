@@ -1,0 +1,159 @@
+"""The arithmetic of an eight-bit device while a network is being trained."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_model_optimization as tfmot
+import tf_keras
+
+from export.fine_tune.plan import NetworkPlan, PlannedLayer
+from export.fine_tune.quantisers import KERNELS, DeviceConfig, RangeQuantizer
+from export.fine_tune.twin import build_twin
+from mtdepth.models.input_law import InputLaw
+
+# The converter's own choice for a sigmoid: 256 steps of 1/256 from 0.
+_SIGMOID_RANGE = (0.0, 255.0 / 256.0)
+# Layers whose output has the numbers of their input, so that it needs no range of its own.
+_MOVERS = ("PixelShuffle", "ZeroPadding2D", "UpSampling2D")
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranges:
+    """Of every tensor that is rounded: entry name to (low, high).
+
+    Attributes:
+      image: Of the picture behind the input law.
+      entries: Of the entries of `rounded_entries`.
+    """
+
+    image: tuple[float, float]
+    entries: dict[str, tuple[float, float]]
+
+
+def rounded_entries(plan: NetworkPlan) -> tuple[str, ...]:
+    """Entries whose output is rounded.
+
+    Not where the only reader is a ReLU, which is fused, nor where numbers are only moved.
+    """
+    readers: dict[str, list[PlannedLayer]] = {entry.name: [] for entry in plan.layers}
+    for entry in plan.layers:
+        for name in entry.inputs:
+            if name in readers:
+                readers[name].append(entry)
+    outputs = set(plan.outputs.values())
+    return tuple(
+        entry.name
+        for entry in plan.layers
+        if entry.kind not in _MOVERS
+        and not (
+            entry.name not in outputs
+            and len(readers[entry.name]) == 1
+            and readers[entry.name][0].kind == "ReLU"
+        )
+    )
+
+
+def calibrated(plan: NetworkPlan, fed: Any, *, image: tuple[float, float]) -> Ranges:
+    """The ranges that activations take on some pictures.
+
+    Args:
+      plan: The network.
+      fed: `[B, height, width, 3]`, through the input law; pictures of the training.
+      image: Range of such numbers, whatever the pictures.
+    """
+    twin = build_twin(plan)
+    names = rounded_entries(plan)
+    probe = tf_keras.Model(twin.input, [twin.get_layer(name).output for name in names])
+    lows, highs = np.zeros(len(names)), np.zeros(len(names))
+    for picture in fed:
+        values = probe(picture[None], training=False)
+        lows = np.minimum(lows, [float(tf.reduce_min(value)) for value in values])
+        highs = np.maximum(highs, [float(tf.reduce_max(value)) for value in values])
+    return Ranges(
+        image=image,
+        entries={
+            name: (float(low), float(high))
+            for name, low, high in zip(names, lows, highs, strict=True)
+        },
+    )
+
+
+def build_quantised(plan: NetworkPlan, ranges: Ranges) -> Any:
+    """A `tf_keras` twin that rounds as an int8 file does; its weights are float and can be trained.
+
+    Args:
+      plan: The network.
+      ranges: Where the ranges of the activations start.
+    """
+    rounded = set(rounded_entries(plan))
+
+    def wrap(entry: PlannedLayer, layer: Any) -> Any:
+        output = None
+        if entry.name in rounded:
+            is_sigmoid = entry.kind == "Sigmoid"
+            low, high = _SIGMOID_RANGE if is_sigmoid else ranges.entries[entry.name]
+            output = RangeQuantizer(low, high, is_fixed=is_sigmoid)
+        config = DeviceConfig(KERNELS.get(entry.kind, ""), output)
+        return tfmot.quantization.keras.QuantizeWrapperV2(layer, config)
+
+    def first() -> Any:
+        quantizer = RangeQuantizer(*ranges.image, is_fixed=True)
+        layer = tf_keras.layers.Activation("linear", name="rounded_image")
+        return tfmot.quantization.keras.QuantizeWrapperV2(
+            layer, DeviceConfig(output=quantizer), name="quant_image"
+        )
+
+    model = build_twin(plan, wrap=wrap, first=first)
+    refresh_kernel_ranges(model)
+    return model
+
+
+def refresh_kernel_ranges(model: Any) -> None:
+    """Takes the kernels' ranges from their present values, as each training step does before it."""
+    model(np.zeros((1, *model.input_shape[1:]), np.float32), training=True)
+
+
+def ranges_of(model: Any, plan: NetworkPlan) -> Ranges:
+    """The ranges that a network of `build_quantised` has learned."""
+    found = {}
+    for name in rounded_entries(plan):
+        wrapper = model.get_layer(f"quant_{name}")
+        variables = wrapper._output_quantizer_vars
+        found[name] = (float(variables["min"]), float(variables["max"]))
+    image = model.get_layer("quant_image")._output_quantizer_vars
+    return Ranges(image=(float(image["min"]), float(image["max"])), entries=found)
+
+
+def in_grey_levels(plan: NetworkPlan, ranges: Ranges, law: InputLaw) -> tuple[NetworkPlan, Ranges]:
+    """The same network for pictures of which only a whole grey level was subtracted.
+
+    The factor of the input law goes into the first convolutions, so that the device spends no
+    operator on it.
+
+    Args:
+      plan: A trained network, for `law`.
+      ranges: Its own.
+      law: `centred` one.
+    """
+    weights = {
+        entry.name: (np.asarray(entry.kernel * np.float32(law.scale)), entry.bias)
+        for entry in plan.first_convolutions()
+        if entry.kernel is not None
+    }
+    low, high = (round(value / law.scale) for value in ranges.image)
+    return plan.with_weights(weights), dataclasses.replace(ranges, image=(low, high))
+
+
+def centred(law: InputLaw) -> InputLaw:
+    """The input law with its zero at a whole grey level, which integers can subtract exactly.
+
+    It moves by at most half a level, below the first layer's rounding.
+    """
+    return InputLaw(law.scale, -law.scale * grey_centre(law))
+
+
+def grey_centre(law: InputLaw) -> int:
+    """The grey level that a network sees as zero."""
+    return round(-law.offset / law.scale)

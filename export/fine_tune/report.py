@@ -1,0 +1,60 @@
+"""What a fine-tuning tells: `fine_tuning.json` and the last lines of the program."""
+
+from pathlib import Path
+from typing import Any
+
+from absl import logging
+
+from export.artefact import FILE_NAME
+from export.fine_tune.job import Job, Tuned
+from export.fine_tune.plan import NetworkPlan
+from export.fine_tune.pruned import sparsity_of
+
+
+def tuning_record(
+    job: Job, stages: dict[str, Tuned], files: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """The content of `fine_tuning.json`.
+
+    Args:
+      job: What was tuned.
+      stages: `prune` and `quantise`, as far as they were run.
+      files: The reports of the exported files.
+    """
+    return {
+        "workdir": str(job.trained.workdir.path),
+        "decoder": job.trained.size,
+        "float_abs_rel": job.float_abs_rel(),
+        "stages": {
+            name: {"abs_rel": tuned.abs_rel, "scores": tuned.scores}
+            for name, tuned in stages.items()
+        },
+        "sparsity": {
+            name: sparsity_of(tuned.plan) for name, tuned in stages.items() if "prune" in stages
+        },
+        "files": files,
+    }
+
+
+def log_file(folder: Path, report: dict[str, Any]) -> None:
+    """Says how large a file became and how far it is from the float network."""
+    logging.info(
+        "wrote %s (%d bytes, %d with gzip)",
+        folder / FILE_NAME,
+        report["size_bytes"],
+        report["gzip_bytes"],
+    )
+    measured = report["against_float"]
+    logging.info(
+        "depth differs from the float network by %.2g %% (median of %d pictures), "
+        "%.2g %% (99 %% of pixels)",
+        100 * measured["median_relative"],
+        report["num_frames"],
+        100 * measured["p99_relative"],
+    )
+
+
+def log_sparsity(plan: NetworkPlan) -> None:
+    """Lists the share of zeros of every layer."""
+    for name, share in sparsity_of(plan).items():
+        logging.info("zeros in %s: %.1f %%", name, 100 * share)

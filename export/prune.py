@@ -1,0 +1,70 @@
+r"""Makes the smallest weights of the 1x1 convolutions zero, trains the rest, exports the result.
+
+Full example, half of the weights of the large decoder, as float32, int8 and quantisation-aware:
+
+    python -m export.prune --workdir runs/multitask_kitti --decoder L --sparsity 0.5 --qat \
+        --data runs/labels_train --val_data runs/labels_val --output runs/pruned
+
+The folder then holds `float32/`, `int8/` and with `--qat` also `qat/`, each as
+`python -m export.tflite` writes it, and `fine_tuning.json` with the share of zeros of every layer.
+
+Zeros make a file smaller once it is compressed, for sending it to a fleet. They make it no faster:
+see the README.
+"""
+
+from absl import flags, logging
+
+from export.fine_tune import options as shared
+from mtdepth import program
+from mtdepth.files import write_json
+
+_SPARSITY = flags.DEFINE_float(
+    "sparsity", 0.5, "Share of zeros in each pruned layer.", lower_bound=0.05, upper_bound=0.95
+)
+_QAT = flags.DEFINE_bool(
+    "qat", False, "Whether to train further, rounded as in int8, with the zeros kept."
+)
+
+flags.adopt_module_key_flags(shared)
+
+
+def main() -> int | None:
+    """Prunes, tunes and exports."""
+    chosen = shared.options()
+    output = shared.output_folder(chosen, treatment="pruned")
+    logging.info("decoder %s of %s (%s)", chosen.decoder, chosen.workdir.path, chosen.checkpoint)
+    logging.info(
+        "%d pictures of %s, to %s", len(chosen.pictures.names), chosen.pictures.root, output
+    )
+    # TensorFlow takes seconds to load, which a wrong flag should not cost.
+    from export.convert import ExportError
+    from export.fine_tune.job import Job
+    from export.fine_tune.loop import FineTuningError
+    from export.fine_tune.pruned import masks_of
+    from export.fine_tune.report import log_file, log_sparsity, tuning_record
+
+    job = Job(chosen, output)
+    stages, files = {}, {}
+    try:
+        stages["prune"] = pruned = job.prune(sparsity=_SPARSITY.value)
+        log_sparsity(pruned.plan)
+        for precision in ("float32", "int8"):
+            files[precision] = job.export(
+                pruned, output / precision, precision=precision, treatment="pruned"
+            )
+            log_file(output / precision, files[precision])
+        if _QAT.value:
+            stages["quantise"] = tuned = job.quantise(pruned.plan, masks=masks_of(pruned.plan))
+            files["qat"] = job.export(
+                tuned, output / "qat", precision="int8", treatment="pruned_qat"
+            )
+            log_file(output / "qat", files["qat"])
+    except (ExportError, FineTuningError) as error:
+        logging.error("%s: %s", output, error)
+        return 1
+    write_json(output / "fine_tuning.json", tuning_record(job, stages, files))
+    return None
+
+
+if __name__ == "__main__":
+    program.run(main)

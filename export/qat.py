@@ -1,0 +1,55 @@
+r"""Trains a network further while it is rounded as an int8 file rounds it, and exports that file.
+
+Full example, the smallest decoder of a run, the best of 300 steps by labels of other drives:
+
+    python -m export.qat --workdir runs/multitask_kitti --decoder XS --steps 300 \
+        --data runs/labels_train --val_data runs/labels_val --output runs/qat_xs
+
+By default the float network teaches, so no label is needed: `--pictures FOLDER` will do, and a
+MiniNet learns the same way. The folder then holds what `python -m export.tflite --precision int8`
+writes, made by training and not by calibration, and `fine_tuning.json`, the scores along the way.
+A killed run goes on by the same command. Score it beside the others by
+
+    python -m mtdepth.evaluate --model runs/multitask_kitti --decoder XS \
+        --model runs/int8_xs/model.tflite --model runs/qat_xs/model.tflite
+"""
+
+from absl import flags, logging
+
+from export.fine_tune import options as shared
+from mtdepth import program
+from mtdepth.files import write_json
+
+flags.adopt_module_key_flags(shared)
+
+
+def main() -> int | None:
+    """Tunes and exports."""
+    chosen = shared.options()
+    output = shared.output_folder(chosen, treatment="qat")
+    logging.info("decoder %s of %s (%s)", chosen.decoder, chosen.workdir.path, chosen.checkpoint)
+    logging.info(
+        "%d pictures of %s, to %s", len(chosen.pictures.names), chosen.pictures.root, output
+    )
+    # TensorFlow takes seconds to load, which a wrong flag should not cost.
+    from export.convert import ExportError
+    from export.fine_tune.job import Job
+    from export.fine_tune.loop import FineTuningError
+    from export.fine_tune.report import log_file, tuning_record
+
+    job = Job(chosen, output)
+    try:
+        tuned = job.quantise(job.plan)
+        report = job.export(tuned, output, precision="int8", treatment="qat")
+    except (ExportError, FineTuningError) as error:
+        logging.error("no file was written to %s: %s", output, error)
+        return 1
+    write_json(
+        output / "fine_tuning.json", tuning_record(job, {"quantise": tuned}, {"int8": report})
+    )
+    log_file(output, report)
+    return None
+
+
+if __name__ == "__main__":
+    program.run(main)

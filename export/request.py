@@ -1,0 +1,164 @@
+"""What every exporter is asked for: run, decoder, size, checkpoint, pictures, and where to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from absl import flags, logging
+
+from export.frames import Image, Pictures, open_pictures
+from mtdepth import defaults
+from mtdepth.contract import DECODERS
+from mtdepth.workdir import Checkpoint, Workdir
+
+if TYPE_CHECKING:
+    from mtdepth.trained import TrainedNetwork
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """A request whose words were understood.
+
+    Attributes:
+      workdir: The run.
+      decoders: To cut, the largest first.
+      size: (height, width) of the input.
+      output: Folder to write to.
+      pictures: To calibrate on and to compare on.
+      checkpoint: Which weights.
+      class_output: Scores, or the index of the largest.
+    """
+
+    workdir: Workdir
+    decoders: tuple[str, ...]
+    size: tuple[int, int]
+    output: Path
+    pictures: Pictures
+    checkpoint: Checkpoint
+    class_output: Any
+
+    def load(self) -> "list[TrainedNetwork]":
+        """Opens the run's network at each decoder size.
+
+        Raises:
+          FileNotFoundError: If there is no such checkpoint.
+          DataError: If the weights are damaged.
+        """
+        # TensorFlow takes seconds to load, which a wrong flag should not cost.
+        from mtdepth.trained import load_trained
+
+        return [
+            load_trained(
+                self.workdir, size=decoder, checkpoint=self.checkpoint, input_size=self.size
+            )
+            for decoder in self.decoders
+        ]
+
+    def images(self, *, num_calibration: int) -> tuple[list[Image], list[Image]]:
+        """Reads the pictures to calibrate on, and those to compare on, fitted to the input.
+
+        Raises:
+          DataError: If none can be read.
+        """
+        fit = self.workdir.recipe().fit
+        calibration, shown = self.pictures.chosen(num_calibration=num_calibration)
+        return (
+            self.pictures.fitted(calibration, size=self.size, fit=fit),
+            self.pictures.fitted(shown, size=self.size, fit=fit),
+        )
+
+
+def define_flags(*, default_output: str, has_all: bool = False, ids_are_found: str) -> None:
+    """Defines the flags that every exporter has.
+
+    Args:
+      default_output: Name of the folder beside the workdir, for the help.
+      has_all: Whether several decoder sizes go into one file.
+      ids_are_found: Where the largest score is found, for the help.
+    """
+    sizes = [size for sizes in DECODERS.values() for size in sizes]
+    flags.DEFINE_string("workdir", None, "Run to export. Default: demo/run, or the paper's.")
+    flags.DEFINE_enum(
+        "decoder",
+        None,
+        [*sizes, ALL] if has_all else sizes,
+        "Size to detach: L M S XS of a student, F H Q E of a MiniNet"
+        + ("; all: every one in one file" if has_all else "")
+        + ". Default: as trained.",
+    )
+    flags.DEFINE_integer("height", None, "Input height. Default: as trained.")
+    flags.DEFINE_integer("width", None, "Input width. Default: as trained.")
+    flags.DEFINE_string(
+        "output", None, f"Folder to write to. Default: beside the workdir, {default_output}."
+    )
+    flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Weights of the workdir.")
+    flags.DEFINE_string(
+        "labels",
+        None,
+        "Label store whose pictures calibrate and check. Default: the workdir's own.",
+    )
+    flags.DEFINE_string(
+        "pictures", None, "Folder of pictures for the same, in place of a label store."
+    )
+    flags.DEFINE_enum(
+        "class_output",
+        "scores",
+        ["scores", "ids"],
+        f"A score for each class, or the index of the largest, found {ids_are_found}.",
+    )
+
+
+def asked_for(default_name: str) -> ExportRequest:
+    """Understands the parsed flags, and says what will be done.
+
+    Args:
+      default_name: Of the folder beside the workdir; `{decoder}` stands for the decoder's size.
+
+    Raises:
+      FileNotFoundError: If there is no such run, or no pictures.
+      DataError: If its files are damaged.
+      ValueError: If the network cannot be cut to that decoder.
+    """
+    values = flags.FLAGS
+    workdir = Workdir(
+        Path(values.workdir or defaults.default_workdir(defaults.default_kitti_root()))
+    )
+    height_px, width_px = workdir.recipe().input_size_px
+    decoders: Sequence[str] = workdir.decoders()
+    if values.decoder != ALL:
+        decoders = [workdir.checked_size(values.decoder)]
+    decoder = ALL if values.decoder == ALL else decoders[0]
+    beside = workdir.path.parent / default_name.format(decoder=decoder)
+    request = ExportRequest(
+        workdir=workdir,
+        decoders=tuple(decoders),
+        size=(values.height or height_px, values.width or width_px),
+        output=Path(values.output) if values.output else beside,
+        pictures=open_pictures(workdir, labels=values.labels, folder=values.pictures),
+        checkpoint=values.checkpoint,
+        class_output=values.class_output,
+    )
+    logging.info("decoder %s of %s (%s)", decoder, workdir.path, request.checkpoint)
+    logging.info("input %dx%d (height x width)", *request.size)
+    pictures = request.pictures
+    logging.info("%d pictures of %s, to %s", len(pictures.names), pictures.root, request.output)
+    return request
+
+
+def say_parity(report: dict[str, Any], *, of: str = "") -> None:
+    """Says how far a file is from its network.
+
+    Args:
+      report: Of one network, as `parity.json` holds it.
+      of: Decoder size, where there are several.
+    """
+    logging.info(
+        "%sdepth differs from Keras by %.2g %% (median of %d pictures), %.2g %% (99 %% of pixels)",
+        of and f"{of}: ",
+        100 * report["measured"]["median_relative"],
+        report["num_frames"],
+        100 * report["measured"]["p99_relative"],
+    )

@@ -1,0 +1,177 @@
+r"""Checks on a device that an exported network arrived whole and answers as where it was exported.
+
+Full example, on a Raspberry Pi, every model of a bundle:
+
+    python -m export.verify --model models/export_s_int8/model.tflite
+
+Looks at the file's digest, its contract, and its golden pairs (`golden.npz`): three pictures, each
+asked of every decoder size of the file. Integer outputs may be off by --max_steps of their
+smallest steps, float outputs by 1e-5 of their range (float16 files: 1e-2, since some processors
+calculate in float16). Prints a verdict for each picture and size; the status is 1 unless all are
+good. Numpy, OpenCV and the interpreter only (onnxruntime for `.onnx` files), no TensorFlow.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from export.golden import Answer, Array, GoldenBackend, ask, read_golden
+from mtdepth.contract import Precision
+from mtdepth.files import DataError
+from mtdepth.runtime.onnx import OnnxBackend
+from mtdepth.runtime.sizes import open_sizes
+
+_LOG = logging.getLogger("export.verify")
+_USER_ERRORS = (DataError, OSError, ValueError, ImportError)
+
+# Of the range of an output, largest minus smallest: the last bits of sums in another order.
+MAX_RELATIVE: dict[Precision, float] = {"float32": 1e-5, "float16": 1e-2, "int8": 1e-5}
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How far an output is from the golden one.
+
+    Attributes:
+      name: Of the output.
+      largest: In steps of an integer output, or in shares of a float output's range.
+      num_values: That differ at all.
+      is_integer: Which of the two.
+      is_good: Whether it is allowed.
+    """
+
+    name: str
+    largest: float
+    num_values: int
+    is_integer: bool
+    is_good: bool
+
+    def __str__(self) -> str:
+        """For a verdict."""
+        if not self.num_values:
+            return f"{self.name} exact"
+        if self.is_integer:
+            return f"{self.name} off by {self.largest:.0f} step(s) in {self.num_values} value(s)"
+        return f"{self.name} off by {self.largest:.1e} of its range"
+
+
+def compare(name: str, found: Array, golden: Array, *, max_steps: int, share: float) -> Deviation:
+    """Compares an output with the golden one; another shape, type or a NaN is infinitely far."""
+    is_integer = bool(np.issubdtype(golden.dtype, np.integer))
+    if (found.shape, found.dtype) != (golden.shape, golden.dtype):
+        return Deviation(name, np.inf, max(found.size, golden.size), is_integer, is_good=False)
+    difference = np.abs(found.astype(np.float64) - golden.astype(np.float64))
+    # Written so that a NaN counts, and is outside.
+    num_values = int(np.count_nonzero(~(difference == 0)))
+    largest = float(difference.max())
+    if is_integer:
+        return Deviation(name, largest, num_values, is_integer, is_good=largest <= max_steps)
+    largest /= float(np.ptp(golden)) or 1.0
+    return Deviation(name, largest, num_values, is_integer, is_good=largest <= share)
+
+
+def deviations(
+    found: Answer, golden: Answer, *, precision: Precision, max_steps: int
+) -> list[Deviation]:
+    """Compares an answer with the golden one, output by output, and the metres made from them."""
+    share = MAX_RELATIVE[precision]
+    compared = [
+        compare(name, found.raw[name], value, max_steps=max_steps, share=share)
+        for name, value in golden.raw.items()
+    ]
+    is_exact = not any(deviation.num_values for deviation in compared)
+    if is_exact or precision != "int8":
+        # The law itself: of the same integers come the same metres, up to the last bit.
+        compared.append(
+            compare("metres", found.depth_m, golden.depth_m, max_steps=max_steps, share=share)
+        )
+    return compared
+
+
+def verify(path: Path, *, num_threads: int, max_steps: int) -> list[str]:
+    """Checks a model; says what is good and returns what is not.
+
+    Raises:
+      FileNotFoundError: If the model, its contract or its golden pairs are missing.
+      DataError: If one of them is damaged or of another export.
+      ImportError: If the interpreter is not installed.
+    """
+    backends = _open(path, num_threads)
+    golden = read_golden(path)
+    _LOG.info("%s: digest and contract are good; sizes %s", path, " ".join(backends))
+    faults = []
+    for size, backend in backends.items():
+        if size not in golden.answers:
+            faults.append(f"{size}: no golden pairs")
+            _LOG.error("BAD  %s", faults[-1])
+            continue
+        for number, image in enumerate(golden.images):
+            compared = deviations(
+                ask(backend, image),
+                golden.answers[size][number],
+                precision=backend.contract.precision,
+                max_steps=max_steps,
+            )
+            verdict = f"{size}, pair {number + 1}: {', '.join(map(str, compared))}"
+            if all(deviation.is_good for deviation in compared):
+                _LOG.info("good %s", verdict)
+            else:
+                _LOG.error("BAD  %s", verdict)
+                faults.append(verdict)
+    return faults
+
+
+def _open(path: Path, num_threads: int) -> Mapping[str, GoldenBackend]:
+    if path.suffix != ".onnx":
+        return open_sizes(path, num_threads=num_threads)
+    backend = OnnxBackend(path, num_threads=num_threads)
+    return {backend.contract.decoder: backend}
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        "python -m export.verify",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--model", type=Path, required=True, action="append", help="model.tflite; may be repeated")
+    add("--num_threads", type=int, default=1, help="of the interpreter (default: 1)")
+    add("--max_steps", type=int, default=1, help="allowed of an integer output (default: 1)")
+    options = parser.parse_args(argv)
+    if options.num_threads < 1:
+        parser.error(f"--num_threads must be at least 1, got {options.num_threads}")
+    if options.max_steps < 0:
+        parser.error(f"--max_steps must not be negative, got {options.max_steps}")
+    return options
+
+
+def run(options: argparse.Namespace) -> int:
+    """Verifies every model; returns the exit status."""
+    num_bad = 0
+    for path in options.model:
+        try:
+            faults = verify(path, num_threads=options.num_threads, max_steps=options.max_steps)
+        except _USER_ERRORS as error:
+            _LOG.error("%s", error)
+            num_bad += 1
+            continue
+        num_bad += bool(faults)
+        _LOG.info("%s: %s", path, f"{len(faults)} fault(s)" if faults else "all pairs are good")
+    return 1 if num_bad else 0
+
+
+def main() -> int:
+    """The program."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    return run(parse(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""Monocular video as training sees it: shots of numbered frames, each with its camera.
+
+Wherever a video comes from (KITTI, a folder, a film), it ends as a `Shot`: picture files by frame
+number, taken one after the other by one camera. Two frames are neighbours where their numbers are.
+"""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mtdepth.files import DataError, read_rgb
+from mtdepth.geometry.camera import Intrinsics
+from mtdepth.kitti.calibration import MAX_ASPECT_CHANGE
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Shot:
+    """Frames that one camera took without interruption, or with gaps in their numbers.
+
+    Attributes:
+      name: Says which, `2011_09_26_drive_0001_sync l`.
+      files: The picture of each frame number, ascending; a jump of the numbers is a gap in time.
+      titles: What each frame is called in messages and batches.
+      camera: The intrinsics, at the size of the calibration.
+      calibration: The file that they come from, for messages.
+      targets: The frames that may be learned from; others serve as neighbours.
+    """
+
+    name: str
+    files: Mapping[int, Path]
+    titles: Mapping[int, str]
+    camera: Intrinsics
+    calibration: Path
+    targets: tuple[int, ...]
+
+    def read(self, number: int) -> npt.NDArray[np.uint8]:
+        """Reads a frame as `[height, width, 3]` RGB.
+
+        Raises:
+          FileNotFoundError: If the picture is missing.
+          DataError: If it is damaged.
+        """
+        return read_rgb(self.files[number])
+
+    def camera_at(self, size: tuple[int, int]) -> Intrinsics:
+        """Returns the camera of a picture of this shot that has been resized since.
+
+        Args:
+          size: (height, width) of the picture.
+
+        Raises:
+          DataError: If the picture's aspect ratio is not the calibration's.
+        """
+        return resized_camera(self.camera, size=size, calibration=self.calibration)
+
+    @functools.cached_property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of its first picture that can be read; all should be like it.
+
+        Raises:
+          DataError: If no picture can be read.
+        """
+        fault: Exception | None = None
+        for number in self.files:
+            try:
+                height_px, width_px = self.read(number).shape[:2]
+            except (DataError, FileNotFoundError) as error:
+                fault = fault or error
+            else:
+                return height_px, width_px
+        path = next(iter(self.files.values()))
+        raise DataError(path.parent, f"no picture of {self.name} can be read: {fault}")
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 over the frames' numbers and their files' sizes in bytes, wherever they lie."""
+        hasher = hashlib.sha256()
+        for number, path in self.files.items():
+            num_bytes = path.stat().st_size if path.is_file() else -1
+            hasher.update(f"{number} {num_bytes}\n".encode())
+        return hasher.hexdigest()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class VideoSource:
+    """What one `--video` stands for.
+
+    Attributes:
+      label: As the user wrote it, with its split.
+      shots: Never empty.
+      missing: Frames of a list that have no picture.
+      kitti_root: Of KITTI's or another rig's recordings; None for other video.
+    """
+
+    label: str
+    shots: tuple[Shot, ...]
+    missing: tuple[str, ...] = ()
+    kitti_root: Path | None = None
+
+    @property
+    def num_frames(self) -> int:
+        """Frames on disk that may be learned from."""
+        return sum(len(shot.targets) for shot in self.shots)
+
+
+def source_of(
+    label: str,
+    shots: Sequence[Shot],
+    missing: Iterable[str] = (),
+    *,
+    kitti_root: Path | None = None,
+) -> VideoSource:
+    """Makes a source of shots; see `VideoSource`.
+
+    Raises:
+      ValueError: If no frame has a picture.
+    """
+    missing = tuple(missing)
+    if not any(shot.targets for shot in shots):
+        first = f": {missing[0]}, ..." if missing else ""
+        raise ValueError(f"{label}: none of its {len(missing)} frames has a picture there{first}")
+    return VideoSource(label=label, shots=tuple(shots), missing=missing, kitti_root=kitti_root)
+
+
+def resized_camera(camera: Intrinsics, *, size: tuple[int, int], calibration: Path) -> Intrinsics:
+    """Brings intrinsics from the size of their calibration to that of a picture.
+
+    Args:
+      camera: At the size of the calibration.
+      size: (height, width) of the picture.
+      calibration: The file that the intrinsics come from, for the message.
+
+    Raises:
+      DataError: If the aspect ratios differ: then the picture is cropped, or of another mode.
+    """
+    height_px, width_px = size
+    if size == (camera.height_px, camera.width_px):
+        return camera
+    change = (width_px * camera.height_px) / (height_px * camera.width_px) - 1
+    if abs(change) > MAX_ASPECT_CHANGE:
+        raise DataError(
+            calibration,
+            f"the pictures are {width_px}x{height_px} (width x height), the calibration is of "
+            f"{camera.width_px}x{camera.height_px}: their aspect ratios differ by "
+            f"{abs(change):.1%}, so the pictures are cropped or of another mode of the camera. "
+            "Give the intrinsics of these very pictures, at any size of their aspect ratio",
+        )
+    return camera.resized(width_px=width_px, height_px=height_px)

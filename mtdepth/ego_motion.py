@@ -1,0 +1,121 @@
+r"""Tells how the camera moved through a video, and scores that where the truth is known.
+
+Full example, the test sequences of KITTI's odometry, with the run that learned from the others:
+
+    python -m mtdepth.ego_motion --workdir runs/mininet_odometry --video KITTI_ODOMETRY \
+        --video_split 09,10 --output runs/ego_motion
+
+The folder then holds, for each stretch of neighbouring frames, the trajectory in KITTI's form
+(`..._kitti.txt`, twelve numbers a line) and in TUM's (`..._tum.txt`: time, position, quaternion),
+`trajectories.png`, and `ego_motion.json` with the absolute trajectory error over snippets of five
+frames, each scaled to the truth, as it is published. Lengths are in metres where the scale was
+found (`python -m mtdepth.metric_scale`), otherwise relative; in the picture they are scaled to the
+truth.
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl import flags, logging
+from tqdm import tqdm
+
+from mtdepth import program
+from mtdepth.data.video_sources import open_videos
+from mtdepth.files import write_json
+from mtdepth.kitti.trajectories import write_kitti, write_tum
+from mtdepth.workdir import Workdir
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "Run that learned from video.", required=True)
+_VIDEO = flags.DEFINE_multi_string(
+    "video", None, "As `mtdepth.train --video`; repeatable.", required=True
+)
+_VIDEO_SPLIT = flags.DEFINE_multi_string("video_split", [], "As `mtdepth.train --video_split`.")
+_INTRINSICS = flags.DEFINE_string("intrinsics", None, "As `mtdepth.train --intrinsics`.")
+_SIDE = flags.DEFINE_enum(
+    "side", "left", ["left", "right", "both"], "Camera of a stereo rig whose way is told."
+)
+_OUTPUT = flags.DEFINE_string("output", None, "Folder to write to.", required=True)
+_CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Weights of the run.")
+_FPS = flags.DEFINE_float("fps", 10.0, "Frames a second, for TUM's times.", lower_bound=0.1)
+
+
+def main() -> int | None:
+    """Predicts, writes and scores."""
+    workdir = Workdir(Path(_WORKDIR.value))
+    workdir.recipe()
+    sources = open_videos(
+        _VIDEO.value,
+        splits=_VIDEO_SPLIT.value,
+        intrinsics=Path(_INTRINSICS.value) if _INTRINSICS.value else None,
+        cache_dir=workdir.path / "cache",
+    )
+    shots = [shot for source in sources for shot in source.shots if _is_wanted(shot.name)]
+    # Keras takes seconds to load, which a wrong flag should not cost.
+    from mtdepth.evaluation.ego_motion import PosePredictor, free_stem, tracks_of
+    from mtdepth.evaluation.trajectory_plot import write_trajectories
+    from mtdepth.trained import scale_of
+
+    scale, source = scale_of(workdir, _CHECKPOINT.value)
+    predictor = PosePredictor(workdir, checkpoint=_CHECKPOINT.value, scale=scale)
+    output = Path(_OUTPUT.value)
+    tracks: dict[str, Any] = {}
+    for shot in tqdm(shots, unit="shot"):
+        for track in tracks_of(shot, predictor):
+            stem = free_stem(track.name, tracks)
+            tracks[stem] = track
+            _write(output, track, stem)
+    if not tracks:
+        raise ValueError("no two neighbouring frames in these videos")
+    write_trajectories(output / "trajectories.png", list(tracks.values()))
+    results = _results(tracks)
+    settings = {"workdir": str(workdir.path), "checkpoint": _CHECKPOINT.value}
+    write_json(
+        output / "ego_motion.json",
+        {**settings, "scale": scale, "scale_source": source, **results},
+    )
+    _say(results)
+    logging.info("wrote %s", output)
+    return None
+
+
+def _is_wanted(name: str) -> bool:
+    # Stereo shots end in their side, " l" or " r"; others have none.
+    unwanted = {"left": " r", "right": " l", "both": "\0"}[_SIDE.value]
+    return not name.endswith(unwanted)
+
+
+def _write(output: Path, track: Any, stem: str) -> None:
+    write_kitti(output / f"{stem}_kitti.txt", track.predicted)
+    times_s = [(number - track.numbers[0]) / _FPS.value for number in track.numbers]
+    write_tum(output / f"{stem}_tum.txt", track.predicted, times_s)
+
+
+def _results(tracks: Mapping[str, Any]) -> dict[str, Any]:
+    rows, all_errors = [], []
+    for stem, track in tracks.items():
+        row = {"track": track.name, "files": stem, "frames": len(track.numbers)}
+        if (errors := track.errors) is not None:
+            all_errors.append(errors.errors_m)
+            row |= {"ate_mean_m": errors.mean_m, "ate_std_m": errors.std_m}
+            row |= {"scale_to_truth": track.scale_to_truth}
+        rows.append(row)
+    every = np.concatenate(all_errors) if all_errors else None
+    total = {} if every is None else {"ate_mean_m": every.mean(), "ate_std_m": every.std()}
+    return {"tracks": rows, **{name: float(value) for name, value in total.items()}}
+
+
+def _say(results: dict[str, Any]) -> None:
+    for row in (*results["tracks"], {"track": "all", **results}):
+        if "ate_mean_m" in row:
+            error = f"{row['ate_mean_m']:.4f} +- {row['ate_std_m']:.4f} m"
+        else:
+            error = "no true poses"
+        frames = f"{row['frames']} frames" if "frames" in row else ""
+        sys.stdout.write(f"{row['track']:<40} {frames:>12}  5-frame ATE {error}\n")
+
+
+if __name__ == "__main__":
+    program.run(main)

@@ -1,0 +1,122 @@
+"""The Make3D test set: 134 upright pictures with laser depths, and its published crop."""
+
+import dataclasses
+import re
+import zlib
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import scipy.io
+import scipy.io.matlab
+
+from mtdepth.files import DataError, read_rgb
+from mtdepth.metrics.make3d import Make3dErrors, make3d_errors
+from mtdepth.runtime.pipeline import Predictor
+
+DOWNLOAD_PAGE = "http://make3d.cs.cornell.edu/data.html"
+GRID_KEY = "Position3DGrid"  # [55, 305, 4]: y, x, z, distance
+CROP_ASPECT = 2.0  # width / height of the central crop: Godard et al. 2017, 6.4
+
+_IMAGE = re.compile(r"img-(.+)\.(jpg|jpeg|png)")
+_DEPTH = re.compile(r"depth_sph_corr-(.+)\.mat")
+
+
+@dataclasses.dataclass(frozen=True)
+class Make3dFrame:
+    """One picture with its laser depths.
+
+    Attributes:
+      name: What both files share, such as `op57-p-016t000`.
+      image_path: `img-<name>.jpg`.
+      depth_path: `depth_sph_corr-<name>.mat`.
+    """
+
+    name: str
+    image_path: Path
+    depth_path: Path
+
+    def read(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
+        """Reads the central crops of picture `[h, w, 3]` and depths `[rows, columns]` in metres.
+
+        Raises:
+          DataError: If a file is damaged.
+        """
+        image, depth_m = read_rgb(self.image_path), read_depth(self.depth_path)
+        share = min(1.0, image.shape[1] / CROP_ASPECT / image.shape[0])
+        return _central_rows(image, share), _central_rows(depth_m, share)
+
+
+def find_frames(root: Path) -> list[Make3dFrame]:
+    """Pairs the pictures and depth files anywhere below a folder.
+
+    The archives unpack to `Test134/img-*.jpg` and `Gridlaserdata/depth_sph_corr-*.mat`.
+
+    Raises:
+      FileNotFoundError: If there is no pair; says what was found.
+    """
+    images = _by_name(root, _IMAGE)
+    depths = _by_name(root, _DEPTH)
+    frames = [
+        Make3dFrame(name, path, depths[name]) for name, path in images.items() if name in depths
+    ]
+    if not frames:
+        raise FileNotFoundError(
+            f"{root}: no picture with its depths: {len(images)} img-*.jpg and {len(depths)} "
+            f"depth_sph_corr-*.mat below it; unpack Test134.tar.gz and Test134Depth.tar.gz "
+            f"({DOWNLOAD_PAGE}) there"
+        )
+    return frames
+
+
+def read_depth(path: Path) -> npt.NDArray[np.float64]:
+    """Reads laser depths `[rows, columns]`, metres.
+
+    Raises:
+      DataError: If it is no such file.
+    """
+    try:
+        grid = np.asarray(scipy.io.loadmat(path)[GRID_KEY], np.float64)
+    except (
+        scipy.io.matlab.MatReadError,
+        zlib.error,
+        OSError,
+        IndexError,
+        ValueError,
+        TypeError,
+        NotImplementedError,
+        KeyError,
+    ) as error:
+        raise DataError(path, f"no {GRID_KEY} can be read ({error}); copy it again") from error
+    if grid.ndim != 3 or grid.shape[2] != 4:
+        raise DataError(path, f"{GRID_KEY} must be [rows, columns, 4], found {grid.shape}")
+    return grid[:, :, 3]
+
+
+def score_frame(frame: Make3dFrame, predictor: Predictor) -> tuple[Make3dErrors, Any]:
+    """Scores one picture with median scaling; returns its errors, and crop and depth for a sheet.
+
+    The prediction is compared at the laser's rows and columns: the nearest pixel of each.
+
+    Raises:
+      DataError: If a file is damaged.
+      ValueError: If no depth counts.
+    """
+    image, truth_m = frame.read()
+    predicted = predictor.predict(image).depth_m
+    rows, columns = truth_m.shape
+    at_laser = cv2.resize(predicted, (columns, rows), interpolation=cv2.INTER_NEAREST_EXACT)
+    return make3d_errors(truth_m, at_laser, median_scaling=True), (image, truth_m, predicted)
+
+
+def _by_name(root: Path, pattern: re.Pattern[str]) -> dict[str, Path]:
+    found = ((pattern.fullmatch(path.name), path) for path in sorted(root.rglob("*")))
+    return {match[1]: path for match, path in found if match}
+
+
+def _central_rows(values: npt.NDArray[Any], share: float) -> npt.NDArray[Any]:
+    num_rows = round(len(values) * share)
+    top = (len(values) - num_rows) // 2
+    return values[top : top + num_rows]

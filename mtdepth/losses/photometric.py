@@ -1,0 +1,84 @@
+"""How unlike a rebuilt picture is: structure and colour together."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+
+SSIM_WEIGHT = 0.85  # paper: alpha of eq. 6
+SSIM_C1 = 0.01**2  # paper: printed as 0.012
+SSIM_C2 = 0.03**2  # paper: printed as 0.032
+
+
+def ssim_dissimilarity(image: Tensor, other: Tensor) -> Tensor:
+    """Half of 1 - SSIM (Wang et al. 2004) over 3x3 means, the border reflected.
+
+    Args:
+      image: `[..., H, W, C]`, values 0..1.
+      other: Likewise; leading sides that only one of them has go with every picture of the other.
+
+    Returns:
+      `[..., H, W, C]`, 0 (the same) to 1.
+    """
+    image, other = _reflected(image), _reflected(other)
+    mean, other_mean = _mean_3x3(image), _mean_3x3(other)
+    variance = _mean_3x3(image * image) - mean * mean
+    other_variance = _mean_3x3(other * other) - other_mean * other_mean
+    covariance = _mean_3x3(image * other) - mean * other_mean
+    above = (2 * mean * other_mean + SSIM_C1) * (2 * covariance + SSIM_C2)
+    # The paper prints a sum of these two; Wang et al. have their product.
+    below = (mean * mean + other_mean * other_mean + SSIM_C1) * (
+        variance + other_variance + SSIM_C2
+    )
+    return ops.clip((1 - above / below) / 2, 0.0, 1.0)
+
+
+def colour_error(image: Tensor, other: Tensor) -> Tensor:
+    """Mean absolute difference over the colours, `[..., H, W]`."""
+    return ops.mean(ops.abs(image - other), axis=-1)
+
+
+def photometric_error(image: Tensor, other: Tensor) -> Tensor:
+    """Weighs structure and colour (MiniNet, eq. 6); both are means over the colours.
+
+    Args:
+      image: `[..., H, W, C]`, values 0..1.
+      other: Likewise; see `ssim_dissimilarity`.
+
+    Returns:
+      `[..., H, W]`.
+    """
+    structure = ops.mean(ssim_dissimilarity(image, other), axis=-1)
+    return SSIM_WEIGHT * structure + (1 - SSIM_WEIGHT) * colour_error(image, other)
+
+
+def _reflected(image: Tensor) -> Tensor:
+    sides = [[0, 0], [1, 1], [1, 1], [0, 0]]
+    return _on_pictures(lambda pictures: ops.pad(pictures, sides, mode="reflect"), image)
+
+
+def _mean_3x3(image: Tensor) -> Tensor:
+    # The same numbers either way. Forward and back on a CPU, TensorFlow's pooling takes three times
+    # as long as its depthwise convolution, XLA's depthwise convolution seven times its pooling.
+    if keras.backend.backend() == "jax":
+        return _on_pictures(_pooled_3x3, image)
+    return _on_pictures(_convolved_3x3, image)
+
+
+def _pooled_3x3(pictures: Tensor) -> Tensor:
+    return ops.average_pool(pictures, 3, strides=1, padding="valid", data_format="channels_last")
+
+
+def _convolved_3x3(pictures: Tensor) -> Tensor:
+    ones = ops.ones((3, 3, pictures.shape[-1], 1), dtype=pictures.dtype)
+    return ops.depthwise_conv(pictures, ones, padding="valid", data_format="channels_last") / 9
+
+
+def _on_pictures(function: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:
+    """Applies a function of `[B, H, W, C]` whatever the number of leading sides."""
+    leading = tuple(image.shape[:-3])
+    found = function(ops.reshape(image, (-1, *image.shape[-3:])))
+    return ops.reshape(found, (*leading, *found.shape[1:]))

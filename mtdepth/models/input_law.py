@@ -1,0 +1,30 @@
+"""How the bytes of a picture become the numbers that a network takes: one law per network."""
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class InputLaw:
+    """An affine map of RGB values 0..255 to a network's input, the same for all three colours.
+
+    Args:
+      scale: Factor of the value.
+      offset: Added after it.
+    """
+
+    scale: float
+    offset: float
+
+    def __call__(self, image: Any) -> Any:
+        """Maps an array or tensor of any shape; a float32 one stays float32.
+
+        An integer array becomes floating as numpy has it; a tensor must be floating already.
+        """
+        return image * self.scale + self.offset
+
+
+# [-1, 1], as the published weights of MobileNetV2 expect it.
+STUDENT_INPUT = InputLaw(scale=1 / 127.5, offset=-1.0)
+# (x / 255 - 0.45) / 0.225: Liu et al. 2020, section IV; close to ImageNet's mean and deviation.
+MININET_INPUT = InputLaw(scale=1 / (255 * 0.225), offset=-0.45 / 0.225)

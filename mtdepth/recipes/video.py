@@ -1,0 +1,146 @@
+"""The recipe of a network that learns from video."""
+
+import dataclasses
+from typing import Any, Literal, Self, get_args
+
+from mtdepth.contract import MININET, Fit
+from mtdepth.geometry.depth_codec import SigmoidDisparityCodec
+from mtdepth.models.mininet_spec import MiniNetSpec, OutputSize
+from mtdepth.recipes.base import Augmentation, Schedule
+from mtdepth.recipes.checks import (
+    require_at_least,
+    require_choice,
+    require_fields,
+    require_input_size,
+)
+
+PoseEncoder = Literal["resnet18", "light"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VideoRecipe:
+    """Everything that changes a weight of MiniNet trained from video, and nothing else.
+
+    Attributes:
+      name: The recipe's name in `mtdepth.recipes.registry`.
+      mininet: The network; all four of its outputs are trained.
+      output: The output that chooses the best weights and is cut out where none is named.
+      input_size_px: Network input (height, width), multiples of 32.
+      fit: How a picture of another shape becomes that input: stretched, or its centre cropped.
+      pose_encoder: `resnet18`, the paper's, or `light`: seven strided convolutions for CPUs.
+      pose_weights: `imagenet`, `none`, or a weight file.
+      batch_size, num_epochs: Length of the training.
+      steps_per_epoch: Likewise; 0 is one pass over the video.
+      learning_rate: Adam's rate after the warm-up.
+      schedule, epoch_decay, warmup_steps: How it changes; see `TrainRecipe`.
+      halve_every_epochs: How often it is halved besides; 0 for never.
+      clip_norm: Largest norm of the whole gradient; 0 leaves it alone.
+      auto_mask: Whether pixels that an unmoved source explains better teach nothing.
+      smoothness_weight: Of smoothness beside the photometric error.
+      smoothness_sharpness: How much smoothness is for pixels that are already explained; 0 counts
+        all alike.
+      smoothness_scale_decay: Factor of smoothness from each scale to the next coarser one.
+      min_flow_px: Frames are left out where the picture moves less, on the mean over its pixels; 0
+        keeps all.
+      augmentation: How pictures are varied; a video is not zoomed.
+      jitter_probability: Share of the triplets whose colours are varied.
+      seed: Of the weights, the order of the frames, and the augmentation.
+    """
+
+    name: str
+    mininet: MiniNetSpec = dataclasses.field(default_factory=MiniNetSpec)
+    output: OutputSize = "F"
+    input_size_px: tuple[int, int]
+    fit: Fit = "stretch"
+    pose_encoder: PoseEncoder = "resnet18"
+    pose_weights: str = "none"
+    batch_size: int = 6
+    num_epochs: int
+    steps_per_epoch: int = 0
+    learning_rate: float
+    schedule: Schedule = "exponential"
+    epoch_decay: float = 1.0
+    warmup_steps: int = 0
+    halve_every_epochs: int = 0
+    clip_norm: float = 0.0
+    auto_mask: bool = False
+    smoothness_weight: float = 0.001
+    smoothness_sharpness: float = 10.0
+    smoothness_scale_decay: float = 1.0
+    min_flow_px: float = 1.0
+    augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
+    jitter_probability: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Rejects a recipe that would fail hours into a run."""
+        require_input_size(self.input_size_px)
+        require_choice("output", self.output, get_args(OutputSize))
+        require_choice("fit", self.fit, get_args(Fit))
+        require_choice("pose_encoder", self.pose_encoder, get_args(PoseEncoder))
+        require_choice("schedule", self.schedule, get_args(Schedule))
+        require_at_least(self, 1, "batch_size", "num_epochs")
+        require_at_least(self, 0, "steps_per_epoch", "warmup_steps", "halve_every_epochs")
+        require_at_least(self, 0, "clip_norm", "min_flow_px")
+        require_at_least(self, 0, "smoothness_weight", "smoothness_sharpness")
+        for name in ("epoch_decay", "smoothness_scale_decay"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be in (0, 1], got {getattr(self, name)}")
+        if not 0 < self.learning_rate < 1:
+            raise ValueError(f"learning_rate must be in (0, 1), got {self.learning_rate}")
+        if not 0 <= self.jitter_probability <= 1:
+            raise ValueError(f"jitter_probability must be in [0, 1], got {self.jitter_probability}")
+        if self.augmentation.max_zoom != 1:
+            raise ValueError(
+                f"augmentation.max_zoom must be 1 for video, got {self.augmentation.max_zoom}"
+            )
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """What the network tells."""
+        return ("depth",)
+
+    @property
+    def codec(self) -> SigmoidDisparityCodec:
+        """The depth law of the network's output, without a unit."""
+        return SigmoidDisparityCodec()
+
+    @property
+    def num_steps(self) -> int:
+        """Length of the whole training; 0 until the length of a pass is known."""
+        return self.num_epochs * self.steps_per_epoch
+
+    def resolved(self, *, steps_per_pass: int) -> "VideoRecipe":
+        """Puts the length of a pass where the recipe asks for one pass an epoch."""
+        if self.steps_per_epoch:
+            return self
+        return dataclasses.replace(self, steps_per_epoch=steps_per_pass)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what `from_dict` takes, ready for JSON."""
+        content = dataclasses.asdict(self)
+        content["mininet"] = self.mininet.to_dict()
+        content["input_size_px"] = list(self.input_size_px)
+        return {"network": MININET, **content}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Self:
+        """Rebuilds a recipe.
+
+        Raises:
+          ValueError: If it is of another network, or a field is missing, unknown or out of range.
+        """
+        values = dict(content)
+        if (network := values.pop("network", MININET)) != MININET:
+            raise ValueError(f"network must be {MININET!r}, got {network!r}")
+        require_fields(cls, values)
+        if "mininet" in values:
+            values["mininet"] = MiniNetSpec.from_dict(values["mininet"])
+        if "augmentation" in values:
+            values["augmentation"] = Augmentation(**values["augmentation"])
+        if "input_size_px" in values:
+            values["input_size_px"] = tuple(values["input_size_px"])
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ValueError(f"incomplete recipe: {error}") from error

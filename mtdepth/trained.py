@@ -1,0 +1,194 @@
+"""A trained run's network with all that travels with it, whichever kind of network it is."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import keras
+from absl import logging
+
+from mtdepth.contract import MININET, NO_SCALE, STUDENT, Fit, sha256_of
+from mtdepth.files import DataError, read_json
+from mtdepth.geometry.camera import Intrinsics
+from mtdepth.geometry.depth_codec import DepthCodec, SigmoidDisparityCodec
+from mtdepth.models import mininet, student
+from mtdepth.models.input_law import MININET_INPUT, STUDENT_INPUT, InputLaw
+from mtdepth.recipes.base import TrainRecipe
+from mtdepth.recipes.video import VideoRecipe
+from mtdepth.training.restore import load_mininet_graph, load_training_graph
+from mtdepth.workdir import Checkpoint, Workdir
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class InferenceNetwork:
+    """A network cut to one decoder size, between bytes and metres.
+
+    Attributes:
+      network: Input `image` `[B, height, width, 3]`, already through `input_law`; outputs, a dict:
+        `depth_code` `[B, h, w, 1]` and, with segmentation, `class_scores` `[B, h, w, classes]`.
+      codec: From code to depth.
+      input_law: From RGB in 0..255 to the network's input.
+    """
+
+    network: keras.Model
+    codec: DepthCodec
+    input_law: InputLaw
+
+    @property
+    def input_size(self) -> tuple[int, int]:
+        """(height, width)."""
+        return _pair(self.network.input_shape[1:3])
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """`("depth",)` or `("depth", "segmentation")`."""
+        has_classes = "class_scores" in self.network.output
+        return ("depth", "segmentation") if has_classes else ("depth",)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainedNetwork(InferenceNetwork):
+    """A run's network with all that is known of it.
+
+    Attributes:
+      family: `student` or `mininet`.
+      size: Its decoder: L, M, S, XS or F, H, Q, E.
+      fit: How a picture is brought to the input's size.
+      training_camera: At the input size that was trained; None where unknown.
+      scale_source: Where the metres come from; `none` where depth is relative.
+      recipe: The whole recipe, as JSON.
+      workdir: The run.
+      checkpoint: Which weights.
+    """
+
+    family: str
+    size: str
+    fit: Fit
+    training_camera: Intrinsics | None
+    scale_source: str
+    recipe: dict[str, Any]
+    workdir: Workdir
+    checkpoint: Checkpoint
+
+    @property
+    def is_metric(self) -> bool:
+        """Whether its depth has a unit."""
+        return self.scale_source != NO_SCALE
+
+    @property
+    def weights(self) -> Path:
+        """The weight file that it was read from."""
+        return self.workdir.weights(self.checkpoint)
+
+
+def load_trained(
+    workdir: Workdir,
+    *,
+    size: str | None = None,
+    checkpoint: Checkpoint = "best",
+    input_size: tuple[int, int] | None = None,
+) -> TrainedNetwork:
+    """Opens a run's network.
+
+    Args:
+      workdir: The run.
+      size: Decoder to cut; None for the one that was trained.
+      checkpoint: Which weights.
+      input_size: Another (height, width) than the recipe's; the weights fit any.
+
+    Raises:
+      FileNotFoundError: If there is no such run or checkpoint.
+      DataError: If the weights are damaged or of another network.
+      ValueError: If the size is not in it.
+    """
+    recipe = workdir.recipe()
+    if isinstance(recipe, TrainRecipe):
+        return _student(workdir, recipe, size, checkpoint, input_size)
+    return _mininet(workdir, recipe, size, checkpoint, input_size)
+
+
+def _student(
+    workdir: Workdir,
+    recipe: TrainRecipe,
+    size: str | None,
+    checkpoint: Checkpoint,
+    input_size: tuple[int, int] | None,
+) -> TrainedNetwork:
+    decoder: Any = workdir.checked_size(size)
+    graph = load_training_graph(workdir, checkpoint, input_size=input_size)
+    return TrainedNetwork(
+        family=STUDENT,
+        network=student.detach(graph, recipe.spec, decoder=decoder),
+        size=decoder,
+        codec=recipe.codec,
+        input_law=STUDENT_INPUT,
+        fit=recipe.fit,
+        training_camera=workdir.training_camera(),
+        scale_source=str(workdir.run().get("scale_source") or "unknown"),
+        recipe=recipe.to_dict(),
+        workdir=workdir,
+        checkpoint=checkpoint,
+    )
+
+
+def _mininet(
+    workdir: Workdir,
+    recipe: VideoRecipe,
+    size: str | None,
+    checkpoint: Checkpoint,
+    input_size: tuple[int, int] | None,
+) -> TrainedNetwork:
+    output: Any = workdir.checked_size(size)
+    graph = load_mininet_graph(workdir, checkpoint, input_size=input_size)
+    scale, source = scale_of(workdir, checkpoint)
+    return TrainedNetwork(
+        family=MININET,
+        network=mininet.detach(graph, recipe.mininet, output=output),
+        size=output,
+        codec=SigmoidDisparityCodec(scale=scale),
+        input_law=MININET_INPUT,
+        fit=recipe.fit,
+        training_camera=workdir.training_camera_or_none(),
+        scale_source=source,
+        recipe=recipe.to_dict(),
+        workdir=workdir,
+        checkpoint=checkpoint,
+    )
+
+
+def scale_of(workdir: Workdir, checkpoint: Checkpoint) -> tuple[float, str]:
+    """Metres of depth 1 and where they come from; (1, none) where no scale was found.
+
+    Warns if it was found with other weights than the checkpoint's of now.
+
+    Raises:
+      DataError: If the file is damaged.
+    """
+    path = workdir.scale_path
+    if not path.is_file():
+        return 1.0, NO_SCALE
+    content = read_json(path)
+    try:
+        scale, source = float(content["scale"]), str(content["source"])
+        SigmoidDisparityCodec(scale=scale)  # has the rule
+        sha256 = content.get("weights_sha256")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            path,
+            f"not a metric scale ({error}); find it again (`python -m mtdepth.metric_scale`), or "
+            "delete the file",
+        ) from error
+    if sha256 not in (None, sha256_of(workdir.weights(checkpoint))):
+        logging.warning(
+            "%s was found with other weights than the %s of now, whose metres may differ: find it "
+            "again (`python -m mtdepth.metric_scale --checkpoint %s`)",
+            path,
+            checkpoint,
+            checkpoint,
+        )
+    return scale, source
+
+
+def _pair(size: tuple[int, ...]) -> tuple[int, int]:
+    height_px, width_px = size
+    return height_px, width_px

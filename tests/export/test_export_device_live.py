@@ -1,0 +1,284 @@
+"""Cameras and streams: what is said when they cannot be opened, and how they come back."""
+
+import contextlib
+import logging
+import socket
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from fakes.device import LONG_S, EndlessSource, picture, service
+
+from export.device import cameras, live
+from export.device.cameras import Request, open_live, without_password
+from export.device.live import LiveSource, Retries, wait_s
+from export.device.sources import Picture, Unreadable, is_live_name
+from export.device.web import WebServer
+from export.device.web_handler import Site
+
+IMAGE = picture().image_rgb
+
+
+class Plugged:
+    """A camera that gives so many pictures and is then unplugged."""
+
+    fps = 30.0
+
+    def __init__(self, num_pictures: int) -> None:
+        self.num_left = num_pictures
+        self.is_released = False
+
+    def read(self) -> np.ndarray | None:
+        self.num_left -= 1
+        return IMAGE if self.num_left >= 0 else None
+
+    def release(self) -> None:
+        self.is_released = True
+
+
+def opener(*openings: Plugged | None) -> Callable[[], Plugged]:
+    """Gives one after the other; None is a camera that is not there."""
+    left = list(openings)
+
+    def open_it() -> Plugged:
+        found = left.pop(0)
+        if found is None:
+            raise OSError("no such device")
+        return found
+
+    return open_it
+
+
+def test_a_lost_camera_is_tried_again_until_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
+    first, second = Plugged(2), Plugged(1)
+    waited: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waited.append(seconds)
+        return len(waited) > 4
+
+    retries = Retries(wait=wait, clock=lambda: sum(waited))
+    source = LiveSource("camera 0", opener(first, None, None, second, None), retries)
+    assert source.status == "live"
+    found = [item.name for item in source.frames() if isinstance(item, Picture)]
+    assert found == ["000000", "000001", "000002"]
+    assert first.is_released
+    assert second.is_released
+    # Twice as long each time, and from the start again after it was back.
+    assert waited == [0.5, 1.0, 2.0, 0.5, 1.0]
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert said == [
+        "camera 0 gives no picture any more: trying again until it does",
+        "camera 0 is back after 3.5 s",
+        "camera 0 gives no picture any more: trying again until it does",
+    ]
+    assert source.status == "lost 2 s ago, attempts: 1"
+
+
+def test_a_camera_whose_driver_hangs_is_seen_to() -> None:
+    now_s = [0.0]
+    source = LiveSource("c", opener(Plugged(9)), Retries(clock=lambda: now_s[0]))
+    frames = source.frames()
+    now_s[0] = 5.0
+    assert source.status == "no picture for 5 s"
+    next(frames)
+    assert source.status == "live"
+
+
+def test_a_camera_is_given_up_after_the_attempts_that_are_allowed() -> None:
+    retries = Retries(max_retries=2, wait=lambda _: False)
+    source = LiveSource("camera 0", opener(Plugged(1), None, None), retries)
+    items = list(source.frames())
+    assert isinstance(items[0], Picture)
+    assert items[1:] == [Unreadable("camera 0", "lost, and 2 attempts failed")]
+
+
+def test_a_camera_that_opens_but_gives_nothing_counts_as_an_attempt() -> None:
+    retries = Retries(max_retries=3, wait=lambda _: False)
+    source = LiveSource("c", opener(*(Plugged(0) for _ in range(4))), retries)
+    assert list(source.frames()) == [Unreadable("c", "lost, and 3 attempts failed")]
+
+
+def test_closing_ends_the_wait_for_a_lost_camera() -> None:
+    source = LiveSource("c", opener(Plugged(1), *(None for _ in range(9))))
+    frames = source.frames()
+    assert isinstance(next(frames), Picture)
+    thread = threading.Timer(0.05, source.close)
+    thread.start()
+    assert list(frames) == []
+    thread.join(LONG_S)
+
+
+def test_a_wrong_name_is_told_at_once() -> None:
+    with pytest.raises(OSError, match="no such device"):
+        LiveSource("c", opener(None))
+
+
+def test_nobody_is_asked_more_often_than_every_ten_seconds() -> None:
+    waits = [wait_s(attempt) for attempt in range(8)]
+    assert waits == [0.5, 1, 2, 4, 8, 10, 10, 10]
+    assert wait_s(10_000) == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "is_live"),
+    [
+        ("0", True),
+        ("/dev/video2", True),
+        ("picamera2", True),
+        ("picamera2:1", True),
+        ("rtsp://pi:secret@10.0.0.7/1", True),
+        ("http://host:8080/video", True),
+        ("drive.mp4", False),
+        ("pictures/", False),
+        ("C3", False),
+    ],
+)
+def test_cameras_and_addresses_are_told_from_files(text: str, is_live: bool) -> None:
+    assert is_live_name(text) == is_live
+
+
+def test_a_file_whose_name_is_a_number_is_a_file(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "7").write_bytes(b"")
+    assert not is_live_name("7")
+
+
+def test_a_password_is_not_logged() -> None:
+    assert without_password("rtsp://pi:secret@10.0.0.7/1") == "rtsp://pi:***@10.0.0.7/1"
+    assert without_password("rtsp://10.0.0.7:554/a@b") == "rtsp://10.0.0.7:554/a@b"
+
+
+@pytest.mark.parametrize("text", ["97", "/dev/video97"])
+def test_a_camera_that_is_not_there_is_named(text: str) -> None:
+    with pytest.raises(OSError, match=f"camera {text} cannot be opened"):
+        open_live(text, request=Request())
+
+
+def test_a_stream_that_cannot_be_reached_says_why() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(OSError, match=rf"rtsp://u:\*\*\*@.*cannot be reached .*port {port}\?"):
+        open_live(f"rtsp://u:p@127.0.0.1:{port}/x", request=Request())
+
+
+def test_a_server_that_is_no_video_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cameras, "NETWORK_TIMEOUT_S", 0.5)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/x"
+        with pytest.raises(OSError, match=r"answers, but gives no video within 0\.5 s"):
+            open_live(address, request=Request())
+
+
+@contextlib.contextmanager
+def video_server(port: int = 0) -> Iterator[int]:
+    """A real Motion JPEG stream of changing pictures: this program's own page."""
+    running = service(EndlessSource([], is_live=True))
+    running.start()
+    server = WebServer(Site(service=running, state=dict), host="127.0.0.1", port=port)
+    try:
+        yield server.port
+    finally:
+        running.stop()
+        running.join()
+        server.close()
+
+
+def test_a_network_stream_comes_back_when_its_server_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cameras, "NETWORK_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(live, "FIRST_WAIT_S", 0.05)
+    with video_server() as port:
+        address = f"http://127.0.0.1:{port}/stream.mjpg?view=picture"
+        source = open_live(address, request=Request(), max_retries=8)
+        frames = source.frames()
+        before = [next(frames) for _ in range(3)]
+    with video_server(port):
+        after = [next(frames) for _ in range(40)]
+        source.close()
+        frames.close()
+    found = [item for item in before + after if isinstance(item, Picture)]
+    assert len(found) == 43
+    assert found[0].image_rgb.shape == (240, 320, 3)
+    # Red changes from picture to picture, green is 13.
+    assert len({int(item.image_rgb[0, 0, 0]) for item in found}) > 3
+    assert abs(int(found[-1].image_rgb[100, 100, 1]) - 13) < 12
+    assert source.status == "live"
+
+
+class FakePicamera2:
+    """The calls of picamera2 that are used, by its documents."""
+
+    made: ClassVar[list["FakePicamera2"]] = []
+
+    def __init__(self, number: int) -> None:
+        if number > 0:
+            raise IndexError("list index out of range")
+        self.calls: list[Any] = []
+        self.is_silent = False
+        self.made.append(self)
+
+    def create_video_configuration(self, **settings: Any) -> dict[str, Any]:
+        return settings
+
+    def configure(self, settings: dict[str, Any]) -> None:
+        self.calls.append(settings)
+
+    def start(self) -> None:
+        self.calls.append("start")
+
+    def capture_array(self, name: str, signal_function: Callable[[Any], None]) -> str:
+        assert name == "main"
+        if not self.is_silent:
+            signal_function("job")
+        return "job"
+
+    def wait(self, job: str) -> np.ndarray:
+        assert job == "job"
+        return IMAGE
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+def test_a_pi_camera_is_asked_for_rgb_and_given_up_when_it_is_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = types.ModuleType("picamera2")
+    module.Picamera2 = FakePicamera2  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "picamera2", module)
+    monkeypatch.setattr(cameras, "CAMERA_TIMEOUT_S", 0.01)
+    request = Request(size=(480, 640), fps=20.0)
+    source = open_live("picamera2", request=request, max_retries=0)
+    (camera,) = FakePicamera2.made
+    frames = source.frames()
+    found = next(frames)
+    assert isinstance(found, Picture)
+    np.testing.assert_array_equal(found.image_rgb, IMAGE)
+    camera.is_silent = True
+    assert [type(item) for item in frames] == [Unreadable]
+    settings = {"main": {"size": (640, 480), "format": "BGR888"}, "controls": {"FrameRate": 20.0}}
+    assert camera.calls == [settings, "start", "stop", "close"]
+    with pytest.raises(OSError, match=r"picamera2 cannot open camera 1 .*--list-cameras"):
+        open_live("picamera2:1", request=request)
+
+
+def test_missing_picamera2_is_answered_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "picamera2", None)
+    with pytest.raises(ImportError, match="sudo apt install python3-picamera2"):
+        open_live("picamera2", request=Request())

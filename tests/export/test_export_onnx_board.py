@@ -1,0 +1,353 @@
+"""What runs on a Jetson: the build's flags, and the runner on a stand-in for TensorRT."""
+
+import argparse
+import ast
+import builtins
+import ctypes
+import json
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from fakes.artefact import CAMERA, SIZE, images, origin, random_network, subject
+from fakes.conditioned import pictures
+
+from export.jetson import build_engine, run_engine
+from export.jetson.artefact import export_onnx
+from export.jetson.build_engine import BuildError
+from export.jetson.run_engine import RunError
+from mtdepth.contract import Contract
+from mtdepth.geometry.camera import Intrinsics
+from mtdepth.geometry.depth_codec import LogDepthCodec, SigmoidDisparityCodec
+from mtdepth.runtime.fitting import fit_image, restore_depth, restore_train_id
+from mtdepth.runtime.onnx import OnnxBackend, open_session
+from mtdepth.runtime.pipeline import Predictor
+
+JETSON = Path(build_engine.__file__).parent
+PROGRAMS = ("build_engine.py", "run_engine.py", "convert_tftrt.py")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("board")
+    export_onnx(
+        subject(random_network("XS")),
+        root,
+        origin=origin(),
+        precision="float32",
+        opset=13,
+        class_output="scores",
+        calibration=[],
+        parity_images=images(1),
+    )
+    return root
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_oldest_jetpacks_python_reads_it(program: str) -> None:
+    source = (JETSON / program).read_text(encoding="utf-8")
+    tree = ast.parse(source, feature_version=(3, 6))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert node.module in ("pathlib", "typing"), node.module  # and nothing of ours
+        # Syntax of 3.6, but an error there when it runs.
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            assert not isinstance(getattr(builtins, node.value.id, None), type), node.value.id
+        annotation = getattr(node, "annotation", None) or getattr(node, "returns", None)
+        assert not isinstance(annotation, ast.BinOp)
+    for newer in (".removeprefix(", "capture_output", "text=True", "missing_ok", "math.prod"):
+        assert newer not in source
+
+
+@pytest.mark.parametrize(
+    ("version", "precision", "flags"),
+    [
+        ((8, 2), "fp16", ["--workspace=64", "--fp16"]),
+        ((8, 2), "fp32", ["--workspace=64"]),
+        ((8, 4), "fp16", ["--memPoolSize=workspace:64", "--fp16"]),
+        ((8, 5), "int8", ["--memPoolSize=workspace:64", "--fp16", "--int8"]),
+        ((10, 3), "int8", ["--memPoolSize=workspace:64", "--fp16", "--int8"]),
+        ((11, 0), "int8", ["--memPoolSize=workspace:64"]),
+    ],
+)
+def test_flags_follow_the_version(
+    version: tuple[int, int], precision: str, flags: list[str]
+) -> None:
+    found = build_engine.trtexec_arguments(version, precision, "a.onnx", "a.engine", 64)
+    assert found == ["--onnx=a.onnx", "--saveEngine=a.engine", *flags]
+
+
+def test_the_version_is_read_from_the_banner() -> None:
+    for text, version in (
+        ("&&&& RUNNING TensorRT.trtexec [TensorRT v8201] # trtexec", (8, 2)),
+        ("&&&& RUNNING TensorRT.trtexec [TensorRT v8602]", (8, 6)),
+        ("&&&& RUNNING TensorRT.trtexec [TensorRT v100300] [b26]", (10, 3)),
+        ("&&&& RUNNING TensorRT.trtexec [TensorRT v101501]", (10, 15)),
+        ("usage", None),
+    ):
+        assert build_engine.parse_banner(text) == version
+    with pytest.raises(BuildError, match=r"like 8\.2, found 'new'"):
+        build_engine.parse_version("new")
+
+
+def test_a_board_without_int8_is_told_so() -> None:
+    integers, floats = {"precision": "int8"}, {"precision": "float32"}
+    nano, orin = "NVIDIA Jetson Nano Developer Kit", "NVIDIA Jetson Orin Nano Developer Kit"
+    with pytest.raises(BuildError, match=r"Jetson Nano .* has no int8: export .* float32"):
+        build_engine.choose_precision("auto", integers, nano)
+    with pytest.raises(BuildError, match="Jetson TX2 has no int8"):
+        build_engine.choose_precision("auto", integers, "NVIDIA Jetson TX2")
+    assert build_engine.choose_precision("auto", integers, orin) == "int8"
+    assert build_engine.choose_precision("auto", floats, nano) == "fp16"
+    assert build_engine.choose_precision("fp32", floats, nano) == "fp32"
+    with pytest.raises(BuildError, match="does not build as int8"):
+        build_engine.choose_precision("int8", floats, orin)
+
+
+def fake_trtexec(folder: Path, *, banner: str = "[TensorRT v8201]", status: int = 0) -> Path:
+    path = folder / "trtexec"
+    path.write_text(
+        f"#!{sys.executable}\nimport sys\nprint('{banner}')\n"
+        "out = [a.split('=', 1)[1] for a in sys.argv if a.startswith('--saveEngine=')]\n"
+        f"if out: open(out[0], 'w').write(' '.join(sys.argv[1:])); sys.exit({status})\n"
+    )
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def build(folder: Path, **changes: Any) -> int:
+    given = {
+        "folder": folder,
+        "engine": "model.engine",
+        "precision": "auto",
+        "workspace_mib": 8,
+        "trtexec": None,
+        "tensorrt": None,
+        "dry_run": False,
+    }
+    return build_engine.run(argparse.Namespace(**{**given, **changes}))
+
+
+def test_an_engine_takes_its_place_when_it_is_whole(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trtexec = str(fake_trtexec(tmp_path))
+    assert build(folder, trtexec=trtexec) == 0
+    engine = folder / "model.engine"
+    assert engine.read_text().endswith("--workspace=8 --fp16")
+    fake_trtexec(tmp_path, status=3)
+    assert build(folder, trtexec=trtexec) == 3
+    assert engine.read_text().endswith("--workspace=8 --fp16")
+    engine.unlink()
+    with pytest.raises(BuildError, match=r"opset 13, which needs TensorRT 8\.2; here is 7\.1"):
+        build(folder, trtexec=trtexec, tensorrt="7.1.3")
+    fake_trtexec(tmp_path, banner="no version")
+    with pytest.raises(BuildError, match="give it by --tensorrt"):
+        build(folder, trtexec=trtexec)
+    monkeypatch.setenv("PATH", os.fspath(tmp_path / "empty"))
+    with pytest.raises(BuildError, match=r"trtexec is not in PATH .* comes with JetPack"):
+        build(folder)
+    with pytest.raises(BuildError, match=r"model\.json: .*copy the whole folder"):
+        build(tmp_path)
+
+
+def test_the_runner_fits_and_restores_as_the_runtime() -> None:
+    image = pictures(1, size=(60, 100), seed=1)[0]
+    depth = np.random.default_rng(0).uniform(1, 50, (16, 24)).astype(np.float32)
+    ids = np.random.default_rng(1).integers(0, 19, (16, 24)).astype(np.uint8)
+    for fit in ("stretch", "crop"):
+        for size in ((32, 48), (96, 144), (32, 144)):
+            expected = fit_image(image, size=size, fit=fit)
+            np.testing.assert_array_equal(run_engine.fit_image(image, size, fit), expected)
+        np.testing.assert_array_equal(
+            run_engine.restore_depth(depth, (60, 100), fit),
+            restore_depth(depth, image_size=(60, 100), fit=fit),
+        )
+        np.testing.assert_array_equal(
+            run_engine.restore_ids(ids, (60, 100), fit),
+            restore_train_id(ids, image_size=(60, 100), fit=fit),
+        )
+
+
+@pytest.mark.parametrize("codec", [LogDepthCodec(near_m=2.0), SigmoidDisparityCodec(scale=31.0)])
+def test_the_runner_decodes_by_the_contracts_law(codec: Any) -> None:
+    code = np.linspace(-200, 200, 81, dtype=np.float32)
+    found = run_engine.decode_depth(code, codec.to_dict())
+    np.testing.assert_allclose(found, codec.decode(code), rtol=1e-5)
+    with pytest.raises(RunError, match="depth law 'new' is not known"):
+        run_engine.decode_depth(code, {"kind": "new"})
+
+
+class FakeCuda:
+    """Device memory that is this process's own."""
+
+    def __init__(self) -> None:
+        self._memory: list[Any] = []
+
+    def allocate(self, num_bytes: int) -> int:
+        self._memory.append(ctypes.create_string_buffer(num_bytes))
+        return ctypes.addressof(self._memory[-1])
+
+    def copy(self, to: int, source: int, num_bytes: int, kind: int) -> None:
+        assert kind in (1, 2)
+        ctypes.memmove(to, source, num_bytes)
+
+
+class FakeEngine:
+    """An engine that onnxruntime runs, with the functions of one generation of TensorRT."""
+
+    def __init__(self, path: Path, *, has_names: bool) -> None:
+        self._session = open_session(path, num_threads=1)
+        # TensorRT's own order of tensors, not the contract's.
+        self.tensors = [*self._session.get_inputs(), *reversed(self._session.get_outputs())]
+        self._addresses: dict[str, int] = {}
+        if has_names:
+            self.num_io_tensors = len(self.tensors)
+            self.get_tensor_name = lambda index: self.tensors[index].name
+            self.get_tensor_shape = lambda name: self._of(name).shape
+            self.get_tensor_dtype = lambda _: "FLOAT"
+            self.set_tensor_address = self._addresses.__setitem__
+            self.execute_async_v3 = lambda _: self._execute()
+        else:
+            self.num_bindings = len(self.tensors)
+            self.get_binding_name = lambda index: self.tensors[index].name
+            self.get_binding_shape = lambda index: self.tensors[index].shape
+            self.get_binding_dtype = lambda _: "FLOAT"
+            self.execute_v2 = self._execute_bindings
+
+    def create_execution_context(self) -> "FakeEngine":
+        return self
+
+    def _of(self, name: str) -> Any:
+        return next(tensor for tensor in self.tensors if tensor.name == name)
+
+    def _execute_bindings(self, addresses: list[int]) -> bool:
+        names = [tensor.name for tensor in self.tensors]
+        self._addresses = dict(zip(names, addresses, strict=True))
+        return self._execute()
+
+    def _execute(self) -> bool:
+        views = {
+            name: np.ctypeslib.as_array(
+                ctypes.cast(address, ctypes.POINTER(ctypes.c_float)), tuple(self._of(name).shape)
+            )
+            for name, address in self._addresses.items()
+        }
+        outputs = [name for name in views if name != "image"]
+        found = self._session.run(outputs, {"image": views["image"]})
+        for name, values in zip(outputs, found, strict=True):
+            views[name][...] = values
+        return True
+
+
+def fake_tensorrt(folder: Path, *, has_names: bool) -> Any:
+    def deserialize(content: bytes) -> FakeEngine | None:
+        return FakeEngine(folder / "model.onnx", has_names=has_names) if content else None
+
+    def logger(_: int) -> None:
+        return None
+
+    logger.WARNING = 1  # type: ignore[attr-defined]
+    return argparse.Namespace(
+        Logger=logger,
+        Runtime=lambda _: argparse.Namespace(deserialize_cuda_engine=deserialize),
+        DataType=argparse.Namespace(INT32="INT32", FLOAT="FLOAT"),
+        __version__="0",
+    )
+
+
+@pytest.mark.parametrize("has_names", [False, True], ids=["TensorRT 8.2", "TensorRT 10"])
+def test_the_runner_says_what_the_predictor_says(
+    folder: Path, tmp_path: Path, has_names: bool
+) -> None:
+    engine_path = tmp_path / "model.engine"
+    engine_path.write_bytes(b"plan")
+    engine = run_engine.Engine(engine_path, fake_tensorrt(folder, has_names=has_names), FakeCuda())
+    (tmp_path / "in").mkdir()
+    shown = pictures(2, size=(80, 100), seed=9)
+    for number, image in enumerate(shown):
+        cv2.imwrite(str(tmp_path / "in" / f"{number}.png"), image[..., ::-1])
+    contract = run_engine.load_contract(folder / "model.json")
+    options = run_engine.parse(
+        [
+            *("--source", str(tmp_path / "in"), "--output", str(tmp_path / "out")),
+            *("--focal_px", "100"),
+        ]
+    )
+    assert run_engine.run(options, engine, contract) == 0
+    predictor = Predictor(OnnxBackend(folder / "model.onnx"))
+    camera = Intrinsics(
+        fx_px=100.0, fy_px=100.0, cx_px=49.5, cy_px=39.5, width_px=100, height_px=80
+    )
+    for number, image in enumerate(shown):
+        expected = predictor.predict(image, camera=camera).depth_m
+        found = cv2.imread(str(tmp_path / "out" / f"{number}_depth.png"), cv2.IMREAD_UNCHANGED)
+        assert found.dtype == np.uint16
+        # PNG holds whole 256ths of a metre.
+        np.testing.assert_allclose(found / 256, expected, atol=0.6 / 256, rtol=1e-4)
+        assert cv2.imread(str(tmp_path / "out" / f"{number}_overlay.png")).shape == (160, 100, 3)
+
+
+def test_golden_pictures_tell_the_network_from_another(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.engine").write_bytes(b"plan")
+    engine = run_engine.Engine(
+        tmp_path / "model.engine", fake_tensorrt(folder, has_names=True), FakeCuda()
+    )
+    contract = run_engine.load_contract(folder / "model.json")
+    assert run_engine.check(engine, contract, folder / "golden.npz") == 0
+    law = {**contract["depth_law"], "near_m": 3.0}
+    assert run_engine.check(engine, {**contract, "depth_law": law}, folder / "golden.npz") == 1
+    with pytest.raises(RunError, match="missing; copy the whole folder"):
+        run_engine.check(engine, contract, tmp_path / "golden.npz")
+
+
+def test_the_focal_length_is_that_of_the_fitted_picture(folder: Path) -> None:
+    contract = run_engine.load_contract(folder / "model.json")
+    assert run_engine.focal_factor(contract, SIZE, None) == 1.0
+    factor = run_engine.focal_factor(contract, (2 * SIZE[0], 2 * SIZE[1]), 4 * CAMERA.focal_px)
+    np.testing.assert_allclose(factor, 2.0)
+
+
+def test_a_wrong_engine_or_file_is_answered_in_words(folder: Path, tmp_path: Path) -> None:
+    tensorrt, cuda = fake_tensorrt(folder, has_names=True), FakeCuda()
+    with pytest.raises(RunError, match=r"no engine; build it: python3 build_engine\.py"):
+        run_engine.Engine(tmp_path / "model.engine", tensorrt, cuda)
+    (tmp_path / "model.engine").write_bytes(b"")
+    with pytest.raises(RunError, match="cannot read it; an engine fits one GPU"):
+        run_engine.Engine(tmp_path / "model.engine", tensorrt, cuda)
+    content = Contract.load(folder / "model.json").to_dict()
+    content["outputs"][0]["shape"] = [1, 8, 12, 1]
+    engine = FakeEngine(folder / "model.onnx", has_names=True)
+    host = {tensor.name: np.zeros(tensor.shape, np.float32) for tensor in engine.tensors}
+    with pytest.raises(RunError, match=r"depth_code is \(1, 4, 6, 1\), its contract's \(1, 8, 12"):
+        run_engine.check_engine(host, content)
+    del content["fit"]
+    (tmp_path / "model.json").write_text(json.dumps(content))
+    with pytest.raises(RunError, match="has no field 'fit'"):
+        run_engine.load_contract(tmp_path / "model.json")
+    for source, message in (
+        ("nowhere", "no such picture, folder, video or camera"),
+        (str(tmp_path), "holds no picture"),
+        (str(tmp_path / "lost.png"), "no picture that can be read"),
+    ):
+        with pytest.raises(RunError, match=message):
+            list(run_engine.frames(source))
+
+
+def test_relative_depth_is_painted_too() -> None:
+    depth = np.geomspace(0.1, 100, 64).reshape(8, 8).astype(np.float32)
+    depth[0, 0] = 0
+    contract = {
+        "depth_law": SigmoidDisparityCodec().to_dict(),
+        "valid_depth_m": [0.1, 100],
+        "class_names": [],
+    }
+    painted = run_engine.overlay(np.zeros((8, 8, 3), np.uint8), depth, None, contract)
+    brightness = painted[8:].sum(axis=2)
+    assert brightness[0, 0] == 0
+    assert brightness[0, 2] > brightness[4, 4] > brightness[7, 5] > 0

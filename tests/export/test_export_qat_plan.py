@@ -1,0 +1,120 @@
+"""A network taken apart and built again for fine-tuning says the same, layer sharing and all."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from fakes.conditioned import as_input, pictures
+from fakes.tuning import mininet_workdir, student_workdir
+
+from export.fine_tune.pictures import HeldOut, PictureBatches, loading_recipe
+from export.fine_tune.plan import NetworkPlan, PlanError, plan_of
+from export.fine_tune.state import load_state, save_state
+from export.fine_tune.twin import build_twin, trained_plan
+from export.frames import open_pictures
+from mtdepth.files import DataError
+from mtdepth.kitti.label_store import LabelStore
+from mtdepth.trained import TrainedNetwork, load_trained
+
+SIZE = (64, 96)
+
+
+@pytest.fixture(scope="module")
+def student(labels: LabelStore, tmp_path_factory: pytest.TempPathFactory) -> TrainedNetwork:
+    return load_trained(student_workdir(tmp_path_factory.mktemp("student") / "run", labels))
+
+
+@pytest.fixture(scope="module")
+def mininet(labels: LabelStore, tmp_path_factory: pytest.TempPathFactory) -> TrainedNetwork:
+    return load_trained(mininet_workdir(tmp_path_factory.mktemp("mininet") / "run", labels))
+
+
+def deviation(trained: TrainedNetwork, plan: NetworkPlan) -> float:
+    image = as_input(pictures(2, size=SIZE, seed=3))
+    expected, found = trained.network(image, training=False), build_twin(plan)(image)
+    assert set(found) == set(expected)
+    return max(
+        float(np.max(np.abs(np.asarray(found[name]) - np.asarray(value))) / np.std(value))
+        for name, value in expected.items()
+    )
+
+
+def test_the_twin_without_batch_norm_says_what_the_student_says(student: TrainedNetwork) -> None:
+    plan = plan_of(student.network)
+    assert not any("BN" in entry.kind or "Batch" in entry.kind for entry in plan.layers)
+    assert deviation(student, plan) < 1e-4
+    # It has weights of its own to differ by.
+    name = next(entry.name for entry in plan.layers if entry.is_pointwise)
+    entry = next(entry for entry in plan.layers if entry.name == name)
+    assert entry.kernel is not None
+    changed = plan.with_weights({name: (entry.kernel * 2, entry.bias)})
+    assert deviation(student, changed) > 1e-2
+
+
+def test_a_module_called_four_times_becomes_four_tied_copies(mininet: TrainedNetwork) -> None:
+    plan = plan_of(mininet.network)
+    assert deviation(mininet, plan) < 1e-4
+    groups = plan.tied()
+    assert groups
+    assert {len(group) for group in groups} == {4}
+    assert all(name.startswith("module") for group in groups for name in group)
+    (first,) = plan.first_convolutions()
+    assert first.name == "stem"
+
+
+def test_the_weights_come_back_out_of_a_twin(student: TrainedNetwork) -> None:
+    plan = plan_of(student.network)
+    twin = build_twin(plan)
+    for variable in twin.trainable_variables:
+        variable.assign(variable * 0.5)
+    for before, after in zip(plan.layers, trained_plan(twin, plan).layers, strict=True):
+        assert (before.kernel is None) == (after.kernel is None)
+        if before.kernel is not None:
+            np.testing.assert_allclose(after.kernel, before.kernel * np.float32(0.5))
+
+
+def test_what_is_not_known_is_named() -> None:
+    image = keras.Input((32, 32, 3), name="image")
+    pooled = keras.layers.MaxPooling2D(name="pool")(image)
+    network = keras.Model(image, {"depth_code": keras.layers.Conv2D(1, 1)(pooled)})
+    with pytest.raises(PlanError, match="'pool' is a MaxPooling2D"):
+        plan_of(network)
+    normed = keras.layers.BatchNormalization(name="norm")(image)
+    network = keras.Model(image, {"depth_code": keras.layers.Conv2D(1, 1)(normed)})
+    with pytest.raises(PlanError, match="'norm' does not follow"):
+        plan_of(network)
+
+
+def test_a_stream_of_pictures_goes_on_as_it_would_have(
+    student: TrainedNetwork, labels: LabelStore
+) -> None:
+    source = open_pictures(student.workdir, labels=str(labels.root), folder=None)
+    recipe = loading_recipe(student, batch_size=2, seed=1)
+    whole = PictureBatches(source, student, recipe).from_step(0)
+    batches = [next(whole)["image"] for _ in range(3)]
+    assert batches[0].shape == (2, *SIZE, 3)
+    assert batches[0].dtype == np.uint8
+    later = PictureBatches(source, student, recipe).from_step(2)
+    np.testing.assert_array_equal(next(later)["image"], batches[2])
+    assert not np.array_equal(batches[0], batches[1])
+
+
+def test_held_out_depth_is_scored_where_there_is_truth() -> None:
+    truth_m = np.array([[[10.0, 0.0], [20.0, 90.0]]], np.float32)
+    held_out = HeldOut(np.zeros((1, 2, 2, 3), np.uint8), truth_m, far_m=80.0, is_metric=True)
+    found_m = np.array([[[11.0, 5.0], [10.0, 1.0]]], np.float32)
+    assert held_out.abs_rel(found_m) == pytest.approx((0.1 + 0.5) / 2)
+    relative = HeldOut(np.zeros((1, 2, 2, 3), np.uint8), truth_m, far_m=80.0, is_metric=False)
+    assert relative.abs_rel(truth_m / 7) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.npz"
+    save_state(path, {"model": [np.arange(3)], "best": []}, {"step": 4})
+    arrays, progress = load_state(path)
+    np.testing.assert_array_equal(arrays["model"][0], [0, 1, 2])
+    assert progress == {"step": 4}
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(DataError, match="delete it to begin anew"):
+        load_state(path)

@@ -1,0 +1,65 @@
+"""One file with several sizes of a random student, made by the exporter itself."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import keras
+from fakes.artefact import BOTH, CAMERA, CODEC, origin
+from fakes.conditioned import condition, pictures
+
+from export.artefact import Part
+from export.four_sizes import export_sizes
+from mtdepth.contract import Precision
+from mtdepth.models.input_law import STUDENT_INPUT
+from mtdepth.models.specs import DecoderSize, StudentSpec
+from mtdepth.models.student import build_training_graph, detach
+from mtdepth.trained import InferenceNetwork
+
+SIZE = (64, 96)
+
+
+@cache
+def subjects(
+    decoders: tuple[DecoderSize, ...], size: tuple[int, int] = SIZE
+) -> dict[str, InferenceNetwork]:
+    """Decoder sizes cut out of one well-conditioned random training graph."""
+    keras.utils.set_random_seed(4)
+    spec = StudentSpec(tasks=BOTH)
+    graph = build_training_graph(spec, input_size=size)
+    condition(graph, seed=4)
+    return {
+        decoder: InferenceNetwork(
+            network=detach(graph, spec, decoder=decoder), codec=CODEC, input_law=STUDENT_INPUT
+        )
+        for decoder in decoders
+    }
+
+
+def parts(decoders: Sequence[DecoderSize], size: tuple[int, int] = SIZE) -> dict[str, Part]:
+    """The same with what their contracts say."""
+    camera = CAMERA.resized(height_px=size[0], width_px=size[1])
+    return {
+        decoder: Part(subject, replace(origin(decoder), training_camera=camera))
+        for decoder, subject in subjects(tuple(decoders), size).items()
+    }
+
+
+def export_random_sizes(
+    folder: Path,
+    *,
+    precision: Precision,
+    decoders: Sequence[DecoderSize] = ("L", "M", "S", "XS"),
+    size: tuple[int, int] = SIZE,
+) -> Path:
+    """Exports them to a folder and returns the path of the `.tflite` file."""
+    export_sizes(
+        parts(decoders, size),
+        folder,
+        precision=precision,
+        class_output="scores",
+        calibration=pictures(8, size=size, seed=10),
+        parity_images=pictures(4, size=size, seed=20),
+    )
+    return folder / "model.tflite"

@@ -1,0 +1,47 @@
+"""True poses are found from where pictures lie."""
+
+from pathlib import Path
+
+from mtdepth.kitti.camera_poses import consecutive_runs, true_poses
+
+
+def test_runs_end_where_a_number_is_missing() -> None:
+    assert consecutive_runs([3, 4, 5, 8, 9, 11]) == [[3, 4, 5], [8, 9], [11]]
+    assert consecutive_runs([]) == []
+
+
+def test_pictures_from_elsewhere_have_no_truth(tmp_path: Path) -> None:
+    assert true_poses({0: tmp_path / "frames" / "000000.png"}) == {}
+    assert true_poses({}) == {}
+    assert true_poses({0: Path("/000000.png")}) == {}
+    assert true_poses({0: tmp_path / "sequences" / "30" / "image_2" / "000000.png"}) == {}
+
+
+def test_pictures_that_only_look_like_kittis_have_no_truth(tmp_path: Path) -> None:
+    drive = "2011_09_26_drive_0001_sync"
+    for folder in (tmp_path / "2011_09_26" / drive / "image_00", tmp_path / drive / "image_02"):
+        packets = folder.parent / "oxts" / "data"
+        packets.mkdir(parents=True)
+        (packets / "0000000005.txt").write_text(" ".join(["1"] * 30))
+        assert true_poses({5: folder / "data" / "0000000005.png"}) == {}
+
+
+def write_sequence(root: Path, poses: int) -> dict[int, Path]:
+    folder = root / "sequences" / "09" / "image_2"
+    folder.mkdir(parents=True)
+    (root / "poses").mkdir()
+    lines = [f"1 0 0 0 0 1 0 0 0 0 1 {number * 1.5}" for number in range(poses)]
+    (root / "poses" / "09.txt").write_text("\n".join(lines) + "\n")
+    return {number: folder / f"{number:06d}.png" for number in range(4)}
+
+
+def test_odometrys_poses_belong_to_their_frames(tmp_path: Path) -> None:
+    found = true_poses(write_sequence(tmp_path, poses=3))
+    assert sorted(found) == [0, 1, 2]
+    assert found[2][2, 3] == 3.0
+
+
+def test_a_sequence_without_poses_has_no_truth(tmp_path: Path) -> None:
+    files = write_sequence(tmp_path, poses=3)
+    (tmp_path / "poses" / "09.txt").unlink()
+    assert true_poses(files) == {}
