@@ -74,8 +74,6 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> int:
     """Measures, writes and prints; returns the exit status."""
-    # What depth means without a camera does not matter to its time.
-    logging.getLogger("mtdepth.runtime").setLevel(logging.ERROR)
     # As many as the network's, or the picture's way in would be another machine's.
     cv2.setNumThreads(options.threads)
     picture = _picture(options)
@@ -166,6 +164,8 @@ def _write(record: dict[str, Any], target: str) -> None:
 
 def main() -> int:
     """The program."""
+    # What depth means without a camera does not matter to its time.
+    logging.getLogger("mtdepth.runtime").setLevel(logging.ERROR)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     options = parse(sys.argv[1:])
     try:

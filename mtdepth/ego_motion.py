@@ -28,22 +28,21 @@ from mtdepth.files import write_json
 from mtdepth.kitti.trajectories import write_kitti, write_tum
 from mtdepth.workdir import Workdir
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Run that learned from video.", required=True)
-_VIDEO = flags.DEFINE_multi_string(
-    "video", None, "As `mtdepth.train --video`; repeatable.", required=True
-)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Run that learned from video.")
+_VIDEO = flags.DEFINE_multi_string("video", None, "As `mtdepth.train --video`; repeatable.")
 _VIDEO_SPLIT = flags.DEFINE_multi_string("video_split", [], "As `mtdepth.train --video_split`.")
 _INTRINSICS = flags.DEFINE_string("intrinsics", None, "As `mtdepth.train --intrinsics`.")
 _SIDE = flags.DEFINE_enum(
     "side", "left", ["left", "right", "both"], "Camera of a stereo rig whose way is told."
 )
-_OUTPUT = flags.DEFINE_string("output", None, "Folder to write to.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "Folder to write to.")
 _CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Weights of the run.")
 _FPS = flags.DEFINE_float("fps", 10.0, "Frames a second, for TUM's times.", lower_bound=0.1)
 
 
 def main() -> int | None:
     """Predicts, writes and scores."""
+    program.require("workdir", "video", "output")
     workdir = Workdir(Path(_WORKDIR.value))
     workdir.recipe()
     sources = open_videos(

@@ -30,8 +30,8 @@ from mtdepth.metrics.make3d import ERROR_NAMES, Make3dErrors, mean_errors
 from mtdepth.predictor import model_identity, open_predictor
 from mtdepth.reporting import depth_to_rgb
 
-_MODEL = flags.DEFINE_multi_string("model", None, "Workdir or exported file.", required=True)
-_ROOT = flags.DEFINE_string("root", None, "Folder of the unpacked archives.", required=True)
+_MODEL = flags.DEFINE_multi_string("model", None, "Workdir or exported file.")
+_ROOT = flags.DEFINE_string("root", None, "Folder of the unpacked archives.")
 _CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Weights of a workdir.")
 _DECODER = flags.DEFINE_string("decoder", None, "Size to detach from a workdir.")
 _OUTPUT = flags.DEFINE_string("output", None, "Results as JSON.")
@@ -43,6 +43,7 @@ HEADINGS = ("Abs Rel", "Sq Rel m", "RMSE m", "RMSE log10", "RMSE ln")
 
 def main() -> int:
     """Scores."""
+    program.require("model", "root")
     frames = find_frames(Path(_ROOT.value))
     logging.info("%d pictures below %s", len(frames), _ROOT.value)
     results, failed = [], 0

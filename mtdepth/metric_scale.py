@@ -19,7 +19,6 @@ import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from absl import flags, logging
@@ -32,12 +31,11 @@ from mtdepth.data.video_sources import open_videos
 from mtdepth.files import DataError, write_json
 from mtdepth.geometry.ground_plane import fit_ground, ground_points
 from mtdepth.kitti.splits import evenly_spaced
+from mtdepth.metrics.scale import scale_summary
 from mtdepth.workdir import Workdir
 
-_WORKDIR = flags.DEFINE_string("workdir", None, "Run that learned from video.", required=True)
-_VIDEO = flags.DEFINE_multi_string(
-    "video", None, "As `mtdepth.train --video`; repeatable.", required=True
-)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Run that learned from video.")
+_VIDEO = flags.DEFINE_multi_string("video", None, "As `mtdepth.train --video`; repeatable.")
 _VIDEO_SPLIT = flags.DEFINE_multi_string("video_split", [], "As `mtdepth.train --video_split`.")
 _INTRINSICS = flags.DEFINE_string("intrinsics", None, "As `mtdepth.train --intrinsics`.")
 _HEIGHT_M = flags.DEFINE_float(
@@ -47,13 +45,13 @@ _SPEED = flags.DEFINE_bool("speed", False, "Take the distance driven between fra
 _MAX_FRAMES = flags.DEFINE_integer("max_frames", 100, "Frames looked at.", lower_bound=1)
 _CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Weights of the run.")
 
-MIN_FRAMES = 5
 MIN_STEP_M = 0.2  # a shorter way between two frames says little about the factor
 LARGE_SPREAD = 0.2
 
 
 def main() -> int | None:
     """Finds the factor and writes it."""
+    program.require("workdir", "video")
     if (_HEIGHT_M.value is None) == (not _SPEED.value):
         raise ValueError("give --camera_height_m or --speed, and not both")
     workdir = Workdir(Path(_WORKDIR.value))
@@ -69,7 +67,7 @@ def main() -> int | None:
         factors, fact = list(_factors_by_speed(workdir, shots)), "speed"
     else:
         factors, fact = list(_factors_by_height(workdir, shots)), "camera_height"
-    content = summary(factors, source=fact)
+    content = scale_summary(factors, source=fact)
     if _HEIGHT_M.value is not None:
         content["camera_height_m"] = _HEIGHT_M.value
     content |= {
@@ -89,28 +87,6 @@ def main() -> int | None:
             100 * content["spread"],
         )
     return None
-
-
-def summary(factors: Sequence[float], *, source: str) -> dict[str, Any]:
-    """What `scale.json` says of the factors of single frames: their median, and their spread.
-
-    Raises:
-      ValueError: If there are too few.
-    """
-    if len(factors) < MIN_FRAMES:
-        raise ValueError(
-            f"only {len(factors)} frames gave a factor, at least {MIN_FRAMES} are needed: "
-            "for --camera_height_m the lower middle of the picture must show flat ground; for "
-            "--speed the frames need GPS/IMU packets or poses, and the vehicle must move"
-        )
-    low, median, high = np.quantile(factors, [0.16, 0.5, 0.84])
-    return {
-        "scale": float(median),
-        "source": source,
-        # As a standard deviation would be for a normal distribution.
-        "spread": float((high - low) / 2 / median),
-        "num_frames": len(factors),
-    }
 
 
 def _factors_by_height(workdir: Workdir, shots: Sequence[Shot]) -> Iterator[float]:

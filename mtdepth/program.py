@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from absl import app, logging
+from absl import app, flags, logging
 
 from mtdepth.files import DISK_ERRORS, DataError
 
@@ -18,6 +18,18 @@ USER_ERRORS = (
     PermissionError,
     ValueError,
 )
+
+
+def require(*names: str) -> None:
+    """Refuses a command line that lacks flags which have no default.
+
+    absl's own `required` would hold for whoever imports the module, too.
+
+    Raises:
+      ValueError: Naming them.
+    """
+    if missing := [f"--{name}" for name in names if not flags.FLAGS[name].value]:
+        raise ValueError(f"{', '.join(missing)} needed; --help shows a full example")
 
 
 def run(main: Callable[..., int | None], *, choices: Sequence[str] = ()) -> None:

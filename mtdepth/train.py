@@ -111,9 +111,9 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "start_from",
     None,
-    "Student: workdir (or weight file) of a trained student to go on from, say one of the demo "
-    "world; its depth is carried over to this run's camera and limits. Same as --override "
-    "start_from=...",
+    "Workdir of another run of the same network to go on from, say one of the demo world. A "
+    "student's may be a weight file, too; its depth is carried over to this run's camera and "
+    "limits. Same as --override start_from=...",
 )
 
 flags.DEFINE_enum(
@@ -170,7 +170,7 @@ flags.DEFINE_string(
     "runs/video_cache.",
 )
 
-_ONLY_STUDENT = ("decoder", "design", "data", "val_data", "encoder_weights", "start_from")
+_ONLY_STUDENT = ("decoder", "design", "data", "val_data", "encoder_weights")
 _ONLY_MININET = (
     *("variant", "output", "video", "video_split", "val_video", "val_split"),
     *("intrinsics", "frame_step", "video_cache"),
@@ -266,7 +266,12 @@ def mininet_run(kitti_root: Path) -> "TrainingLoop":
     """Prepares the training of MiniNet, and draws what it learns from."""
     recipe = resolve(
         find_video_recipe(FLAGS.recipe or defaults.default_video_recipe(kitti_root)),
-        [("mininet.variant", FLAGS.variant), ("output", FLAGS.output), ("seed", FLAGS.seed)],
+        [
+            ("mininet.variant", FLAGS.variant),
+            ("output", FLAGS.output),
+            ("start_from", FLAGS.start_from),
+            ("seed", FLAGS.seed),
+        ],
     )
     workdir = Workdir(Path(FLAGS.workdir or defaults.default_video_workdir(kitti_root)))
     request = VideoRequest(

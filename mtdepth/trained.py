@@ -99,8 +99,13 @@ def load_trained(
     Raises:
       FileNotFoundError: If there is no such run or checkpoint.
       DataError: If the weights are damaged or of another network.
-      ValueError: If the size is not in it.
+      ValueError: If the size is not in it, or Keras runs on another back end than TensorFlow.
     """
+    if (name := keras.backend.backend()) != "tensorflow":
+        raise ValueError(
+            f"Keras runs on {name} (KERAS_BACKEND), but trained networks are run and exported on "
+            "TensorFlow: unset it; weights that were learned on another back end fit"
+        )
     recipe = workdir.recipe()
     if isinstance(recipe, TrainRecipe):
         return _student(workdir, recipe, size, checkpoint, input_size)

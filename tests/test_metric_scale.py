@@ -15,7 +15,7 @@ from mtdepth import metric_scale
 from mtdepth.contract import NO_SCALE, sha256_of
 from mtdepth.files import DataError, write_json
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.metric_scale import summary
+from mtdepth.metrics.scale import scale_summary
 from mtdepth.runtime.pipeline import Prediction
 from mtdepth.trained import load_trained, scale_of
 from mtdepth.workdir import Workdir
@@ -39,12 +39,12 @@ def run(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_scale_is_the_median_and_the_spread_is_said() -> None:
-    found = summary([30.0, 31.0, 29.0, 30.5, 90.0], source="speed")
+    found = scale_summary([30.0, 31.0, 29.0, 30.5, 90.0], source="speed")
     assert found["scale"] == 30.5
     assert found["num_frames"] == 5
     assert found["spread"] > 0.05
     with pytest.raises(ValueError, match="only 4 frames gave a factor, at least 5"):
-        summary([1.0] * 4, source="speed")
+        scale_summary([1.0] * 4, source="speed")
 
 
 def test_a_scale_makes_depth_metric(workdir: Workdir) -> None:
@@ -93,7 +93,7 @@ def test_the_cameras_height_gives_the_scale(
         monkeypatch.setattr(metric_scale, name, types.SimpleNamespace(value=value))
     monkeypatch.setattr("mtdepth.predictor.open_unscaled", lambda *_, **__: GroundPredictor())
     shot = shot_of(write_frames(tmp_path / "walk", pan(range(0, 30, 6))))
-    (shot.files[1]).write_bytes(b"damaged")
+    shot.files[1].write_bytes(b"damaged")
     factors = list(metric_scale._factors_by_height(workdir, [shot]))
     assert len(factors) >= 2
     np.testing.assert_allclose(factors, 1.5 / 0.05, rtol=1e-3)

@@ -96,6 +96,14 @@ def test_a_larger_decoder_than_was_trained_is_refused(tmp_path: Path) -> None:
         open_predictor(workdir.path, decoder="L")
 
 
+def test_another_back_end_of_keras_is_refused_in_words(
+    workdir: Workdir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match=r"Keras runs on jax \(KERAS_BACKEND\).*unset it"):
+        open_predictor(workdir.path)
+
+
 def test_a_path_without_a_model_names_what_a_model_is(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"python -m mtdepth\.train"):
         open_predictor(tmp_path / "nowhere")

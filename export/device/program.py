@@ -16,8 +16,6 @@ Without --focal_px or --camera depth is in metres only for a camera like that of
 """
 
 import argparse
-import contextlib
-import ctypes
 import logging
 import signal
 import sys
@@ -30,6 +28,7 @@ from export.device.camera_model import CameraModel, Mount, read_intrinsics
 from export.device.controls import AUTO, Controls, Settings
 from export.device.engine import Engine
 from export.device.governor import Limits
+from export.device.lean import give_back_code, share_heap_among_threads
 from export.device.models import open_models
 from export.device.obstacles import Rule
 from export.device.options import parse as parse_options
@@ -42,7 +41,6 @@ from export.device.sources import Repeated, Source, is_live_name, open_files
 from mtdepth.files import DataError, write_json
 
 _LOG = logging.getLogger("export.device")
-_M_ARENA_MAX = -8  # malloc.h
 _USER_ERRORS = (DataError, OSError, ValueError, ImportError)
 
 
@@ -93,9 +91,10 @@ def _run_until_stopped(service: Service, options: argparse.Namespace) -> int | N
     def stop(number: int, frame: FrameType | None) -> None:
         del frame
         received.append(number)
-        stopped.set()
-        # A second one ends the program at once.
+        # A second one ends the program at once. First, since the event's lock may be held by what
+        # the signal interrupted.
         signal.signal(number, signal.SIG_DFL)
+        stopped.set()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -110,6 +109,8 @@ def _run_until_stopped(service: Service, options: argparse.Namespace) -> int | N
 
 def _engine(options: argparse.Namespace) -> Engine:
     models = open_models(options.model, num_threads=options.num_threads)
+    # All libraries are loaded; the networks' tensors come next.
+    give_back_code()
     if options.size not in (None, AUTO):
         models.select(options.size)
     intrinsics = None if options.camera is None else read_intrinsics(options.camera)
@@ -133,11 +134,11 @@ def _controls(options: argparse.Namespace, engine: Engine, limits: Limits) -> Co
         )
     if options.size == AUTO and not limits.is_active:
         raise ValueError("--size auto needs --target_fps or --max_temperature_c")
-    is_auto = limits.is_active and options.size in (None, AUTO)
     return Controls(
         Settings(
             look=Look(palette=options.palette, alpha=options.alpha),
-            size=AUTO if is_auto else None,
+            # A named --size is then only where it begins.
+            size=AUTO if limits.is_active else None,
             threshold_m=options.threshold,
         ),
         sizes=(*sizes, AUTO) if limits.is_active else sizes,
@@ -172,7 +173,7 @@ def _say(report: dict[str, object], output: Path | None) -> None:
 
 def main() -> int:
     """The program."""
-    _share_memory_among_threads()
+    share_heap_among_threads()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     options = parse(sys.argv[1:])
     try:
@@ -182,9 +183,3 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-
-
-def _share_memory_among_threads() -> None:
-    """Else the C library gives each thread a heap of its own, none of which shrinks again."""
-    with contextlib.suppress(AttributeError, OSError):  # only GNU's has it
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)

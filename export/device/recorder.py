@@ -79,6 +79,8 @@ def recorder(
     """
     writers: list[Writer] = [] if obstacles is None else [ObstacleWriter(obstacles)]
     if folder is not None:
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(f"--output {folder} is a file; give a folder")
         folder.mkdir(parents=True, exist_ok=True)
         is_of_pictures = source.fps is None
         if video_fps is not None:

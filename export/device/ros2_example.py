@@ -7,8 +7,7 @@ Nothing here imports it. It needs ROS 2 (rclpy, sensor_msgs) beside what the dev
 
 Topics: `depth/image` (sensor_msgs/Image, 32FC1, metres, NaN = not measured), `classes/image`
 (mono8, train ids, 255 = unknown), `depth/camera_info`. A model whose depth has no unit is refused:
-the messages' unit is the metre. It was tried
-with stand-ins for ROS only: no ROS 2 was at hand.
+the messages' unit is the metre. It was tried with stand-ins for ROS only: no ROS 2 was at hand.
 """
 
 import argparse

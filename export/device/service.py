@@ -237,7 +237,10 @@ class Service:
             self._fail(Unreadable(result.name, f"recording stopped: {error}"))
 
     def _fail(self, failure: Unreadable) -> None:
-        _LOG.error("%s: %s", failure.name, failure.why)
+        # A camera of another size than before would say the same of every frame, for months.
+        is_repeated = bool(self.failures) and self.failures[-1].why == failure.why
+        level = logging.DEBUG if self.source.is_live and is_repeated else logging.ERROR
+        _LOG.log(level, "%s: %s", failure.name, failure.why)
         if len(self.failures) < _MAX_FAILURES:
             self.failures.append(failure)
 

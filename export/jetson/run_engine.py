@@ -6,9 +6,9 @@
 It stands beside model.engine and model.json and needs Python 3.6 or newer, numpy, OpenCV and
 TensorRT's Python package, all of JetPack; no pycuda. --source is a picture, a folder, a video file,
 the number of a camera, or a GStreamer pipeline (of a CSI camera) that ends in "appsink". For each
-picture it writes <name>_depth.png (uint16, metres * 256) and <name>_overlay.png, and at the end the
-median and 90th percentile of the times. Without --focal_px depth is in metres only for a camera
-like that of the training pictures. First of all,
+picture it writes <name>_depth.png (uint16, metres * 256; <name>_relative_depth.png where depth has
+no unit) and <name>_overlay.png, and at the end the median and 90th percentile of the times. Without
+--focal_px depth is in metres only for a camera like that of the training pictures. First of all,
 
     python3 run_engine.py --check
 
@@ -36,6 +36,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
 MAX_MEDIAN_DEVIATION = 0.05
 TO_DEVICE, TO_HOST = 1, 2  # of CUDA's kinds of copies
 DEPTH_PNG_SCALE = 256  # of KITTI's depth pictures
+NO_SCALE = "none"  # a contract's scale_source: depth is relative
 # Of the 19 classes, Cityscapes' colours (RGB); of any other number, depth is shown.
 CLASS_COLORS = (
     (128, 64, 128), (244, 35, 232), (70, 70, 70), (102, 102, 156), (190, 153, 153),
@@ -106,7 +107,8 @@ def focal_factor(
 ) -> float:
     """What depth is multiplied by for a camera of another focal length than the training one."""
     training = contract["training_camera"]
-    if focal_px is None or training is None:
+    is_relative = contract["scale_source"] == NO_SCALE
+    if focal_px is None or training is None or is_relative:
         return 1.0
     net = tuple(contract["input"]["shape"][1:3])
     _, _, width, height = seen_window(size, net, contract["fit"])
@@ -135,6 +137,14 @@ def restore_depth(depth: Any, size: Tuple[int, int], fit: str) -> Any:
     seen = cv2.resize(depth, (width, height), interpolation=cv2.INTER_LINEAR)
     whole[top : top + height, left : left + width] = seen
     return whole
+
+
+def restore_by_law(depth: Any, size: Tuple[int, int], contract: Dict[str, Any]) -> Any:
+    """As restore_depth; depth that was learned as inverse depth is enlarged as such."""
+    if contract["depth_law"]["kind"] != "sigmoid_disparity":
+        return restore_depth(depth, size, contract["fit"])
+    inverse = restore_depth(np.float32(1) / depth, size, contract["fit"])
+    return np.divide(1, inverse, out=np.zeros_like(inverse), where=inverse > 0)
 
 
 def restore_ids(ids: Any, size: Tuple[int, int], fit: str) -> Any:
@@ -321,7 +331,7 @@ def run(options: argparse.Namespace, engine: Any, contract: Dict[str, Any]) -> i
     output = Path(options.output)
     output.mkdir(parents=True, exist_ok=True)
     net, name = tuple(contract["input"]["shape"][1:3]), contract["input"]["name"]
-    if contract["scale_source"] == "none":
+    if contract["scale_source"] == NO_SCALE:
         _LOG.warning("this network's depth is relative: it has no unit")
     elif options.focal_px is None:
         _LOG.warning("without --focal_px depth is metric only for the training camera")
@@ -337,7 +347,7 @@ def run(options: argparse.Namespace, engine: Any, contract: Dict[str, Any]) -> i
         depth, ids = decode(outputs, contract)
         size = image.shape[:2]
         depth = depth * np.float32(focal_factor(contract, size, options.focal_px))
-        depth = restore_depth(depth, size, contract["fit"])
+        depth = restore_by_law(depth, size, contract)
         if ids is not None:
             ids = restore_ids(ids, size, contract["fit"])
         times.append((1000 * (after - before), 1000 * (time.perf_counter() - start)))
@@ -380,8 +390,9 @@ def check(engine: Any, contract: Dict[str, Any], golden: Path) -> int:
 def write(stem: Path, image: Any, depth: Any, ids: Any, contract: Dict[str, Any]) -> None:
     """The two pictures of one frame."""
     encoded = np.clip(np.rint(depth * DEPTH_PNG_SCALE), 0, 65535).astype(np.uint16)
+    is_relative = contract["scale_source"] == NO_SCALE
     for suffix, values in (
-        ("_depth.png", encoded),
+        ("_relative_depth.png" if is_relative else "_depth.png", encoded),
         ("_overlay.png", overlay(image, depth, ids, contract)),
     ):
         if not cv2.imwrite(f"{stem}{suffix}", values):
@@ -425,9 +436,11 @@ def main() -> int:
         if options.check:
             return check(opened, contract, engine.resolve().parent / "golden.npz")
         return run(options, opened, contract)
-    except RunError as error:
+    except (RunError, OSError) as error:
         _LOG.error("%s", error)
         return 1
+    except KeyboardInterrupt:  # how a camera's run ends
+        return 130
 
 
 if __name__ == "__main__":

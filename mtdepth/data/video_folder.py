@@ -14,6 +14,9 @@ from absl import logging
 
 from mtdepth.kitti.frames import IMAGE_SUFFIXES
 
+# As robots' recorders name frames: `1305031102.175304`. The fraction alone is in no order.
+_SECONDS = re.compile(r"([0-9]+)\.([0-9]{1,9})")
+
 
 def picture_folders(root: Path) -> list[Path]:
     """Returns the folders at and below `root` that hold pictures, sorted; hidden ones not."""
@@ -73,6 +76,8 @@ def frame_numbers(stamps: list[int]) -> tuple[list[int], int]:
 
 
 def _last_number(stem: str) -> int | None:
+    if seconds := _SECONDS.fullmatch(stem):
+        return int(seconds[1] + seconds[2].ljust(9, "0"))  # nanoseconds
     match = re.search(r"([0-9]+)$", stem)
     return int(match[1]) if match else None
 

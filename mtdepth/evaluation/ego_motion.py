@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
+from absl import logging
 from keras import ops
 
 from mtdepth.data.video import Shot
@@ -84,6 +85,14 @@ class PosePredictor:
         height_px, width_px = recipe.input_size_px
         self._size, self._fit, self._scale = (height_px, width_px), recipe.fit, scale
         self._training_camera = workdir.training_camera_or_none()
+        frame_step = workdir.run().get("video", {}).get("frame_step", 1)
+        if frame_step != 1:
+            logging.warning(
+                "%s learned from frames %d apart, but is asked about neighbours: their motion may "
+                "come out wrong, and with it a scale by speed",
+                workdir.path,
+                frame_step,
+            )
         self._network = _loaded(workdir, recipe, checkpoint)
 
     def motions(

@@ -29,6 +29,7 @@ class VideoRecipe:
       fit: How a picture of another shape becomes that input: stretched, or its centre cropped.
       pose_encoder: `resnet18`, the paper's, or `light`: seven strided convolutions for CPUs.
       pose_weights: `imagenet`, `none`, or a weight file.
+      start_from: Workdir of a run whose both networks to start from; empty for none.
       batch_size, num_epochs: Length of the training.
       steps_per_epoch: Likewise; 0 is one pass over the video.
       learning_rate: Adam's rate after the warm-up.
@@ -54,6 +55,7 @@ class VideoRecipe:
     fit: Fit = "stretch"
     pose_encoder: PoseEncoder = "resnet18"
     pose_weights: str = "none"
+    start_from: str = ""
     batch_size: int = 6
     num_epochs: int
     steps_per_epoch: int = 0

@@ -1,6 +1,7 @@
 """A whole training from video in a workdir: begun, gone on with, and finished."""
 
 import collections
+import dataclasses
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import Any, NoReturn
 import keras
 import numpy as np
 import tqdm
+from absl import logging
 
 from mtdepth.contract import NO_SCALE
 from mtdepth.data.triplets import TripletSet
 from mtdepth.data.video_batches import FRAMES, VideoBatches
+from mtdepth.files import DataError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.recipes.video import VideoRecipe
 from mtdepth.runtime.fitting import fitted_intrinsics
@@ -67,7 +70,10 @@ class VideoRun(TrainingLoop):
         run = _describe(triplets, val_triplets, recipe)
         workdir.check(recipe, run)
         keras.utils.set_random_seed(recipe.seed)
-        self._networks = build_networks(recipe)
+        begun = _as_begun(recipe, workdir)
+        self._networks = build_networks(begun)
+        if begun.start_from:
+            _start_from(self._networks, Workdir(Path(begun.start_from)))
         optimizer = keras.optimizers.Adam(
             recipe.learning_rate, beta_1=ADAM_BETAS[0], beta_2=ADAM_BETAS[1]
         )
@@ -186,6 +192,37 @@ def _describe(
         "backend": keras.backend.backend(),
         "versions": package_versions(),
     }
+
+
+def _as_begun(recipe: VideoRecipe, workdir: Workdir) -> VideoRecipe:
+    """Leaves out the weights to start from where a state to go on from replaces them.
+
+    They may be gone by then, or on another machine.
+    """
+    if not workdir.resume_path.is_file():
+        return recipe
+    return dataclasses.replace(recipe, pose_weights="none", start_from="")
+
+
+def _start_from(networks: VideoNetworks, source: Workdir) -> None:
+    """Copies both networks' best weights from another run.
+
+    Raises:
+      FileNotFoundError: If there is no such run, or it has no weights yet.
+      DataError: If they are damaged, or of other networks.
+    """
+    if not isinstance(source.recipe(), VideoRecipe):
+        raise ValueError(f"{source.path} holds a student; --start_from needs a run from video here")
+    pairs = (
+        (networks.depth_net, source.weights("best")),
+        (networks.pose_net, source.pose_weights_path("best")),
+    )
+    for network, path in pairs:
+        try:
+            network.load_weights(path)
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(path, f"not the weights of this recipe's networks ({error})") from error
+    logging.info("starting from the weights of %s", source.path)
 
 
 def _shared_camera(triplets: TripletSet, recipe: VideoRecipe) -> Intrinsics | None:

@@ -173,6 +173,15 @@ def test_file_numbers_become_moments(stamps: list[int], numbers: list[int], step
     assert frame_numbers(stamps) == (numbers, step)
 
 
+def test_names_in_seconds_are_in_the_order_of_time(tmp_path: Path) -> None:
+    names = ["1305031102.911185", "1305031102.943233", "1305031102.975", "1305031103.011215"]
+    for name in names:
+        (tmp_path / f"{name}.png").touch()
+    found = read_folder(tmp_path)
+    assert list(found) == [0, 1, 2, 3]
+    assert [path.stem for path in found.values()] == names
+
+
 def test_names_without_numbers_count_as_a_file_manager_sorts_them(tmp_path: Path) -> None:
     for name in ("b10.x", "b9.x", "a.x", ".hidden", "10_left", "9_left"):
         write_frames(tmp_path / "new", FRAMES[:1])

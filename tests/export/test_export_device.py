@@ -456,6 +456,12 @@ def test_a_rate_cannot_be_held_with_one_size(model: Path, folder: Path, tmp_path
         run(parse(options(model, folder, tmp_path, "--target_fps", "5")))
 
 
+def test_an_output_that_is_a_file_is_named(model: Path, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(NotADirectoryError, match=r"--output .*taken is a file; give a folder"):
+        run(parse(options(model, folder, tmp_path / "taken")))
+
+
 def test_a_machine_without_a_screen_is_told_what_to_do(
     model: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

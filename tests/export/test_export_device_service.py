@@ -108,6 +108,21 @@ def test_pictures_that_fail_are_told_and_the_rest_goes_on(
     assert "b: cut short" in caplog.text
 
 
+@pytest.mark.parametrize(("is_live", "times"), [(True, 1), (False, 3)])
+def test_a_camera_that_fails_all_the_time_is_told_of_once(
+    is_live: bool, times: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    items = [Unreadable(name, "cut short") for name in "abc"]
+    source = FakeSource(list(items), is_live=is_live)
+    running = service(source)
+    running.start()
+    assert source.given.wait(LONG_S)
+    running.stop()
+    running.join()
+    assert [failure.name for failure in running.failures] == ["a", "b", "c"]
+    assert caplog.text.count("cut short") == times
+
+
 def test_it_ends_after_so_many_frames() -> None:
     running = finish(service(FakeSource(pictures(50)), max_frames=7))
     assert running.engine.num_frames == 7

@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from fakes.artefact import CAMERA, SIZE, images, origin, random_network, subject
+from fakes.artefact import CAMERA, CODEC, SIZE, images, origin, random_network, subject
 from fakes.conditioned import pictures
 
 from export.jetson import build_engine, run_engine
@@ -26,7 +26,7 @@ from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import LogDepthCodec, SigmoidDisparityCodec
 from mtdepth.runtime.fitting import fit_image, restore_depth, restore_train_id
 from mtdepth.runtime.onnx import OnnxBackend, open_session
-from mtdepth.runtime.pipeline import Predictor
+from mtdepth.runtime.pipeline import NetworkOutput, Predictor
 
 JETSON = Path(build_engine.__file__).parent
 PROGRAMS = ("build_engine.py", "run_engine.py", "convert_tftrt.py")
@@ -311,6 +311,47 @@ def test_the_focal_length_is_that_of_the_fitted_picture(folder: Path) -> None:
     assert run_engine.focal_factor(contract, SIZE, None) == 1.0
     factor = run_engine.focal_factor(contract, (2 * SIZE[0], 2 * SIZE[1]), 4 * CAMERA.focal_px)
     np.testing.assert_allclose(factor, 2.0)
+
+
+@pytest.mark.parametrize("scale_source", ["none", "speed"])
+@pytest.mark.parametrize("codec", [CODEC, SigmoidDisparityCodec(scale=20.0)])
+def test_the_runner_enlarges_depth_as_the_predictor(codec: Any, scale_source: str) -> None:
+    depth = np.geomspace(1, 50, 16 * 24).reshape(24, 16).T.astype(np.float32)
+    backend = argparse.Namespace(
+        codec=codec,
+        fit="crop",
+        input_size=SIZE,
+        is_metric=scale_source != "none",
+        training_camera=CAMERA,
+    )
+    size = (60, 100)
+    camera = Intrinsics(fx_px=90.0, fy_px=90.0, cx_px=49.5, cy_px=29.5, width_px=100, height_px=60)
+    expected = Predictor(backend).restore(
+        NetworkOutput(depth, None), image_size=size, camera=camera
+    )
+    contract = {
+        "depth_law": codec.to_dict(),
+        "fit": "crop",
+        "scale_source": scale_source,
+        "training_camera": CAMERA.to_dict(),
+        "input": {"shape": [1, *SIZE, 3]},
+    }
+    factor = np.float32(run_engine.focal_factor(contract, size, 90.0))
+    found = run_engine.restore_by_law(depth * factor, size, contract)
+    np.testing.assert_allclose(found, expected.depth_m, rtol=1e-5)
+
+
+def test_depth_without_a_unit_is_not_stored_as_metres(tmp_path: Path) -> None:
+    contract = {
+        "depth_law": SigmoidDisparityCodec().to_dict(),
+        "valid_depth_m": [0.1, 100],
+        "class_names": [],
+        "scale_source": "none",
+    }
+    image = np.zeros((8, 8, 3), np.uint8)
+    run_engine.write(tmp_path / "a", image, np.full((8, 8), 2, np.float32), None, contract)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["a_overlay.png", "a_relative_depth.png"]
 
 
 def test_a_wrong_engine_or_file_is_answered_in_words(folder: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from mtdepth.recipes.base import overridden
 from mtdepth.recipes.video import VideoRecipe
 from mtdepth.training import video_run
 from mtdepth.training.guarded_step import NonFiniteLossError
+from mtdepth.training.video_networks import VideoNetworks
 from mtdepth.training.video_run import VideoRun
 from mtdepth.workdir import Workdir
 
@@ -184,6 +185,22 @@ def test_one_pass_is_an_epoch_where_the_recipe_gives_no_length(
     begun(workdir.path, videos, open_ended)  # goes on
 
 
+def test_the_weights_to_start_from_are_not_needed_to_go_on(
+    videos: tuple[TripletSet, TripletSet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_for: list[str] = []
+
+    def build(recipe: VideoRecipe) -> VideoNetworks:
+        asked_for.append(recipe.pose_weights)
+        return tiny_networks(recipe)
+
+    monkeypatch.setattr(video_run, "build_networks", build)
+    recipe = overridden(RECIPE, ["pose_weights=start.weights.h5", "num_epochs=1"])
+    begun(tmp_path / "run", videos, recipe).run()
+    begun(tmp_path / "run", videos, recipe)
+    assert asked_for == ["start.weights.h5", "none"]
+
+
 def test_another_recipe_or_video_in_the_same_workdir_is_refused(
     videos: tuple[TripletSet, TripletSet], tmp_path: Path
 ) -> None:
@@ -223,3 +240,19 @@ def test_a_damaged_state_is_named(
     workdir.resume_path.write_bytes(workdir.resume_path.read_bytes()[:2000])
     with pytest.raises(DataError, match=r"resume\.npz"):
         begun(workdir.path, videos)
+
+
+def test_another_runs_networks_are_what_it_starts_from(
+    finished: Workdir, videos: tuple[TripletSet, TripletSet], tmp_path: Path
+) -> None:
+    recipe = overridden(RECIPE, [f"start_from={finished.path}"])
+    found = begun(tmp_path / "run", videos, recipe).networks.get_weights()
+    expected = stored(finished, "best")
+    # Optimisers and counters aside, every weight of both networks.
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    nothing = overridden(RECIPE, [f"start_from={tmp_path / 'nowhere'}"])
+    with pytest.raises(FileNotFoundError, match="nowhere is no workdir"):
+        begun(tmp_path / "other", videos, nothing)
+    assert not (tmp_path / "other").exists()
