@@ -4,11 +4,13 @@ BIN := .venv/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+APT = $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow test-all bench lint format demo clean
+.PHONY: help setup test test-slow test-all test-web test-arm64 bench lint format demo clean
 
 help:  ## what there is
-	@grep -E '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
 
 setup: $(READY_DEV)  ## install everything into .venv
 
@@ -45,10 +47,22 @@ test-slow: $(READY_DEV)  ## the slow tests alone
 test-all: lint  ## everything
 	$(BIN)/pytest -m ''
 
-bench: $(READY_DEV)  ## speed figures of the README: demo world, teachers; ten quiet minutes
+test-web: $(READY_DEV)  ## the page in Chromium, RTSP from a real server (Debian; installs both)
+	@command -v chromium >/dev/null || { $(APT) chromium; }
+	@/usr/bin/python3 -c 'import gi; gi.require_version("GstRtspServer", "1.0")' 2>/dev/null || { \
+	  $(APT) python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
+	    gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly; }
+	$(BIN)/pytest tests/web -m web
+
+test-arm64: $(READY_DEV)  ## the Pi bundle on emulated 64-bit ARM (apt, pip; 0.6 GB in ~/.cache/mtdepth)
+	$(BIN)/python tests/arm64/check.py
+
+bench: $(READY_DEV)  ## speed figures of the README; half an hour on a quiet machine
 	PYTHONPATH=.:tests $(BIN)/python tests/benchmarks/demo_world_speed.py
 	PYTHONPATH=.:tests $(BIN)/python tests/benchmarks/psmnet_speed.py
 	PYTHONPATH=.:tests $(BIN)/python tests/benchmarks/deeplab_speed.py
+	PYTHONPATH=.:tests $(BIN)/python tests/benchmarks/video_step.py
+	PYTHONPATH=.:tests $(BIN)/python tests/benchmarks/latency.py
 
 format: $(READY_DEV)  ## put the code into its form
 	$(BIN)/ruff format .
@@ -69,7 +83,7 @@ demo: $(READY)  ## synthetic recordings -> labels -> training -> scores -> TFLit
 	$(BIN)/python -m export.tflite --precision float32 --output demo/export/float32
 	$(BIN)/python -m export.tflite --precision int8 --output demo/export/int8
 	$(BIN)/python -m export.device --model demo/export/int8/model.tflite --video 10 \
-	  --source $$(ls -d demo/clip/*/*/image_02/data | tail -1) --focal_px 241.7 --output demo/device
+	  --source $$(ls -d demo/clip/*/*/image_02/data | head -1) --focal_px 241.7 --output demo/device
 	$(BIN)/python -m mtdepth.evaluate --pictures demo/report --attach demo/device/overlay.mp4 \
 	  --model demo/run --model demo/export/float32/model.tflite --model demo/export/int8/model.tflite
 	@echo; cat demo/report/table.txt
