@@ -82,8 +82,8 @@ def _fed(image: Any, law: InputLaw) -> Any:
         return law(tf.cast(image, tf.float32))
     # To be quantised: a whole grey level is subtracted, so that the difference is exact in integers
     # and the factor goes into the first convolution. As a product and a sum, every byte would be
-    # rounded twice. The half level by which the centre moves is below the first layer's rounding.
-    return (image - round(-law.offset / law.scale)) * law.scale
+    # rounded twice.
+    return (image - law.centre) * law.scale
 
 
 def _depth(code: Any, codec: DepthCodec, output: DepthOutput) -> dict[str, Any]:

@@ -32,10 +32,6 @@ def main() -> int | None:
     """Prunes, tunes and exports."""
     chosen = shared.options()
     output = shared.output_folder(chosen, treatment="pruned")
-    logging.info("decoder %s of %s (%s)", chosen.decoder, chosen.workdir.path, chosen.checkpoint)
-    logging.info(
-        "%d pictures of %s, to %s", len(chosen.pictures.names), chosen.pictures.root, output
-    )
     # TensorFlow takes seconds to load, which a wrong flag should not cost.
     from export.convert import ExportError
     from export.fine_tune.job import Job

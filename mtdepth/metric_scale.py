@@ -24,7 +24,7 @@ import numpy as np
 from absl import flags, logging
 from tqdm import tqdm
 
-from mtdepth import program
+from mtdepth import defaults, program
 from mtdepth.contract import sha256_of
 from mtdepth.data.video import Shot
 from mtdepth.data.video_sources import open_videos
@@ -60,7 +60,8 @@ def main() -> int | None:
         _VIDEO.value,
         splits=_VIDEO_SPLIT.value,
         intrinsics=Path(_INTRINSICS.value) if _INTRINSICS.value else None,
-        cache_dir=workdir.path / "cache",
+        # The training's, so that a film is decoded once.
+        cache_dir=defaults.default_video_cache(defaults.default_kitti_root()),
     )
     shots = [shot for source in sources for shot in source.shots]
     if _SPEED.value:

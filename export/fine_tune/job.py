@@ -188,7 +188,7 @@ class Job:
             network = quantised.build_quantised(
                 *quantised.in_grey_levels(tuned.plan, tuned.ranges, centred)
             )
-            law = InputLaw(1.0, -float(quantised.grey_centre(trained.input_law)))
+            law = InputLaw(1.0, -float(trained.input_law.centre))
         return InferenceNetwork(network=network, codec=trained.codec, input_law=law)
 
     def _check_loss(self, tuned: Tuned) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from absl import flags
+from absl import flags, logging
 
 from export.frames import Pictures, open_pictures
 from mtdepth import defaults
@@ -147,6 +147,11 @@ def options() -> Options:
 
 
 def output_folder(options: Options, *, treatment: str) -> Path:
-    """Where the result goes: `--output`, or beside the workdir."""
+    """Where the result goes: `--output`, or beside the workdir; says so, and what goes there."""
     name = f"export_{options.decoder}_{treatment}"
-    return Path(_OUTPUT.value) if _OUTPUT.value else options.workdir.path.parent / name
+    output = Path(_OUTPUT.value) if _OUTPUT.value else options.workdir.path.parent / name
+    logging.info("decoder %s of %s (%s)", options.decoder, options.workdir.path, options.checkpoint)
+    logging.info(
+        "%d pictures of %s, to %s", len(options.pictures.names), options.pictures.root, output
+    )
+    return output

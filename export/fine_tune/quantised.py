@@ -147,13 +147,5 @@ def in_grey_levels(plan: NetworkPlan, ranges: Ranges, law: InputLaw) -> tuple[Ne
 
 
 def centred(law: InputLaw) -> InputLaw:
-    """The input law with its zero at a whole grey level, which integers can subtract exactly.
-
-    It moves by at most half a level, below the first layer's rounding.
-    """
-    return InputLaw(law.scale, -law.scale * grey_centre(law))
-
-
-def grey_centre(law: InputLaw) -> int:
-    """The grey level that a network sees as zero."""
-    return round(-law.offset / law.scale)
+    """The input law with its zero at a whole grey level; see `InputLaw.centre`."""
+    return InputLaw(law.scale, -law.scale * law.centre)

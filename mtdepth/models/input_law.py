@@ -16,6 +16,15 @@ class InputLaw:
     scale: float
     offset: float
 
+    @property
+    def centre(self) -> int:
+        """The whole grey level nearest to what becomes zero.
+
+        Integers subtract it exactly. It is off by at most half a level, which is below the rounding
+        of a quantised network's first layer.
+        """
+        return round(-self.offset / self.scale)
+
     def __call__(self, image: Any) -> Any:
         """Maps an array or tensor of any shape; a float32 one stays float32.
 

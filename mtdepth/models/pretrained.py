@@ -1,18 +1,17 @@
 """Starts the encoder from ImageNet or from a file instead of from random numbers."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
-import keras
 import numpy as np
 import numpy.typing as npt
 from absl import logging
 
 from mtdepth.files import DataError
 from mtdepth.models.backbone import is_encoder_layer
+from mtdepth.models.download import downloaded
 
 IMAGENET_FILE = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
 IMAGENET_URL = (
@@ -55,25 +54,14 @@ def start_encoder(graph: Any, source: str) -> None:
 
 
 def _imagenet_file() -> Path:
-    way_around = (
-        "get the file elsewhere and pass --encoder_weights PATH, or start from random weights with "
-        "--encoder_weights none"
+    return downloaded(
+        IMAGENET_FILE,
+        IMAGENET_URL,
+        sha256=IMAGENET_SHA256,
+        what="the ImageNet weights",
+        way_around="get the file elsewhere and pass --encoder_weights PATH, or start from random "
+        "weights with --encoder_weights none",
     )
-    try:
-        path = Path(keras.utils.get_file(IMAGENET_FILE, IMAGENET_URL, cache_subdir="models"))
-    except Exception as error:  # Keras raises no narrower one
-        raise ConnectionError(
-            f"the ImageNet weights could not be downloaded from {IMAGENET_URL} ({error}); "
-            f"{way_around}"
-        ) from error
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if digest != IMAGENET_SHA256:
-        raise DataError(
-            path,
-            f"SHA-256 is {digest}, that of {IMAGENET_URL} is {IMAGENET_SHA256}; delete the file "
-            f"and start again, or {way_around}",
-        )
-    return path
 
 
 def _read_encoder(path: Path, layers: Sequence[Any]) -> list[list[npt.NDArray[Any]]]:

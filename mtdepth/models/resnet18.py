@@ -5,7 +5,6 @@ trained with: "same" padding shifts what a stride of 2 reads by one pixel, and t
 residual block apart from each other. With it, features equal those of the published network.
 """
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import numpy.typing as npt
 from absl import logging
 
 from mtdepth.files import DataError
+from mtdepth.models.download import downloaded
 
 FIRST_CONV = "conv1_conv"
 FIRST_NORM = "conv1_bn"
@@ -141,22 +141,14 @@ def _window_px(layer: Any) -> int:
 
 
 def _imagenet_file() -> Path:
-    way_around = "get the file elsewhere and give its path, or start from random weights with none"
-    try:
-        path = Path(keras.utils.get_file(IMAGENET_FILE, IMAGENET_URL, cache_subdir="models"))
-    except Exception as error:  # Keras raises no narrower one
-        raise ConnectionError(
-            f"the ImageNet weights of ResNet-18 could not be downloaded from {IMAGENET_URL} "
-            f"({error}); {way_around}"
-        ) from error
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if digest != IMAGENET_SHA256:
-        raise DataError(
-            path,
-            f"SHA-256 is {digest}, that of {IMAGENET_URL} is {IMAGENET_SHA256}; delete the file "
-            f"and start again, or {way_around}",
-        )
-    return path
+    return downloaded(
+        IMAGENET_FILE,
+        IMAGENET_URL,
+        sha256=IMAGENET_SHA256,
+        what="the ImageNet weights of ResNet-18",
+        way_around="get the file elsewhere and give its path, or start from random weights with "
+        "none",
+    )
 
 
 def _read_pth(path: Path) -> dict[str, npt.NDArray[Any]]:

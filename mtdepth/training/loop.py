@@ -83,6 +83,7 @@ class TrainingLoop(abc.ABC):
         self._journal = Journal(workdir, first_step=progress.step)
         self._saved_at = time.monotonic()
         self._is_asked_to_stop = False
+        self._waited_s = 0.0
 
     def run(self) -> bool:
         """Trains to the end of the recipe's last epoch, or until it is asked to stop.
@@ -146,6 +147,28 @@ class TrainingLoop(abc.ABC):
     def _rate(self, step: int) -> float:
         """The learning rate of a step."""
         return learning_rate(self._pace, step)
+
+    def _timed(self, batches: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Passes batches on, adding up how long they kept the training waiting."""
+        while True:
+            begun = time.monotonic()
+            batch = next(batches)
+            self._waited_s += time.monotonic() - begun
+            yield batch
+
+    def _report_epoch(self, scores: dict[str, float]) -> None:
+        """Tells the user, TensorBoard and the history of an epoch's scores."""
+        progress = self._progress
+        self._journal.scalars(progress.step, {f"epoch/{k}": v for k, v in scores.items()})
+        epoch = progress.num_ended_epochs + 1
+        self._journal.epoch(
+            {"epoch": epoch, "step": progress.step, **scores, "data_wait_s": self._waited_s}
+        )
+        self._waited_s = 0.0
+        tqdm.tqdm.write(
+            f"epoch {epoch}/{self._pace.num_epochs}: "
+            + ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+        )
 
     def _is_finished(self) -> bool:
         return self._progress.num_ended_epochs >= self._pace.num_epochs

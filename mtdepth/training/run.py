@@ -1,7 +1,6 @@
 """A whole training run in a workdir: begun, gone on with, and finished."""
 
 import itertools
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeGuard
@@ -9,7 +8,6 @@ from typing import Any, NoReturn, TypeGuard
 import keras
 import numpy as np
 import numpy.typing as npt
-import tqdm
 
 from mtdepth.data.features import FRAME
 from mtdepth.data.supervised import TrainingBatches, training_camera
@@ -83,7 +81,6 @@ class TrainingRun(TrainingLoop):
         self._batches = TrainingBatches(
             store, recipe, self._camera, cache_bytes=self._options.cache_bytes
         )
-        self._waited_s = 0.0
 
     def weights_path(self, checkpoint: Checkpoint) -> Path:
         """Where the weights of a checkpoint stand."""
@@ -100,14 +97,6 @@ class TrainingRun(TrainingLoop):
             return progress
         start_weights(self._graph, self._recipe, self._camera)
         return Progress()
-
-    def _timed(self, batches: Iterator[Any]) -> Iterator[Any]:
-        """Passes batches on, adding up how long they kept the training waiting."""
-        while True:
-            begun = time.monotonic()
-            batch = next(batches)
-            self._waited_s += time.monotonic() - begun
-            yield batch
 
     def _estimate_statistics(self) -> None:
         first = max(0, self._progress.step - self._recipe.statistics_batches)
@@ -127,16 +116,7 @@ class TrainingRun(TrainingLoop):
             title = "training"
             pictures = training_pictures(self._step, self._store, recipe, focal_px=focal_px)
         self._journal.pictures(progress.step, pictures, recipe, title=title)
-        self._journal.scalars(progress.step, {f"epoch/{k}": v for k, v in scores.items()})
-        epoch = progress.num_ended_epochs + 1
-        self._journal.epoch(
-            {"epoch": epoch, "step": progress.step, **scores, "data_wait_s": self._waited_s}
-        )
-        self._waited_s = 0.0
-        tqdm.tqdm.write(
-            f"epoch {epoch}/{recipe.num_epochs}: "
-            + ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
-        )
+        self._report_epoch(scores)
         name = "val_abs_rel" if self._val_store else "train_loss"
         self._save_checkpoints(name, scores[name])
 

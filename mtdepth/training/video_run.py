@@ -2,14 +2,12 @@
 
 import collections
 import dataclasses
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import keras
 import numpy as np
-import tqdm
 from absl import logging
 
 from mtdepth.contract import NO_SCALE
@@ -91,7 +89,6 @@ class VideoRun(TrainingLoop):
             progress=progress,
             checkpoint_seconds=options.checkpoint_seconds,
         )
-        self._waited_s = 0.0
 
     @property
     def networks(self) -> VideoNetworks:
@@ -109,12 +106,7 @@ class VideoRun(TrainingLoop):
         return rate
 
     def _stream(self, step: int) -> Iterator[dict[str, Any]]:
-        batches = self._batches.from_step(step)
-        while True:
-            begun = time.monotonic()
-            batch = next(batches)
-            self._waited_s += time.monotonic() - begun
-            yield batch
+        return self._timed(self._batches.from_step(step))
 
     def _end_epoch(self) -> None:
         recipe, progress = self._recipe, self._progress
@@ -123,16 +115,7 @@ class VideoRun(TrainingLoop):
         if self._held_out:
             scores |= self._validate(self._held_out)
         self._show()
-        self._journal.scalars(progress.step, {f"epoch/{k}": v for k, v in scores.items()})
-        epoch = progress.num_ended_epochs + 1
-        self._journal.epoch(
-            {"epoch": epoch, "step": progress.step, **scores, "data_wait_s": self._waited_s}
-        )
-        self._waited_s = 0.0
-        tqdm.tqdm.write(
-            f"epoch {epoch}/{recipe.num_epochs}: "
-            + ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
-        )
+        self._report_epoch(scores)
         name = "val_photometric" if self._held_out else "train_loss"
         self._save_checkpoints(name, scores[name])
 
