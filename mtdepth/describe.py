@@ -177,7 +177,7 @@ def _define_flags(values: flags.FlagValues) -> None:
 
     enum("model", MODELS[0], MODELS, "Network.")
     enum("decoder", "L", NUM_BLOCKS, "Student: 4, 3, 2 or 1 decoder blocks.")
-    enum("design", "paper", DESIGNS, "Student: the paper's decoder, or one for small machines.")
+    enum("design", "paper", DESIGNS, "Student: the paper's decoder, or another; see README.")
     enum("tasks", "depth", TASKS, "Student: depth alone, or segmentation too.")
     enum("variant", "original", MODULES, "MiniNet: which blocks its module has.")
     enum("output", "F", OUTPUT_STRIDE, "MiniNet: output of the input's size, 1/2, 1/4 or 1/8.")

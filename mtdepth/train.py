@@ -99,8 +99,8 @@ flags.DEFINE_enum(
     "design",
     None,
     list(DESIGNS),
-    "Student: the paper's decoder, or one that takes half the time on a small machine. Default: "
-    "the recipe's.",
+    "Student: the paper's decoder; one with narrower expansions; one that takes half the time on a "
+    "small machine; or one with hard swish (README, 'Where the time goes'). Default: the recipe's.",
 )
 flags.DEFINE_string(
     "encoder_weights",

@@ -22,6 +22,7 @@ _PLAIN: dict[str, tuple[str, ...]] = {
     "GlobalAveragePooling2D": ("keepdims",),
     "Multiply": (),
     "PixelShuffle": (),
+    "Rescaling": ("scale", "offset"),
     "UpSampling2D": ("size", "interpolation"),
     "ZeroPadding2D": ("padding",),
 }

@@ -182,6 +182,16 @@ class LayerWriter:
         high = self.graph.constant(f"clip_at_{most:g}", np.array(most, np.float32))
         return self.graph.add("Clip", [source, low, high], name, shape)
 
+    def _Rescaling(self, call: Call) -> None:  # noqa: N802
+        layer = call.layer
+        _require(call, layer.scale == 1, "scale 1")
+        source = self._tensors[call.inputs[0]]
+        offset = self.graph.constant(
+            f"offset_{layer.offset:g}", np.array([layer.offset], np.float32)
+        )
+        shape = self.graph.shapes[source]
+        self._tensors[call.key] = self.graph.add("Add", [source, offset], call.name, shape)
+
     def _Add(self, call: Call) -> None:  # noqa: N802
         self._binary(call, "Add")
 

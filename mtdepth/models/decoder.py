@@ -61,4 +61,5 @@ def _bottleneck(
         stride=1,
         momentum=spec.batch_norm_momentum,
         prefix=prefix,
+        activation=spec.decoder_activation,
     )

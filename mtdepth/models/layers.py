@@ -9,6 +9,8 @@ import math
 from types import ModuleType
 from typing import Any
 
+from mtdepth.models.specs import Activation
+
 BATCH_NORM_EPSILON = 1e-3  # of the published MobileNetV2 weights
 MAX_ACTIVATION = 6.0  # ReLU6
 
@@ -70,6 +72,20 @@ def relu6(nn: ModuleType, features: Any, *, name: str) -> Any:
     return nn.layers.ReLU(max_value=MAX_ACTIVATION, name=name)(features)
 
 
+def hard_swish(nn: ModuleType, features: Any, *, name: str) -> Any:
+    """`x * relu6(x + 3)`, six times MobileNetV3's (Howard et al. 2019, section 5.2).
+
+    The batch normalisation of the convolution behind it takes the six out again. In these three
+    layers, since what converters make of hard swish is an operator that XNNPACK lacks in int8.
+    """
+    shifted = nn.layers.Rescaling(scale=1.0, offset=3.0, name=f"{name}_shift")(features)
+    gate = relu6(nn, shifted, name=f"{name}_gate")
+    return nn.layers.Multiply(name=name)([features, gate])
+
+
+_ACTIVATIONS = {"relu6": ("relu", relu6), "hard_swish": ("hard_swish", hard_swish)}
+
+
 def bottleneck(
     nn: ModuleType,
     features: Any,
@@ -79,6 +95,7 @@ def bottleneck(
     stride: int,
     momentum: float,
     prefix: str,
+    activation: Activation = "relu6",
 ) -> Any:
     """An inverted residual block: expand 1x1, filter 3x3, project 1x1 linearly.
 
@@ -86,18 +103,19 @@ def bottleneck(
     out. Layers are named as keras.applications names MobileNetV2's, after `prefix`.
     Source: Sandler et al. 2018, section 3.
     """
+    suffix, activate = _ACTIVATIONS[activation]
     hidden = features
     num_in = int(features.shape[-1])
     if expansion != 1:
         hidden = pointwise(nn, hidden, expansion * num_in, name=f"{prefix}expand")
         hidden = batch_norm(nn, hidden, momentum=momentum, name=f"{prefix}expand_BN")
-        hidden = relu6(nn, hidden, name=f"{prefix}expand_relu")
+        hidden = activate(nn, hidden, name=f"{prefix}expand_{suffix}")
     if stride == 2:
         # keras.applications' `correct_pad` of an even size; the published weights expect it.
         hidden = nn.layers.ZeroPadding2D(((0, 1), (0, 1)), name=f"{prefix}pad")(hidden)
     hidden = depthwise(nn, hidden, stride=stride, name=f"{prefix}depthwise")
     hidden = batch_norm(nn, hidden, momentum=momentum, name=f"{prefix}depthwise_BN")
-    hidden = relu6(nn, hidden, name=f"{prefix}depthwise_relu")
+    hidden = activate(nn, hidden, name=f"{prefix}depthwise_{suffix}")
     hidden = pointwise(nn, hidden, num_channels, name=f"{prefix}project")
     hidden = batch_norm(nn, hidden, momentum=momentum, name=f"{prefix}project_BN")
     if stride == 1 and num_in == num_channels:

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 DecoderSize = Literal["L", "M", "S", "XS"]
 Task = Literal["depth", "segmentation"]
+Activation = Literal["relu6", "hard_swish"]
 Record = TypeVar("Record")
 
 NUM_BLOCKS: dict[DecoderSize, int] = {"L": 4, "M": 3, "S": 2, "XS": 1}
@@ -72,14 +73,6 @@ DESIGN_A_BLOCKS = (
     BlockSpec(skip="block_5", width=16, num_bottlenecks=3),
     BlockSpec(skip="block_2", width=8, num_bottlenecks=4),
 )
-# ours: the depthwise filters at the two finest resolutions take half of design A's time. Same
-# encoder, so that its published weights fit, and the same output sizes.
-FAST_BLOCKS = (
-    *DESIGN_A_BLOCKS[:2],
-    BlockSpec(skip="block_5", width=16, num_bottlenecks=2, expansion=4),
-    BlockSpec(skip="block_2", width=8, num_bottlenecks=1, expansion=2),
-)
-DESIGNS: Mapping[str, tuple[BlockSpec, ...]] = {"paper": DESIGN_A_BLOCKS, "fast": FAST_BLOCKS}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,6 +92,8 @@ class StudentSpec:
       batch_norm_momentum: Of the moving statistics. The library's encoder has 0.999, which after a
         short training still holds its initial values.
       initial_depth_code: Bias that every depth head starts at.
+      decoder_activation: Between the convolutions of the decoder's bottlenecks. The encoder has
+        ReLU6, which its published weights expect.
     """
 
     alpha: float = 0.35
@@ -112,6 +107,7 @@ class StudentSpec:
     # ours: the middle of the code's range 0..80; from 0, Adam's first thousands of steps would go
     # into moving one offset.
     initial_depth_code: float = 40.0
+    decoder_activation: Activation = "relu6"
 
     def __post_init__(self) -> None:
         """Rejects what could not be built, naming the field."""
@@ -126,6 +122,11 @@ class StudentSpec:
         if not 0 < self.batch_norm_momentum < 1:
             raise ValueError(
                 f"batch_norm_momentum must lie between 0 and 1, got {self.batch_norm_momentum}"
+            )
+        if self.decoder_activation not in get_args(Activation):
+            raise ValueError(
+                f"decoder_activation must be one of {', '.join(get_args(Activation))}, "
+                f"got {self.decoder_activation!r}"
             )
         self._check_blocks()
 
@@ -193,19 +194,55 @@ class Tap:
     stride: int
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Design:
+    """A decoder with a name, behind the same encoder, so that its published weights fit.
+
+    Args:
+      blocks: Of the decoder; the output sizes are the same in all.
+      activation: Of the decoder.
+    """
+
+    blocks: tuple[BlockSpec, ...] = DESIGN_A_BLOCKS
+    activation: Activation = "relu6"
+
+
+# Ours but for the first. The depthwise filters at the two finest resolutions take half of design
+# A's time on a device: `narrow` and `fast` have fewer of them.
+DESIGNS: Mapping[str, Design] = {
+    "paper": Design(),
+    "narrow": Design(
+        blocks=(
+            *DESIGN_A_BLOCKS[:2],
+            BlockSpec(skip="block_5", width=16, num_bottlenecks=3, expansion=3),
+            BlockSpec(skip="block_2", width=8, num_bottlenecks=4, expansion=3),
+        )
+    ),
+    "fast": Design(
+        blocks=(
+            *DESIGN_A_BLOCKS[:2],
+            BlockSpec(skip="block_5", width=16, num_bottlenecks=2, expansion=4),
+            BlockSpec(skip="block_2", width=8, num_bottlenecks=1, expansion=2),
+        )
+    ),
+    "hard_swish": Design(activation="hard_swish"),
+}
+
+
 def designed(spec: StudentSpec, name: str) -> StudentSpec:
-    """The same network with the decoder blocks of a named design.
+    """The same network with the decoder of a named design.
 
     Args:
       spec: Whose encoder, tasks and other fields are kept.
-      name: `"paper"` is design A; `"fast"` is for small machines (see the README for its cost).
+      name: `"paper"` is design A; the README has what the others cost and save.
 
     Raises:
       ValueError: If there is no such design.
     """
     if name not in DESIGNS:
         raise ValueError(f"no design {name!r}; there are {', '.join(DESIGNS)}")
-    return dataclasses.replace(spec, blocks=DESIGNS[name])
+    design = DESIGNS[name]
+    return dataclasses.replace(spec, blocks=design.blocks, decoder_activation=design.activation)
 
 
 def scaled_width(width: int, *, alpha: float) -> int:

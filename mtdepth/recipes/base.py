@@ -9,9 +9,9 @@ from mtdepth.contract import Fit
 from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.models.specs import DecoderSize, StudentSpec
 from mtdepth.recipes.checks import (
+    rebuilt,
     require_at_least,
     require_choice,
-    require_fields,
     require_input_size,
 )
 
@@ -49,6 +49,11 @@ class Augmentation:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
         if not 0 <= self.hue <= 0.5:
             raise ValueError(f"hue must be in [0, 0.5] turns, got {self.hue}")
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Self:
+        """Rebuilds an augmentation; ValueError if a field is unknown or out of range."""
+        return rebuilt(cls, content)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -161,18 +166,13 @@ class TrainRecipe:
         Raises:
           ValueError: If a field is missing, unknown or out of range.
         """
-        require_fields(cls, content)
-        values = dict(content)
-        if "student" in values:
-            values["student"] = StudentSpec.from_dict(values["student"])
-        if "augmentation" in values:
-            values["augmentation"] = Augmentation(**values["augmentation"])
-        if "input_size_px" in values:
-            values["input_size_px"] = tuple(values["input_size_px"])
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise ValueError(f"incomplete recipe: {error}") from error
+        return rebuilt(
+            cls,
+            content,
+            student=StudentSpec.from_dict,
+            augmentation=Augmentation.from_dict,
+            input_size_px=tuple,
+        )
 
 
 class Storable(Protocol):

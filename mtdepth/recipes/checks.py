@@ -2,21 +2,38 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+Record = TypeVar("Record", bound=Any)
 
 
-def require_fields(kind: type[Any], content: dict[str, Any]) -> None:
-    """Checks that a dataclass has every field of `content`.
+def rebuilt(
+    kind: type[Record], content: Mapping[str, Any], **readers: Callable[[Any], Any]
+) -> Record:
+    """Makes a dataclass out of what was written of it as JSON.
+
+    Args:
+      kind: The dataclass.
+      content: Its fields.
+      readers: How fields are read that are no plain values, by name.
 
     Raises:
-      ValueError: If it has not; names the fields that it has.
+      ValueError: If a field is missing, unknown or out of range.
     """
     known = {field.name for field in dataclasses.fields(kind)}
     if unknown := sorted(set(content) - known):
         raise ValueError(
             f"no recipe field {', '.join(unknown)}; the fields are {', '.join(sorted(known))}"
         )
+    try:
+        values = {
+            name: readers[name](value) if name in readers else value
+            for name, value in content.items()
+        }
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"incomplete recipe: {error}") from error
 
 
 def require_input_size(size_px: Sequence[int]) -> None:

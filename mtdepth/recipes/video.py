@@ -8,9 +8,9 @@ from mtdepth.geometry.depth_codec import SigmoidDisparityCodec
 from mtdepth.models.mininet_spec import MiniNetSpec, OutputSize
 from mtdepth.recipes.base import Augmentation, Schedule
 from mtdepth.recipes.checks import (
+    rebuilt,
     require_at_least,
     require_choice,
-    require_fields,
     require_input_size,
 )
 
@@ -135,14 +135,10 @@ class VideoRecipe:
         values = dict(content)
         if (network := values.pop("network", MININET)) != MININET:
             raise ValueError(f"network must be {MININET!r}, got {network!r}")
-        require_fields(cls, values)
-        if "mininet" in values:
-            values["mininet"] = MiniNetSpec.from_dict(values["mininet"])
-        if "augmentation" in values:
-            values["augmentation"] = Augmentation(**values["augmentation"])
-        if "input_size_px" in values:
-            values["input_size_px"] = tuple(values["input_size_px"])
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise ValueError(f"incomplete recipe: {error}") from error
+        return rebuilt(
+            cls,
+            values,
+            mininet=MiniNetSpec.from_dict,
+            augmentation=Augmentation.from_dict,
+            input_size_px=tuple,
+        )

@@ -8,10 +8,10 @@
 """
 
 import dataclasses
-import math
 from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 
 from mtdepth.recipes.base import Augmentation, Schedule
+from mtdepth.recipes.checks import rebuilt, require_at_least, require_choice
 from teachers.psmnet.sizes import SIZE_MULTIPLE, check_max_disparity
 
 TeacherName = Literal["deeplab_v3", "psmnet"]
@@ -62,16 +62,11 @@ class TeacherRecipe:
             raise ValueError(
                 f"crop_px must be (height, width) in multiples of {multiple}, got {self.crop_px}"
             )
-        if self.schedule not in get_args(Schedule):
-            raise ValueError(
-                f"schedule must be one of {', '.join(get_args(Schedule))}, got {self.schedule!r}"
-            )
-        for name in ("batch_size", "num_epochs", "steps_per_epoch", "statistics_batches"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("warmup_steps", "clip_norm"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+        require_choice("schedule", self.schedule, get_args(Schedule))
+        require_at_least(
+            self, 1, "batch_size", "num_epochs", "steps_per_epoch", "statistics_batches"
+        )
+        require_at_least(self, 0, "warmup_steps", "clip_norm")
         if not 0 < self.epoch_decay <= 1:
             raise ValueError(f"epoch_decay must be in (0, 1], got {self.epoch_decay}")
         if not 0 < self.learning_rate < 1:
@@ -93,18 +88,7 @@ class TeacherRecipe:
         Raises:
           ValueError: If a field is missing, unknown or out of range.
         """
-        known = {field.name for field in dataclasses.fields(cls)}
-        if unknown := sorted(set(content) - known):
-            raise ValueError(
-                f"no recipe field {', '.join(unknown)}; the fields are {', '.join(sorted(known))}"
-            )
-        values = dict(content)
-        try:
-            values["augmentation"] = Augmentation(**values["augmentation"])
-            values["crop_px"] = tuple(values["crop_px"])
-            return cls(**values)
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"incomplete recipe: {error}") from error
+        return rebuilt(cls, content, augmentation=Augmentation.from_dict, crop_px=tuple)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

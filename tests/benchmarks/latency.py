@@ -22,6 +22,7 @@ import measured  # noqa: F401  # puts the project and the fakes on the path
 
 PRECISIONS = ("float32", "int8")
 SIZES = ("L", "M", "S", "XS")
+OTHER_DESIGNS = ("narrow", "fast", "hard_swish")
 GEMM_SIDE, GEMM_CHANNELS = 64, 256
 
 
@@ -59,7 +60,7 @@ def build(
         macs[name] = count(network).macs
         sys.stderr.write(f"built {name}\n")
 
-    for design, sizes in (("paper", decoders), ("fast", ["L"])):
+    for design, sizes in (("paper", decoders), *((other, ["L"]) for other in OTHER_DESIGNS)):
         for decoder in sizes:
             network = random_student(size, decoder, design)
             label = decoder if design == "paper" else f"{design} {decoder}"
@@ -188,10 +189,9 @@ def write_ratios(times: dict[str, Any], macs: dict[str, int]) -> None:
         ("L int8", "L first float32"),
         ("L float32", "L first float32"),
         ("L int8", "L first int8"),
-        ("fast L int8", "L first float32"),
-        ("fast L int8", "L float32"),
-        ("fast L int8", "L int8"),
-        ("fast L float32", "L float32"),
+        *((f"{design} L int8", "L first float32") for design in OTHER_DESIGNS),
+        *((f"{design} L int8", "L int8") for design in OTHER_DESIGNS),
+        *((f"{design} L float32", "L float32") for design in OTHER_DESIGNS),
         ("L int8", "L int8, input by LiteRT"),
         ("L int8, arg-max inside", "L int8"),
         ("L float32, arg-max inside", "L float32"),

@@ -14,7 +14,7 @@ from mtdepth.contract import Precision
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.models.input_law import STUDENT_INPUT
-from mtdepth.models.specs import DecoderSize, StudentSpec, Task
+from mtdepth.models.specs import DecoderSize, StudentSpec, Task, designed
 from mtdepth.models.student import build_training_graph, detach
 from mtdepth.trained import InferenceNetwork
 
@@ -39,9 +39,11 @@ def origin(decoder: str = "XS") -> Origin:
     )
 
 
-def random_network(decoder: DecoderSize = "XS", tasks: tuple[Task, ...] = BOTH) -> keras.Model:
+def random_network(
+    decoder: DecoderSize = "XS", tasks: tuple[Task, ...] = BOTH, design: str = "paper"
+) -> keras.Model:
     """A well-conditioned student with random weights, detached; the same object at every call."""
-    return _random_network(decoder, tasks)
+    return _random_network(decoder, tasks, design)
 
 
 def subject(network: keras.Model | None = None) -> InferenceNetwork:
@@ -54,9 +56,9 @@ def subject(network: keras.Model | None = None) -> InferenceNetwork:
 
 
 @cache
-def _random_network(decoder: DecoderSize, tasks: tuple[Task, ...]) -> keras.Model:
+def _random_network(decoder: DecoderSize, tasks: tuple[Task, ...], design: str) -> keras.Model:
     keras.utils.set_random_seed(4)
-    spec = StudentSpec(tasks=tasks)
+    spec = designed(StudentSpec(tasks=tasks), design)
     graph = build_training_graph(spec, input_size=SIZE)
     condition(graph, seed=4)
     return detach(graph, spec, decoder=decoder)
@@ -69,10 +71,11 @@ def export_random(
     decoder: DecoderSize = "XS",
     tasks: tuple[Task, ...] = BOTH,
     class_output: ClassOutput = "scores",
+    design: str = "paper",
 ) -> Path:
     """Exports `random_network` to a folder and returns the path of its `.tflite` file."""
     export_network(
-        subject(random_network(decoder, tasks)),
+        subject(random_network(decoder, tasks, design)),
         folder,
         origin=origin(decoder),
         precision=precision,

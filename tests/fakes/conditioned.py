@@ -20,10 +20,14 @@ Image = npt.NDArray[np.uint8]
 def condition(graph: Any, *, seed: int = 0) -> None:
     """Gives a training graph random batch-norm weights and statistics; changes it in place."""
     rng = np.random.default_rng(seed)
+    names = {layer.name for layer in graph.layers}
     norms = [layer for layer in graph.layers if isinstance(layer, keras.layers.BatchNormalization)]
     for layer in norms:
-        # A projection is not followed by ReLU6.
-        lift = 0.0 if "project" in layer.name else 3.0
+        lift = 3.0
+        if "project" in layer.name:  # not followed by an activation
+            lift = 0.0
+        elif f"{layer.name.removesuffix('_BN')}_hard_swish" in names:
+            lift = 2.0  # nearly straight, and small
         layer.gamma.assign(rng.uniform(0.5, 1.5, layer.gamma.shape))
         layer.beta.assign(lift + rng.normal(0, 0.3, layer.beta.shape))
     momenta = [layer.momentum for layer in norms]

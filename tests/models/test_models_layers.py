@@ -53,6 +53,15 @@ def test_layer_survives_its_configuration(nn) -> None:
     assert again.name == "shuffle"
 
 
+@pytest.mark.parametrize("nn", [keras, tf_keras])
+def test_hard_swish_is_six_times_mobilenet_v3s(nn) -> None:
+    x = np.linspace(-5, 5, 101, dtype=np.float32)[:, None]
+    expected = x * np.clip(x + 3, 0, 6)
+    image = nn.Input((1,))
+    network = nn.Model(image, layers.hard_swish(nn, image, name="swish"))
+    np.testing.assert_allclose(network(x), expected, rtol=1e-6)
+
+
 def test_another_namespace_is_refused() -> None:
     with pytest.raises(ValueError, match="keras or tf_keras, got math"):
         layers.pixel_shuffle_class(math)

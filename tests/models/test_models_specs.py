@@ -112,8 +112,14 @@ def test_a_decoder_size_keeps_the_first_blocks() -> None:
 def test_a_named_design_changes_the_decoder_alone(name: str) -> None:
     spec = StudentSpec(tasks=("depth", "segmentation"), num_individual=1, alpha=0.5)
     found = designed(spec, name)
-    assert found.blocks == DESIGNS[name]
-    assert dataclasses.replace(found, blocks=spec.blocks) == spec
+    assert (found.blocks, found.decoder_activation) == (
+        DESIGNS[name].blocks,
+        DESIGNS[name].activation,
+    )
+    assert (
+        dataclasses.replace(found, blocks=spec.blocks, decoder_activation=spec.decoder_activation)
+        == spec
+    )
     # A design that some size could not be cut from, or that the paper's names do not fit.
     assert [len(found.for_decoder(size).blocks) for size in ("L", "M", "S", "XS")] == [4, 3, 2, 1]
 
@@ -123,5 +129,7 @@ def test_the_papers_design_is_the_default() -> None:
 
 
 def test_an_unknown_design_is_named() -> None:
-    with pytest.raises(ValueError, match="no design 'tiny'; there are paper, fast"):
+    with pytest.raises(
+        ValueError, match="no design 'tiny'; there are paper, narrow, fast, hard_swish"
+    ):
         designed(StudentSpec(), "tiny")

@@ -1,0 +1,49 @@
+"""Every named design goes every way that the paper's does: TFLite, ONNX, fine-tuning."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes.artefact import SIZE, export_random, random_network
+from fakes.conditioned import as_input, pictures
+
+from export.delegation import delegation_of
+from export.fine_tune.plan import plan_of
+from export.fine_tune.twin import build_twin
+from export.jetson.calibrate import open_session
+from export.jetson.emit import emit
+from export.jetson.graph import to_model
+from mtdepth.models.input_law import STUDENT_INPUT
+from mtdepth.models.specs import DESIGNS, DecoderSize
+from mtdepth.runtime.tflite import TfliteBackend
+
+OTHERS = [name for name in DESIGNS if name != "paper"]
+IMAGE = pictures(1, size=SIZE, seed=77)[0]
+
+
+@pytest.mark.parametrize("design", OTHERS)
+def test_onnx_and_the_twin_say_what_keras_says(design: str) -> None:
+    network = random_network("L", design=design)
+    expected = np.asarray(network(as_input([IMAGE]))["depth_code"])
+    graph = emit(network, input_law=STUDENT_INPUT)
+    session = open_session(to_model(graph, opset=13).SerializeToString(), num_threads=1)
+    (found,) = session.run(["depth_code"], {"image": IMAGE[None].astype(np.float32)})
+    allowed = 1e-4 * expected.std()
+    np.testing.assert_allclose(found, expected, atol=allowed)
+    twin = build_twin(plan_of(network))(as_input([IMAGE]))["depth_code"]
+    np.testing.assert_allclose(twin, expected, atol=allowed)
+
+
+# With random weights, all 22 hard swishes of L are more than the export's gate lets pass.
+@pytest.mark.parametrize(
+    ("design", "decoder"), [("narrow", "L"), ("fast", "L"), ("hard_swish", "S")]
+)
+def test_an_int8_file_runs_in_xnnpack_and_says_nearly_the_same(
+    design: str, decoder: DecoderSize, tmp_path: Path
+) -> None:
+    path = export_random(tmp_path, precision="int8", decoder=decoder, design=design)
+    found = delegation_of(path)
+    assert (found.num_partitions, found.undelegated) == (1, {})
+    code = np.asarray(random_network(decoder, design=design)(as_input([IMAGE]))["depth_code"])
+    depth_m = 2.0 * np.exp(np.minimum(code[0, ..., 0], 60.0) / 60.0 * np.log(60.0 / 2.0))
+    assert np.median(np.abs(TfliteBackend(path).infer(IMAGE).depth_m / depth_m - 1)) < 0.05
