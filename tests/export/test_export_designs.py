@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes.artefact import SIZE, export_random, random_network
+from fakes.artefact import SIZE, assert_says_what_keras_says, export_random, random_network
 from fakes.conditioned import as_input, pictures
 
 from export.delegation import delegation_of
@@ -44,6 +44,5 @@ def test_an_int8_file_runs_in_xnnpack_and_says_nearly_the_same(
     path = export_random(tmp_path, precision="int8", decoder=decoder, design=design)
     found = delegation_of(path)
     assert (found.num_partitions, found.undelegated) == (1, {})
-    code = np.asarray(random_network(decoder, design=design)(as_input([IMAGE]))["depth_code"])
-    depth_m = 2.0 * np.exp(np.minimum(code[0, ..., 0], 60.0) / 60.0 * np.log(60.0 / 2.0))
-    assert np.median(np.abs(TfliteBackend(path).infer(IMAGE).depth_m / depth_m - 1)) < 0.05
+    network = random_network(decoder, design=design)
+    assert_says_what_keras_says(TfliteBackend(path), network, median=0.05, agreement=0.9)

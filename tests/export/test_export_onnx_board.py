@@ -14,11 +14,15 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from fakes.artefact import CAMERA, CODEC, SIZE, images, origin, random_network, subject
+from fakes.artefact import (
+    CAMERA,
+    CODEC,
+    SIZE,
+    export_random_onnx,
+)
 from fakes.conditioned import pictures
 
 from export.jetson import build_engine, run_engine
-from export.jetson.artefact import export_onnx
 from export.jetson.build_engine import BuildError
 from export.jetson.run_engine import RunError
 from mtdepth.contract import Contract
@@ -34,18 +38,7 @@ PROGRAMS = ("build_engine.py", "run_engine.py", "convert_tftrt.py")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("board")
-    export_onnx(
-        subject(random_network("XS")),
-        root,
-        origin=origin(),
-        precision="float32",
-        opset=13,
-        class_output="scores",
-        calibration=[],
-        parity_images=images(1),
-    )
-    return root
+    return export_random_onnx(tmp_path_factory.mktemp("board")).parent
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -16,6 +16,7 @@ from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.models.input_law import STUDENT_INPUT
 from mtdepth.models.specs import DecoderSize, StudentSpec, Task, designed
 from mtdepth.models.student import build_training_graph, detach
+from mtdepth.runtime.pipeline import Backend
 from mtdepth.trained import InferenceNetwork
 
 SIZE = (64, 96)
@@ -84,6 +85,48 @@ def export_random(
         parity_images=pictures(4, size=SIZE, seed=PARITY_SEED),
     )
     return folder / "model.tflite"
+
+
+def export_random_onnx(folder: Path) -> Path:
+    """Exports the smallest `random_network` as float32 and returns the path of its `.onnx` file."""
+    # Here, since a test of the runtime alone does without it.
+    from export.jetson.artefact import export_onnx
+
+    export_onnx(
+        subject(),
+        folder,
+        origin=origin(),
+        precision="float32",
+        opset=13,
+        class_output="scores",
+        calibration=[],
+        parity_images=images(1),
+    )
+    return folder / "model.onnx"
+
+
+def assert_says_what_keras_says(
+    backend: Backend, network: keras.Model, *, median: float, agreement: float
+) -> None:
+    """Compares by arithmetic of its own, on pictures that neither calibration nor the gate saw.
+
+    Args:
+      backend: With an exported file.
+      network: That was exported, of both tasks.
+      median: Allowed of |file - Keras| / Keras in depth.
+      agreement: Least share of pixels with the same class.
+    """
+    for image in pictures(2, size=SIZE, seed=77):
+        outputs = network(image[None].astype(np.float32) / 127.5 - 1)
+        code = np.asarray(outputs["depth_code"], np.float64)[0, ..., 0]
+        # code = far * ln(d / near) / ln(far / near), solved for d
+        depth_m = 2.0 * np.exp(np.minimum(code, 60.0) / 60.0 * np.log(60.0 / 2.0))
+        found = backend.infer(image)
+        assert np.median(np.abs(found.depth_m / depth_m - 1)) < median
+        assert found.train_id is not None
+        expected_id = np.asarray(outputs["class_scores"])[0].argmax(-1)
+        assert np.mean(found.train_id == expected_id) >= agreement
+        assert found.depth_m.std() > 0.1 * found.depth_m.mean()  # there is something to compare
 
 
 def images(number: int = 4) -> list[np.ndarray]:

@@ -5,9 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes.artefact import CAMERA, CODEC, SIZE, images, origin, random_network, subject
+from fakes.artefact import (
+    CAMERA,
+    CODEC,
+    SIZE,
+    export_random_onnx,
+    images,
+)
 
-from export.jetson.artefact import export_onnx
 from mtdepth.contract import Contract, contract_path, sha256_of
 from mtdepth.files import DataError
 from mtdepth.runtime import onnx as runtime
@@ -16,18 +21,7 @@ from mtdepth.runtime.onnx import OnnxBackend
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("onnx_runtime")
-    export_onnx(
-        subject(random_network("XS")),
-        folder,
-        origin=origin(),
-        precision="float32",
-        opset=13,
-        class_output="scores",
-        calibration=[],
-        parity_images=images(1),
-    )
-    return folder / "model.onnx"
+    return export_random_onnx(tmp_path_factory.mktemp("onnx_runtime"))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from fakes.interrupting import during_step
 from fakes.labelled_sets import build_demo_set
 
 from mtdepth.recipes.base import Augmentation, overridden
@@ -112,16 +113,11 @@ def test_a_killed_run_ends_as_it_would_have(
     killed_at: int, finished: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = begin(tmp_path / "run", root)
-    take, num_taken = run._step.take, 0
 
-    def killed(*args: object, **kwargs: object) -> object:
-        nonlocal num_taken
-        num_taken += 1
-        if num_taken == killed_at:
-            raise KilledError
-        return take(*args, **kwargs)
+    def kill() -> None:
+        raise KilledError
 
-    monkeypatch.setattr(run._step, "take", killed)
+    during_step(monkeypatch, run._step, number=killed_at, act=kill)
     with pytest.raises(KilledError):
         run.run()
     assert begin(tmp_path / "run", root).run()
@@ -132,13 +128,7 @@ def test_a_run_that_is_asked_to_stop_saves_and_goes_on(
     finished: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = begin(tmp_path / "run", root)
-    take = run._step.take
-
-    def stop(*args: object, **kwargs: object) -> object:
-        run.ask_to_stop()
-        return take(*args, **kwargs)
-
-    monkeypatch.setattr(run._step, "take", stop)
+    during_step(monkeypatch, run._step, number=1, act=run.ask_to_stop)
     assert run.run() is False
     assert begin(tmp_path / "run", root).run()
     assert_same(tmp_path / "run", finished)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from fakes.interrupting import during_step
 from fakes.labelled_sets import build_demo_set, pair_and_truth
 
 from mtdepth.recipes.base import Augmentation, overridden
@@ -153,7 +154,9 @@ def test_the_floor_of_disparity_is_the_median_of_training(pair_task: PairTask, r
 
 
 @pytest.mark.slow
-def test_a_stopped_training_of_psmnet_ends_as_it_would_have(root: Path, tmp_path: Path) -> None:
+def test_a_stopped_training_of_psmnet_ends_as_it_would_have(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # DeepLab's like is test_teachers_train.py's, a process each: keras-cv numbers its layers
     # through a process, and the order of a gradient's sum follows those names.
     def begin(name: str) -> TeacherRun:
@@ -163,16 +166,7 @@ def test_a_stopped_training_of_psmnet_ends_as_it_would_have(root: Path, tmp_path
     whole = begin("whole")
     assert whole.run()
     stopped = begin("stopped")
-    take, num_taken = stopped._step.take, 0
-
-    def stop_in_the_third(*args: object, **kwargs: object) -> object:
-        nonlocal num_taken
-        num_taken += 1
-        if num_taken == 3:
-            stopped.ask_to_stop()
-        return take(*args, **kwargs)
-
-    stopped._step.take = stop_in_the_third
+    during_step(monkeypatch, stopped._step, number=3, act=stopped.ask_to_stop)
     assert stopped.run() is False
     again = begin("stopped")
     assert again._progress.step == 3

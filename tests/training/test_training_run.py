@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from fakes.interrupting import during_step
 from fakes.label_store import build_label_store
 from fakes.recipes import tiny_recipe
 
@@ -101,18 +102,9 @@ def test_a_stopped_run_ends_as_it_would_have(
 ) -> None:
     workdir = Workdir(tmp_path / "stopped")
     run = TrainingRun(workdir, RECIPE, store, val_store=store)
-    take, num_taken = run._step.take, 0
-
-    def stop_in_the_fourth(*args: object, **kwargs: object) -> object:
-        nonlocal num_taken
-        num_taken += 1
-        if num_taken == 4:
-            run.ask_to_stop()
-        return take(*args, **kwargs)
-
-    monkeypatch.setattr(run._step, "take", stop_in_the_fourth)
+    taken = during_step(monkeypatch, run._step, number=4, act=run.ask_to_stop)
     assert run.run() is False
-    assert num_taken == 4
+    assert len(taken) == 4
     train(workdir.path, store)
     assert_same_weights(workdir, finished)
     losses = [entry["train_loss"] for entry in history_of(workdir)]

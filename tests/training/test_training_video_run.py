@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from fakes.interrupting import during_step
 from fakes.panned_video import CAMERA, pan, shot_of, source_of, write_frames
 from fakes.video_networks import tiny_networks, tiny_video_recipe
 
@@ -135,18 +136,9 @@ def test_a_stopped_run_ends_as_it_would_have(
 ) -> None:
     path = tmp_path / "stopped"
     run = begun(path, videos)
-    take, num_taken = run._watched.take, 0
-
-    def stop_in_the_fourth(*args: object, **kwargs: object) -> object:
-        nonlocal num_taken
-        num_taken += 1
-        if num_taken == 4:
-            run.ask_to_stop()
-        return take(*args, **kwargs)
-
-    monkeypatch.setattr(run._watched, "take", stop_in_the_fourth)
+    taken = during_step(monkeypatch, run._watched, number=4, act=run.ask_to_stop)
     assert run.run() is False
-    assert num_taken == 4
+    assert len(taken) == 4
     assert begun(path, videos).run()
     for checkpoint in ("last", "best"):
         pairs = zip(stored(Workdir(path), checkpoint), stored(finished, checkpoint), strict=True)
