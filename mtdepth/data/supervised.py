@@ -1,6 +1,7 @@
 """From a label store to batches: decoded once, fitted, varied, and the same after a restart."""
 
 import collections
+import os
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -178,7 +179,7 @@ class TrainingBatches:
             lambda item: tf.numpy_function(
                 self._load, [item], [tf.uint8, tf.float32, tf.uint8, tf.string]
             ),
-            num_parallel_calls=tf.data.AUTOTUNE,
+            num_parallel_calls=os.cpu_count() or 1,
             deterministic=True,
         )
         shaped = items.map(
@@ -190,6 +191,11 @@ class TrainingBatches:
             }
         )
         batches = shaped.batch(batch_size, drop_remainder=True).prefetch(2)
+        # Its thread sleeps for up to a minute and, on a busy machine, misses its end: every
+        # epoch ended with a pause.
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        batches = batches.with_options(options)
         try:
             yield from batches
         except tf.errors.OpError as error:
