@@ -112,6 +112,12 @@ http://127.0.0.1:8000 of the machine that you came from, by the `-L` of the firs
 Ctrl-C. The fifth starts the same at every boot, with the options in `$settings`.
 
 - Another camera or source, outputs, options: `venv/bin/python -m export.device --help`.
+- Two USB cameras, or one that is sometimes unplugged: `--source /dev/v4l/by-id/NAME` follows it.
+- To record, add `--output FOLDER --write video` (or depth, obstacles, ...) to the options in
+  `$settings`. Each start records to a folder of its own, `run_0001`, `run_0002`, ...: nothing is
+  replaced. When the disk is nearly full recording stops, and goes on when there is room; the rest
+  never stops. `overlay_unfinished.mkv` is what a pulled plug left of a video: it can be played but
+  for its last half minute.
 - Depth is in metres only for a camera whose focal length is known: `--focal_px`.
 - Is a model damaged? `venv/bin/python -m export.verify --model $model`
 - What does the service say? `journalctl -u mtdepth -f`

@@ -1,37 +1,33 @@
-"""Opens cameras and network streams: V4L2, RTSP and HTTP through OpenCV, and picamera2.
+"""Opens cameras and network streams: V4L2, RTSP and HTTP through OpenCV.
 
 Streams were tried with real RTSP (H.264, Motion JPEG) and HTTP servers. No camera was at hand: V4L2
-was tried only where there is none, picamera2 was written from its manual and source.
+was tried only where there is none, and how a camera is found again only on made-up trees of `/sys`.
 """
 
-import importlib
 import logging
 import os
 import re
 import socket
 import sys
-import threading
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import cv2
-import numpy as np
 
+from export.device import v4l
 from export.device.live import Grabber, LiveSource, Retries
-from export.device.sources import ASSUMED_FPS, Image, rgb_of
+from export.device.sources import ASSUMED_FPS, LINKS, Image, rgb_of
 
 _LOG = logging.getLogger(__name__)
 
 # A network stream that is silent for so long is lost; a reachable one answers within it.
 NETWORK_TIMEOUT_S = 5.0
-# The first picture of a camera may take a second; one that gives none for so long is lost.
-CAMERA_TIMEOUT_S = 5.0
 # Above this, USB cameras reach their frame rate only by Motion JPEG.
 _UNCOMPRESSED_PIXELS = 640 * 480
-_DEFAULT_SIZE = (480, 640)
+# Who says more knows nothing: some streams tell the 90,000 ticks a second of their clock.
+_MAX_FPS = 240
 _FATAL_ONLY = 1  # of OpenCV's log levels
 _PORTS = {"rtsp": 554, "http": 80, "https": 443}
 
@@ -54,52 +50,28 @@ class CaptureGrabber:
 
     def __init__(self, capture: cv2.VideoCapture) -> None:
         self._capture = capture
-        self.fps = capture.get(cv2.CAP_PROP_FPS) or ASSUMED_FPS
+        fps = capture.get(cv2.CAP_PROP_FPS)
+        self.fps = fps if 0 < fps <= _MAX_FPS else ASSUMED_FPS
 
     def read(self) -> Image | None:
         """The next picture, None where nothing comes any more."""
-        is_read, image_bgr = self._capture.read()
-        return rgb_of(image_bgr) if is_read else None
+        try:
+            is_read, image_bgr = self._capture.read()
+            return rgb_of(image_bgr) if is_read else None
+        except cv2.error as error:  # a picture that came broken
+            raise OSError(str(error)) from error
 
     def release(self) -> None:
         """Frees the device."""
         self._capture.release()
 
 
-class PicameraGrabber:
-    """A Raspberry Pi camera.
-
-    Args:
-      camera: A `picamera2.Picamera2` that was started with format BGR888, whose bytes are in the
-        order R, G, B (picamera2 manual, appendix A).
-      fps: That it was asked for.
-    """
-
-    def __init__(self, camera: Any, *, fps: float) -> None:
-        self._camera = camera
-        self.fps = fps
-
-    def read(self) -> Image | None:
-        """The next picture; None where none came for five seconds."""
-        is_done = threading.Event()
-        # With a signal function the call returns a job at once; only newer releases take a
-        # timeout themselves.
-        job = self._camera.capture_array("main", signal_function=lambda _: is_done.set())
-        if not is_done.wait(CAMERA_TIMEOUT_S):
-            return None
-        return np.asarray(self._camera.wait(job), np.uint8)
-
-    def release(self) -> None:
-        """Stops the camera and frees it."""
-        self._camera.stop()
-        self._camera.close()
-
-
 def open_live(text: str, *, request: Request, max_retries: int | None = None) -> LiveSource:
     """Opens a camera or a network stream.
 
     Args:
-      text: A camera's number, `/dev/videoN`, `picamera2`, `picamera2:1`, or an address.
+      text: A camera's number, `/dev/videoN`, a name of it in `/dev/v4l`, `picamera2`,
+        `picamera2:1`, or an address.
       request: What a camera is asked for.
       max_retries: Attempts in a row to open it again when it is lost; None: without end.
 
@@ -109,14 +81,78 @@ def open_live(text: str, *, request: Request, max_retries: int | None = None) ->
     """
     _silence_opencv()
     if text.startswith("picamera2"):
+        # Here, since only a Raspberry Pi needs it.
+        from export.device.picamera import open_picamera2
+
         number = int(text.partition(":")[2] or 0)
-        name, opener = f"camera {text}", partial(_open_picamera2, number, request)
-        return LiveSource(name, opener, Retries(max_retries=max_retries))
+        module = partial(open_picamera2, number, size=request.size, fps=request.fps)
+        return LiveSource(f"camera {text}", module, Retries(max_retries=max_retries))
     if "://" in text:
         stream = partial(_open_stream, text)
         return LiveSource(without_password(text), stream, Retries(max_retries=max_retries))
-    camera = partial(_open_v4l2, text, request)
-    return LiveSource(f"camera {text}", camera, Retries(max_retries=max_retries))
+    camera = V4l2Camera(text, request)
+    return LiveSource(f"camera {text}", camera.open, Retries(max_retries=max_retries))
+
+
+class V4l2Camera:
+    """A camera that is found again when it comes back under another number.
+
+    Args:
+      text: As the user named it.
+      request: What it is asked for.
+      root: Of the file system that says which camera is which.
+    """
+
+    def __init__(self, text: str, request: Request, root: Path = v4l.ROOT) -> None:
+        self._text = text
+        self._request = request
+        self._root = root
+        name = f"dev/video{text}" if text.isdecimal() else text.removeprefix("/")
+        self._node = root / name
+        self._identity: v4l.Identity | None = None
+        self._beside: list[v4l.Identity] = []
+
+    def open(self) -> Grabber:
+        """Opens it.
+
+        Raises:
+          OSError: If it is not there, or not free.
+        """
+        if sys.platform != "linux":
+            return _open_capture(self._text, self._text, cv2.CAP_ANY, self._request)
+        node = self._where()
+        if not os.access(node, os.R_OK | os.W_OK):
+            raise PermissionError(
+                f"camera {self._text} may not be used by this user: sudo usermod -aG video $USER, "
+                "then log in again"
+            )
+        grabber = _open_capture(self._text, str(node), cv2.CAP_V4L2, self._request)
+        found = v4l.present(self._root)
+        if self._identity is not None and node != self._node:
+            _LOG.warning("camera %s is %s now", self._text, node)
+        if not self._is_link:
+            self._node = node
+            self._identity = found.pop(node, None)
+            self._beside = list(found.values())
+        return grabber
+
+    @property
+    def _is_link(self) -> bool:
+        """Whether the system itself lets its name follow the camera."""
+        return self._text.startswith(LINKS)
+
+    def _where(self) -> Path:
+        now = v4l.identity_of(self._node, self._root)
+        if self._node.exists() and (self._identity is None or self._identity == now):
+            return self._node.resolve() if self._is_link else self._node
+        found = None
+        if self._identity is not None:
+            found = v4l.find(self._identity, self._beside, self._root)
+        if found is None:
+            raise OSError(
+                f"camera {self._text} cannot be opened: there is no such device{_devices()}"
+            )
+        return found
 
 
 def without_password(url: str) -> str:
@@ -131,11 +167,11 @@ def _silence_opencv() -> None:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
-def _open_v4l2(text: str, request: Request) -> Grabber:
-    if text.startswith("/dev") and not Path(text).exists():
-        raise OSError(f"camera {text} cannot be opened: there is no such device{_devices()}")
-    api = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
-    capture = cv2.VideoCapture(int(text) if text.isdecimal() else text, api)
+def _open_capture(text: str, node: str, api: int, request: Request) -> Grabber:
+    try:
+        capture = cv2.VideoCapture(int(node) if node.isdecimal() else node, api)
+    except cv2.error as error:
+        raise OSError(f"camera {text} cannot be opened ({error})") from error
     if not capture.isOpened():
         capture.release()
         raise OSError(
@@ -162,7 +198,7 @@ def _open_v4l2(text: str, request: Request) -> Grabber:
 
 
 def _devices() -> str:
-    found = sorted(str(path) for path in Path("/dev").glob("video*"))
+    found = v4l.names_of()
     return f" (found: {', '.join(found)})" if found else " (there is no /dev/video*)"
 
 
@@ -172,7 +208,10 @@ def _open_stream(url: str) -> Grabber:
     timeout_ms = int(NETWORK_TIMEOUT_S * 1e3)
     parameters = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms]
     parameters += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms]
-    capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, parameters)
+    try:
+        capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, parameters)
+    except cv2.error as error:
+        raise OSError(f"{name} cannot be opened ({error})") from error
     if not capture.isOpened():
         capture.release()
         raise OSError(
@@ -196,31 +235,3 @@ def _check_reachable(url: str) -> None:
             f"{without_password(url)} cannot be reached ({error}): is {parts.hostname} right and "
             f"on, and does something listen on port {port}?"
         ) from error
-
-
-def _open_picamera2(number: int, request: Request) -> Grabber:
-    try:
-        picamera2 = importlib.import_module("picamera2")
-    except ImportError as error:
-        raise ImportError(
-            f"--source picamera2 needs the package of that name, which cannot be imported "
-            f"({error}): sudo apt install python3-picamera2, and make the virtual environment by "
-            "`python3 -m venv --system-site-packages`"
-        ) from error
-    height_px, width_px = request.size or _DEFAULT_SIZE
-    fps = request.fps or ASSUMED_FPS
-    try:
-        camera = picamera2.Picamera2(number)
-        camera.configure(
-            camera.create_video_configuration(
-                main={"size": (width_px, height_px), "format": "BGR888"},
-                controls={"FrameRate": fps},
-            )
-        )
-        camera.start()
-    except (RuntimeError, IndexError) as error:
-        raise OSError(
-            f"picamera2 cannot open camera {number} ({error}): `rpicam-hello --list-cameras` "
-            "lists those that are plugged in; another program may hold it"
-        ) from error
-    return PicameraGrabber(camera, fps=fps)

@@ -1,5 +1,6 @@
 """Sources that can be lost and come back: cameras and network streams."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -15,10 +16,11 @@ FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 10.0
 # A source that gave nothing for so long may be lost: the driver has not said so yet.
 SILENT_S = 2.0
+_MAX_WHY = 300
 
 
 class Grabber(Protocol):
-    """An open camera or stream."""
+    """An open camera or stream; OSError is how it says that it is lost."""
 
     @property
     def fps(self) -> float:
@@ -28,7 +30,7 @@ class Grabber(Protocol):
         """The next picture, `[height, width, 3]` RGB; None where nothing comes any more."""
 
     def release(self) -> None:
-        """Frees the device."""
+        """Frees the device; a TimeoutError where that is never going to end."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,7 @@ class LiveSource:
         self._wait = self._retries.wait or self._stopping.wait
         self._lost_at_s: float | None = None
         self._attempts = 0
+        self._why = ""
         self._grabber: Grabber | None = opener()
         self.fps = self._grabber.fps
         self._last_s = self._retries.clock()
@@ -89,7 +92,9 @@ class LiveSource:
         """`live`, or since when nothing came."""
         now_s = self._retries.clock()
         if self._lost_at_s is not None:
-            return f"lost {now_s - self._lost_at_s:.0f} s ago, attempts: {self._attempts}"
+            return (
+                f"lost {now_s - self._lost_at_s:.0f} s ago, attempts: {self._attempts}{self._why}"
+            )
         silent_s = now_s - self._last_s
         return "live" if silent_s < SILENT_S else f"no picture for {silent_s:.0f} s"
 
@@ -98,7 +103,7 @@ class LiveSource:
         number = 0
         try:
             while not self._stopping.is_set():
-                image = None if self._grabber is None else self._grabber.read()
+                image = self._read()
                 if image is not None:
                     self._found()
                     yield Picture(f"{number:06d}", image)
@@ -108,11 +113,20 @@ class LiveSource:
                         yield Unreadable(self.name, f"lost, and {self._attempts} attempts failed")
                     return
         finally:
-            self._release()
+            # At the end a driver that hangs is left behind.
+            with contextlib.suppress(TimeoutError):
+                self._release()
 
     def close(self) -> None:
         """Ends `frames` after the picture that it waits for."""
         self._stopping.set()
+
+    def _read(self) -> Image | None:
+        try:
+            return None if self._grabber is None else self._grabber.read()
+        except OSError as error:
+            self._why = _in_brackets(error)
+            return None
 
     def _found(self) -> None:
         self._last_s = self._retries.clock()
@@ -121,13 +135,16 @@ class LiveSource:
             _LOG.warning("%s is back after %.1f s", self.name, gone_s)
         self._lost_at_s = None
         self._attempts = 0
+        self._why = ""
 
     def _lost(self) -> bool:
         """Waits, then tries to open it; returns whether to go on."""
         self._release()
         if self._lost_at_s is None:
             self._lost_at_s = self._retries.clock()
-            _LOG.warning("%s gives no picture any more: trying again until it does", self.name)
+            _LOG.warning(
+                "%s gives no picture any more%s: trying again until it does", self.name, self._why
+            )
         limit = self._retries.max_retries
         if limit is not None and self._attempts >= limit:
             return False
@@ -139,9 +156,21 @@ class LiveSource:
         except OSError as error:
             # Said once above; the rest is for whoever looks for the reason.
             _LOG.debug("%s: %s", self.name, error)
+            self._why = _in_brackets(error)
         return True
 
     def _release(self) -> None:
-        if self._grabber is not None:
-            self._grabber.release()
-            self._grabber = None
+        grabber, self._grabber = self._grabber, None
+        try:
+            if grabber is not None:
+                grabber.release()
+        except TimeoutError:
+            # Only the end of this program frees it, and whoever starts it again.
+            raise
+        except OSError as error:
+            _LOG.debug("%s: %s", self.name, error)
+
+
+def _in_brackets(error: OSError) -> str:
+    """For a line of a log or of the page; OpenCV's own errors have several lines."""
+    return f" ({' '.join(str(error).split())[:_MAX_WHY]})"

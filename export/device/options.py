@@ -38,17 +38,26 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     add(
         "--source",
         required=True,
-        help="folder, picture, video file, camera (its number or /dev/videoN), picamera2, "
-        "rtsp://... or http://...",
+        help="folder, picture, video file, camera (its number, /dev/videoN, or best its name in "
+        "/dev/v4l/by-id, which it keeps), picamera2, rtsp://... or http://...",
     )
-    add("--output", type=Path, help="folder to write to")
+    add(
+        "--output",
+        type=Path,
+        help="folder to write to; of a camera or stream each start writes to a folder of its own "
+        "in it: run_0001, run_0002, ...",
+    )
     add(
         "--write",
         help=f"of {','.join(WRITE_KINDS)}, with commas between (default: overlay,depth of "
         "pictures, video of the rest)",
     )
     add("--video", type=float, help="pictures become one video of so many frames/s")
-    add("--obstacles", help="file, or - for standard output: nearest obstacles as JSON lines")
+    add(
+        "--obstacles",
+        help="file, named pipe, or - for standard output: nearest obstacles as JSON lines; of a "
+        "camera or stream they are appended to a file",
+    )
     add("--num_columns", type=int, default=24, help="of the obstacles (default: 24)")
     add("--num_threads", type=int, default=2, help="of the interpreter (default: 2)")
     add("--max_frames", type=int, help="stop after so many")

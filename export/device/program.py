@@ -9,9 +9,19 @@ http://127.0.0.1:8000 of what a Raspberry Pi's camera sees:
         --source picamera2 --width 640 --height 480 --display web
 
 A folder or a picture gives `<name>_overlay.png` and `<name>_depth.png` (uint16, metres * 256) for
-each picture, or with --video 10 one `overlay.mp4` at 10 frames/s; a video file, a camera or a
-stream gives `overlay.mp4`; --write chooses otherwise. `latency.json` holds the median and 90th
-percentile of every stage. Cameras and streams are opened again when they are lost.
+each picture, or with --video 10 one `overlay.mp4` at 10 frames/s; a video file gives `overlay.mp4`,
+a camera or a stream `overlay.mkv`; --write chooses otherwise. `latency.json` holds the median and
+90th percentile of every stage of the last run.
+
+What files give replaces what an earlier run made of them. Of a camera or a stream nothing is
+replaced: each start writes to the next of `run_0001`, `run_0002`, ... in --output, and --obstacles
+FILE is appended to. A video is called `overlay_unfinished` until it is whole; where the program was
+killed, or the power went, it stays so, and a camera's can be played but for its last seconds, after
+a power cut its last half minute.
+
+Cameras and streams are opened again when they are lost, a USB camera also under another number. A
+recording of theirs stops before the disk is full; the rest goes on, and so does the recording when
+there is room again, the video as `overlay_2.mkv`. The exit status is then 1.
 Without --focal_px or --camera depth is in metres only for a camera like that of the training.
 """
 
@@ -55,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     limits = Limits(target_fps=options.target_fps, max_temperature_c=options.max_temperature_c)
     controls = _controls(options, engine, limits)
     source = _source(options)
-    writer = recorder(
+    recording_to = recorder(
         options.output,
         kinds=write_kinds(options),
         source=source,
@@ -67,17 +77,20 @@ def run(options: argparse.Namespace) -> int:
         source,
         engine,
         controls,
-        writer=writer,
+        recordings=recording_to.recordings,
         limits=limits,
         max_frames=options.max_frames,
     )
-    stopped_by = _run_until_stopped(service, options)
+    try:
+        stopped_by = _run_until_stopped(service, options)
+    finally:
+        recording_to.tidy()
     if service.fault is not None:
         raise service.fault
     report = service.report()
+    _say(report, recording_to.folder or options.output)
     if options.output is not None:
-        write_json(options.output / "latency.json", report)
-    _say(report, options.output)
+        _store(options.output / "latency.json", report)
     if stopped_by == signal.SIGINT:
         return 128 + signal.SIGINT
     return 1 if service.failures or not report["num_frames"] else 0
@@ -96,7 +109,7 @@ def _run_until_stopped(service: Service, options: argparse.Namespace) -> int | N
         signal.signal(number, signal.SIG_DFL)
         stopped.set()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in _ending_signals()}
     try:
         show(service, options, stopped=stopped)
     finally:
@@ -105,6 +118,15 @@ def _run_until_stopped(service: Service, options: argparse.Namespace) -> int | N
         for number, handler in before.items():
             signal.signal(number, handler)
     return received[0] if received else None
+
+
+def _ending_signals() -> list[signal.Signals]:
+    """Those that end a run as Ctrl-C does: also a terminal that goes away, unless under nohup."""
+    ending = [signal.SIGINT, signal.SIGTERM]
+    hung_up = getattr(signal, "SIGHUP", None)
+    if hung_up is not None and signal.getsignal(hung_up) != signal.SIG_IGN:
+        ending.append(hung_up)
+    return ending
 
 
 def _engine(options: argparse.Namespace) -> Engine:
@@ -155,6 +177,14 @@ def _source(options: argparse.Namespace) -> Source:
     size = None if options.width is None else (options.height, options.width)
     request = Request(size=size, fps=options.fps)
     return open_live(options.source, request=request, max_retries=options.max_retries)
+
+
+def _store(path: Path, report: dict[str, object]) -> None:
+    try:
+        write_json(path, report)
+    except OSError as error:
+        # Of a full disk the system does not say whose it is.
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _say(report: dict[str, object], output: Path | None) -> None:

@@ -1,69 +1,65 @@
-"""All that is stored of a run: which writers there are, and when they stop."""
+"""All that is stored of a run: which writers there are, and in which folder."""
 
-import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import contextlib
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from export.device.result import Result
+from export.device.lines import LineWriter, is_stream
+from export.device.recording import Disk, Recording
 from export.device.sources import ASSUMED_FPS, Source
-from export.device.video import BROWSER_VIDEO_KINDS, VIDEO_KINDS, VideoWriter
-from export.device.writers import FILE_KINDS, FileWriter, ObstacleWriter, Writer
+from export.device.video import (
+    BROWSER_VIDEO_KINDS,
+    LIVE_VIDEO_KINDS,
+    VIDEO_KINDS,
+    VideoWriter,
+)
+from export.device.writers import FILE_KINDS, FileWriter
+from mtdepth.files import DISK_ERRORS
 
-# Recording stops before a disk is full, which would stop much else on the machine.
-MIN_FREE_BYTES = 32 * 2**20
+_LOG = logging.getLogger(__name__)
+
 OBSTACLES = "obstacles.jsonl"
+_RUN = re.compile(r"run_(\d+)")
 
 
 @dataclass(frozen=True)
 class Recorder:
-    """Several writers as one, which stop together while the disk still has room.
+    """What a run records.
 
     Attributes:
-      folder: Whose disk is looked at; None: none.
-      writers: In the order of their urgency.
-      free_bytes: How much room is left there.
+      folder: Where to; None: no files.
+      recordings: One for each writer.
     """
 
     folder: Path | None
-    writers: Sequence[Writer]
-    free_bytes: Callable[[Path], int] = field(default=lambda folder: shutil.disk_usage(folder).free)
+    recordings: tuple[Recording, ...]
 
-    def write(self, result: Result) -> None:
-        """Writes one result.
-
-        Raises:
-          OSError: If the disk is full, or nearly.
-        """
-        if self.folder is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            if (free := self.free_bytes(self.folder)) < MIN_FREE_BYTES:
-                raise OSError(
-                    f"{self.folder}: the disk is full but for {free / 2**20:.0f} MiB; free some "
-                    "space, or give another --output"
-                )
-        for writer in self.writers:
-            writer.write(result)
-
-    def close(self, *, is_kept: bool = True) -> None:
-        """Closes all."""
-        for writer in self.writers:
-            writer.close(is_kept=is_kept)
+    def tidy(self) -> None:
+        """Leaves no empty folder behind: a service that fails at its start is started for ever."""
+        if self.folder is not None and _RUN.fullmatch(self.folder.name):
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
 
 
 def recorder(
-    folder: Path | None,
+    output: Path | None,
     *,
     kinds: Sequence[str],
     source: Source,
     video_fps: float | None,
     obstacles: str | None,
     is_shown: bool,
-) -> Recorder | None:
+) -> Recorder:
     """The writers that the command line asks for.
 
+    What comes from files replaces what an earlier run made of them. A live source's pictures
+    never come again: each start records into a folder of its own.
+
     Args:
-      folder: The output; None: nothing is stored.
+      output: The folder; None: nothing is stored.
       kinds: Of `--write`; empty: what suits the source. A service that is watched as a page
         stores nothing unless told: it would fill the disk.
       source: Of the pictures.
@@ -71,28 +67,75 @@ def recorder(
       obstacles: Of `--obstacles`.
       is_shown: Whether there is a page.
 
-    Returns:
-      None where nothing is stored.
+    Raises:
+      OSError: If a file or the folder cannot be made. Of a live source a full disk is none: its
+        recording begins when there is room.
+    """
+    is_live = source.is_live
+    recordings: list[Recording] = []
+    if obstacles is not None:
+        disk = None if is_stream(obstacles) else Disk(Path(obstacles).parent)
+        name = "standard output" if obstacles == "-" else obstacles
+        lines = LineWriter(obstacles, is_live=is_live)
+        recordings.append(Recording(name, lines, is_live=is_live, disk=disk))
+    if output is None:
+        return Recorder(None, tuple(recordings))
+    if output.exists() and not output.is_dir():
+        raise NotADirectoryError(f"--output {output} is a file; give a folder")
+    is_of_pictures = source.fps is None
+    if video_fps is not None:
+        kinds = [*kinds, "video"]
+    if not kinds and not is_shown:
+        kinds = ("overlay", "depth") if is_of_pictures else ("video",)
+    folder = claim_run_folder(output) if kinds and is_live else output
+    with _unless_full(is_live=is_live):
+        folder.mkdir(parents=True, exist_ok=True)
+    disk = Disk(folder)
+    if "obstacles" in kinds:
+        path = str(folder / OBSTACLES)
+        lines = LineWriter(path, is_live=is_live)
+        recordings.append(Recording(path, lines, is_live=is_live, disk=disk))
+    if files := tuple(kind for kind in kinds if kind in FILE_KINDS):
+        writer = FileWriter(folder, files)
+        recordings.append(Recording(", ".join(files), writer, is_live=is_live, disk=disk))
+    if "video" in kinds:
+        of = BROWSER_VIDEO_KINDS if is_of_pictures else VIDEO_KINDS
+        video = VideoWriter(
+            folder,
+            fps=video_fps or source.fps or ASSUMED_FPS,
+            kinds=LIVE_VIDEO_KINDS if is_live else of,
+            is_live=is_live,
+        )
+        recordings.append(Recording("video", video, is_live=is_live, disk=disk))
+    return Recorder(folder, tuple(recordings))
+
+
+def claim_run_folder(output: Path) -> Path:
+    """Makes the next of `run_0001`, `run_0002`, ...; of several programs each gets its own.
+
+    Numbers, not times: a board without a clock of its own wakes up in the past.
 
     Raises:
-      OSError: If a file or the folder cannot be made.
+      OSError: If it cannot be made for another reason than a full disk.
     """
-    writers: list[Writer] = [] if obstacles is None else [ObstacleWriter(obstacles)]
-    if folder is not None:
-        if folder.exists() and not folder.is_dir():
-            raise NotADirectoryError(f"--output {folder} is a file; give a folder")
-        folder.mkdir(parents=True, exist_ok=True)
-        is_of_pictures = source.fps is None
-        if video_fps is not None:
-            kinds = [*kinds, "video"]
-        if not kinds and not is_shown:
-            kinds = ("overlay", "depth") if is_of_pictures else ("video",)
-        if "obstacles" in kinds:
-            writers.append(ObstacleWriter(str(folder / OBSTACLES)))
-        if files := tuple(kind for kind in kinds if kind in FILE_KINDS):
-            writers.append(FileWriter(folder, files))
-        if "video" in kinds:
-            fps = video_fps or source.fps or ASSUMED_FPS
-            of = BROWSER_VIDEO_KINDS if is_of_pictures else VIDEO_KINDS
-            writers.append(VideoWriter(folder, fps=fps, kinds=of, is_live=source.is_live))
-    return Recorder(folder, writers) if writers else None
+    found = [_RUN.fullmatch(path.name) for path in output.glob("run_*")]
+    number = 1 + max((int(match[1]) for match in found if match is not None), default=0)
+    while True:
+        folder = output / f"run_{number:04d}"
+        try:
+            with _unless_full(is_live=True):
+                folder.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+            continue
+        _LOG.info("recording to %s", folder)
+        return folder
+
+
+@contextlib.contextmanager
+def _unless_full(*, is_live: bool) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if not is_live or error.errno not in DISK_ERRORS:
+            raise

@@ -1,46 +1,46 @@
-"""The program's threads: capture, inference, recording; whoever shows results comes on top.
+"""The program's threads: capture, inference, recordings; whoever shows results comes on top.
 
-Between capture and inference, and between inference and recording, stands a short channel. With a
-live source the newest frame wins there: an old one is dropped and counted, and nothing behind ever
-makes something before it wait. With files every frame is waited for. Viewers read the latest
-result when they like.
+Between capture and inference, and between inference and each recording, stands a short channel.
+With a live source the newest frame wins there: an old one is dropped and counted, and nothing
+behind ever makes something before it wait. With files every frame is waited for. Viewers read the
+latest result when they like.
 """
 
-import errno
 import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from export.device.channel import Channel, ClosedError, Latest
 from export.device.controls import AUTO, Controls
 from export.device.engine import Engine
 from export.device.governor import Limits, Measurement, State, next_state
+from export.device.recording import Recording
 from export.device.result import Result
 from export.device.sources import Picture, Source, Unreadable
-from export.device.writers import Writer
-from mtdepth.files import DISK_ERRORS
 
 _LOG = logging.getLogger(__name__)
 
-# A reader of the standard output that went away is no more of a reason to stop than a full disk.
-_RECORDING_ERRORS = DISK_ERRORS | {errno.EPIPE, None}
 # Frames that are waited for; more would only be older.
 _CAPACITY = 2
 _RATE_WINDOW = 30
 _MAX_FAILURES = 1000
+# A camera's driver may hang, and so may a reader of lines. After that there is only work to be
+# ended, which with files may take an encoder minutes, or a disk that does not answer.
 _JOIN_S = 2.0
+_LAST_JOIN_S = 30.0
 
 
 class Service:
-    """A source, a model and a writer at work until the source ends or `stop`.
+    """A source, a model and recordings at work until the source ends or `stop`.
 
     Args:
       source: Of pictures.
       engine: That predicts them.
       controls: That a viewer may change.
-      writer: Of results; None: nothing is recorded.
+      recordings: Of results; not started yet.
       limits: Of the governor that changes sizes.
       max_frames: Results after which it ends.
     """
@@ -51,7 +51,7 @@ class Service:
         engine: Engine,
         controls: Controls,
         *,
-        writer: Writer | None = None,
+        recordings: Sequence[Recording] = (),
         limits: Limits | None = None,
         max_frames: int | None = None,
     ) -> None:
@@ -61,16 +61,15 @@ class Service:
         self.latest: Latest[Result] = Latest()
         self.is_done = threading.Event()
         self.failures: list[Unreadable] = []
-        self.recording = "off" if writer is None else "on"
+        self._told: set[str] = set()
+        self.recordings = tuple(recordings)
         self.temperature_c: float | None = None
         self.fault: BaseException | None = None
-        self._writer = writer
         self._limits = limits or Limits()
         self._max_frames = max_frames
         self._pictures: Channel[Picture] = Channel(
             1 if source.is_live else _CAPACITY, newest_wins=source.is_live
         )
-        self._results: Channel[Result] = Channel(_CAPACITY, newest_wins=source.is_live)
         self._times_s: deque[float] = deque(maxlen=_RATE_WINDOW)
         self._size_ms: deque[float] = deque(maxlen=_RATE_WINDOW)
         self._governor = State(size=engine.models.size, since_s=time.monotonic())
@@ -81,10 +80,16 @@ class Service:
     def start(self) -> None:
         """Starts the threads."""
         self._start_s = time.monotonic()
-        for name in ("capture", "infer", "record"):
-            work = getattr(self, f"_{name}")
+        for recording in self.recordings:
+            recording.start(report=self._fail, on_fault=self._broken)
+        for name, work, after in (
+            ("capture", self._capture, self._pictures.close),
+            ("infer", self._infer, self._finish),
+        ):
             # Daemons: one that hangs in a camera's driver must not keep the program alive.
-            thread = threading.Thread(target=self._guarded, args=(work,), name=name, daemon=True)
+            thread = threading.Thread(
+                target=self._guarded, args=(work, after), name=name, daemon=True
+            )
             self._threads.append(thread)
             thread.start()
 
@@ -95,9 +100,18 @@ class Service:
         self.controls.stop()
 
     def join(self) -> None:
-        """Waits for the threads, but not long for a camera that hangs; viewers are let go."""
+        """Waits for the threads, but for no camera or reader that hangs; lets viewers go.
+
+        With a live source it waits for no disk either.
+        """
         for thread in self._threads:
-            thread.join(_JOIN_S if thread.name == "capture" else None)
+            thread.join(_JOIN_S)
+        for recording in self.recordings:
+            recording.abandon()
+        for thread in self._threads[1:]:
+            thread.join(_LAST_JOIN_S if self.source.is_live else None)
+            if thread.is_alive():
+                _LOG.error("what is recorded may be incomplete: its disk does not answer")
         self.latest.close()
 
     @property
@@ -116,7 +130,23 @@ class Service:
     @property
     def num_unrecorded(self) -> int:
         """Results of a live source that came while an older one was being written."""
-        return self._results.num_dropped
+        return max((recording.num_left_out for recording in self.recordings), default=0)
+
+    @property
+    def recording(self) -> str:
+        """In words: `off`, `on`, or what is not."""
+        found = {recording.name: recording.status for recording in self.recordings}
+        troubled = {name: status for name, status in found.items() if status != "on"}
+        if not troubled:
+            return "on" if found else "off"
+        if len(set(found.values())) == 1:
+            return troubled.popitem()[1]
+        return "; ".join(f"{name} {status}" for name, status in found.items())
+
+    @property
+    def is_for_nobody(self) -> bool:
+        """Whether all that was recorded went to readers who are gone."""
+        return bool(self.recordings) and all(recording.is_gone for recording in self.recordings)
 
     def repaint(self) -> None:
         """Shows the latest result in the look that was chosen since."""
@@ -131,42 +161,47 @@ class Service:
             wall_s=wall_s, num_failures=len(self.failures), num_dropped=self.num_dropped
         )
 
-    def _guarded(self, work: Any) -> None:
+    def _guarded(self, work: Callable[[], None], after: Callable[[], None]) -> None:
         try:
             work()
         # Whatever it is: the main thread raises it.
         except Exception as error:  # noqa: BLE001
-            self.fault = self.fault or error
-            self.stop()
-            self._results.close()
-            self.is_done.set()
+            self._broken(error)
+        finally:
+            after()
+
+    def _broken(self, error: Exception) -> None:
+        self.fault = self.fault or error
+        self.stop()
+        self.is_done.set()
 
     def _capture(self) -> None:
-        try:
-            for item in self.source.frames():
-                if isinstance(item, Unreadable):
-                    self._fail(item)
-                elif not self._pictures.put(item):
-                    break
-        finally:
-            self._pictures.close()
+        for item in self.source.frames():
+            if isinstance(item, Unreadable):
+                self._fail(item)
+            elif not self._pictures.put(item):
+                break
 
     def _infer(self) -> None:
-        try:
-            while self._max_frames is None or self.engine.num_frames < self._max_frames:
-                try:
-                    picture = self._pictures.get()
-                except ClosedError:
-                    break
-                if self.controls.wait_while_paused() and self.source.is_live:
-                    continue  # it is as old as the pause
-                self._select_size()
-                self._predict(picture)
-            self._pictures.close(is_emptied=True)
-            self.source.close()
-        finally:
-            self._wall_s = time.monotonic() - self._start_s
-            self._results.close()
+        while self._max_frames is None or self.engine.num_frames < self._max_frames:
+            try:
+                picture = self._pictures.get()
+            except ClosedError:
+                break
+            if self.controls.wait_while_paused() and self.source.is_live:
+                continue  # it is as old as the pause
+            self._select_size()
+            self._predict(picture)
+        self._pictures.close(is_emptied=True)
+        self.source.close()
+
+    def _finish(self) -> None:
+        self._wall_s = time.monotonic() - self._start_s
+        for recording in self.recordings:
+            recording.close(is_kept=self.fault is None)
+        for recording in self.recordings:
+            recording.join()
+        self.is_done.set()
 
     def _predict(self, picture: Picture) -> None:
         try:
@@ -179,8 +214,8 @@ class Service:
         if times is not None:
             self._size_ms.append(times.total_ms)
         self.latest.publish(result)
-        if self._writer is not None and self.recording == "on":
-            self._results.put(result)
+        for recording in self.recordings:
+            recording.put(result)
 
     def _select_size(self) -> None:
         wished = self.controls.settings.size
@@ -206,43 +241,15 @@ class Service:
         )
         self._size_ms.clear()
 
-    def _record(self) -> None:
-        is_kept = False
-        try:
-            while True:
-                try:
-                    self._write(self._results.get())
-                except ClosedError:
-                    break
-            # A fault elsewhere ended the run.
-            is_kept = self.fault is None
-        finally:
-            if self._writer is not None:
-                self._writer.close(is_kept=is_kept)
-            self.is_done.set()
-
-    def _write(self, result: Result) -> None:
-        if self._writer is None or self.recording != "on":
-            return
-        try:
-            self._writer.write(result)
-        except ValueError as error:
-            self._fail(Unreadable(result.name, str(error)))
-        except OSError as error:
-            if not self.source.is_live or error.errno not in _RECORDING_ERRORS:
-                raise
-            # Somebody may be watching, or a robot listening: the rest goes on.
-            self.recording = f"stopped: {error}"
-            self._writer.close()
-            self._fail(Unreadable(result.name, f"recording stopped: {error}"))
-
-    def _fail(self, failure: Unreadable) -> None:
+    def _fail(self, failure: Unreadable, *, is_news: bool = False) -> None:
         # A camera of another size than before would say the same of every frame, for months.
-        is_repeated = bool(self.failures) and self.failures[-1].why == failure.why
+        is_repeated = failure.why in self._told and not is_news
         level = logging.DEBUG if self.source.is_live and is_repeated else logging.ERROR
         _LOG.log(level, "%s: %s", failure.name, failure.why)
         if len(self.failures) < _MAX_FAILURES:
             self.failures.append(failure)
+        if len(self._told) < _MAX_FAILURES:
+            self._told.add(failure.why)
 
 
 def _median(values: deque[float]) -> float | None:

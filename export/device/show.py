@@ -58,6 +58,9 @@ def show(service: Service, options: argparse.Namespace, *, stopped: threading.Ev
         while not stopped.is_set() and not service.is_done.wait(_TICK_S):
             machine.tick()
             service.temperature_c = machine.temperature_c
+            if service.is_for_nobody:
+                _LOG.error("nobody is left who takes the results")
+                return
 
 
 def _show_window(service: Service, stopped: threading.Event) -> None:
@@ -113,11 +116,15 @@ def snapshot(folder: Path, result: Result) -> list[str]:
     """Stores a result as `--write` would, in `snapshots` below the output; returns the names.
 
     They begin with the time: frames are counted anew at every start of the program, and a snapshot
-    must not replace an earlier one.
+    must not replace an earlier one; a number follows where the clock was put back.
     """
     from export.device.writers import FileWriter
 
     target = folder / "snapshots"
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}_{result.name}"
+    name = start = f"{time.strftime('%Y%m%d-%H%M%S')}_{result.name}"
+    number = 2
+    while visible_files(target, f"{glob.escape(name)}[._]*"):
+        name = f"{start}-{number}"
+        number += 1
     FileWriter(target, _SNAPSHOT_KINDS).write(dataclasses.replace(result, name=name))
-    return [path.name for path in visible_files(target, f"{glob.escape(name)}*")]
+    return [path.name for path in visible_files(target, f"{glob.escape(name)}[._]*")]

@@ -19,7 +19,9 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 ASSUMED_FPS = 25.0
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-_CAMERA = re.compile(r"\d+|/dev/video\d+|picamera2(:\d+)?")
+# Names that the system gives a camera by what it is, or by where it is plugged in.
+LINKS = ("/dev/v4l/by-id/", "/dev/v4l/by-path/")
+_CAMERA = re.compile(r"\d+|/dev/video\d+|/dev/v4l/by-(id|path)/[^/]+|picamera2(:\d+)?")
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ def open_files(text: str) -> PictureFiles | VideoFile:
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: no such source; give a folder, a picture, a video file, a camera's number, "
-            "/dev/videoN, picamera2, or an rtsp:// or http:// address"
+            "/dev/videoN, /dev/v4l/by-id/NAME, picamera2, or an rtsp:// or http:// address"
         )
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return PictureFiles((path,))

@@ -19,6 +19,7 @@ def state_of(service: Service, throttling: Throttling | None) -> dict[str, Any]:
         "source": service.source.name,
         "source_status": "ended" if service.is_done.is_set() else service.source.status,
         "recording": service.recording,
+        "recordings": {each.name: each.status for each in service.recordings},
         "unrecorded": service.num_unrecorded,
         "paused": settings.is_paused,
         "frames": service.engine.num_frames,

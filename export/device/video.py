@@ -12,24 +12,30 @@ Image = npt.NDArray[np.uint8]
 
 # Suffix and codec. Some builds of OpenCV have no encoder for the first; Motion JPEG is in all.
 VIDEO_KINDS = ((".mp4", "mp4v"), (".avi", "MJPG"))
+# A Matroska file that a killed program, or a pulled plug, left unfinished can be played up to its
+# last seconds; of an MP4 file nothing can.
+LIVE_VIDEO_KINDS = ((".mkv", "mp4v"), (".avi", "MJPG"))
 # VP9 plays in a web browser, but takes too long to encode for a camera's pace.
 BROWSER_VIDEO_KINDS = ((".mp4", "vp09"), *VIDEO_KINDS)
 # A picture fills the gap before it in a live video, but no more of it than that.
 _MAX_REPEATED = 250
+# So many pictures are more than any encoder keeps back.
+_FRAMES_PER_CHECK = 1500
 
 
 class VideoWriter:
     """Writes the overlays as `overlay.mp4`, or `.avi` where OpenCV cannot encode the former.
 
-    The video carries a temporary name until it is closed, and is removed where the run ended in an
-    error, so that a half one never looks whole. One that the user stopped is kept: a camera's
-    video has no other end.
+    The video is called `overlay_unfinished` until it is closed, and is removed where an error ended
+    a run over files, so that a half one never looks whole. A camera's is always kept: it has no
+    other end. What follows an interruption, or has another size, becomes `overlay_2`.
 
     Args:
       folder: Where to.
       fps: Pictures a second.
       kinds: Suffixes and codecs to try.
-      is_live: Whether the time between results counts, so that the video plays at their pace.
+      is_live: Whether the pictures are a live source's: the time between them counts, so that the
+        video plays at their pace, and no file is replaced.
     """
 
     def __init__(
@@ -49,24 +55,30 @@ class VideoWriter:
         self._path = folder
         self._start_s = 0.0
         self._num_written = 0
+        self._num_checked = 0
+        self._num_bytes = 0
 
     def write(self, result: Result) -> None:
         """Appends one result.
 
         Raises:
-          ValueError: If its picture has another size than the first.
-          OSError: If no codec works.
+          ValueError: If its picture, which is no live source's, has another size than the first.
+          OSError: If no codec works, or nothing reaches the disk.
         """
         overlay = result.overlay
+        if self._is_live and overlay.shape[:2] != self._size:
+            self.close()  # the camera came back with another size
         if self._writer is None:
             self._writer = self._open(overlay)
             self._start_s = result.time_s
+            self._num_written = self._num_checked = self._num_bytes = 0
         if overlay.shape[:2] != self._size:
             raise ValueError(f"the video's pictures are {self._size}, got {overlay.shape[:2]}")
         overlay_bgr = cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR)
         for _ in range(self._num_due(result.time_s)):
             self._writer.write(overlay_bgr)
             self._num_written += 1
+        self._check_growth()
 
     def close(self, *, is_kept: bool = True) -> None:
         """Finishes the file and gives it its name, or removes it."""
@@ -74,10 +86,33 @@ class VideoWriter:
             return
         self._writer.release()
         self._writer = None
-        if is_kept:
-            self._path.replace(self._path.with_name(self._path.name.removeprefix(".")))
-        else:
+        is_empty = not self._path.stat().st_size
+        if is_empty or not (is_kept or self._is_live):
             self._path.unlink()
+        else:
+            self._path.replace(self._final_path(self._path.suffix))
+        if is_empty:
+            raise OSError(f"{self._path}: nothing of the video was written")
+
+    def abandon(self) -> None:
+        """Nobody is waited for."""
+
+    def _check_growth(self) -> None:
+        """OpenCV does not say that a disk, or its quota, takes no more."""
+        if not self._is_live or self._num_written - self._num_checked < _FRAMES_PER_CHECK:
+            return
+        num_bytes = self._path.stat().st_size
+        if num_bytes <= self._num_bytes:
+            raise OSError(f"{self._path} does not grow any more: the disk takes nothing")
+        self._num_checked, self._num_bytes = self._num_written, num_bytes
+
+    def _final_path(self, suffix: str) -> Path:
+        path = self._folder / f"overlay{suffix}"
+        number = 2
+        while self._is_live and path.exists():
+            path = self._folder / f"overlay_{number}{suffix}"
+            number += 1
+        return path
 
     def _num_due(self, time_s: float) -> int:
         if not self._is_live:
@@ -93,7 +128,12 @@ class VideoWriter:
         self._size = (height_px, width_px)
         self._folder.mkdir(parents=True, exist_ok=True)
         for suffix, codec in self._kinds:
-            self._path = self._folder / f".overlay{suffix}"
+            self._path = self._folder / f"overlay_unfinished{suffix}"
+            if self._is_live and self._path.is_file() and self._path.stat().st_size:
+                # Its disk did not even let it be given its name.
+                self._path.replace(self._final_path(suffix))
+            # Not by OpenCV, which does not say why a disk refuses.
+            self._path.write_bytes(b"")
             fourcc = cv2.VideoWriter.fourcc(*codec)
             writer = cv2.VideoWriter(str(self._path), fourcc, self._fps, (width_px, height_px))
             if writer.isOpened():

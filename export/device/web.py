@@ -20,6 +20,8 @@ _LOG = logging.getLogger(__name__)
 
 # A viewer that takes nothing for so long is let go.
 SEND_TIMEOUT_S = 5.0
+# Browsers open six each; more would only take the memory of the rest.
+_MAX_CONNECTIONS = 64
 # What the kernel keeps for a viewer that reads slowly: a few pictures, no seconds of them.
 _SEND_BUFFER_BYTES = 128 * 1024
 
@@ -124,6 +126,11 @@ class _Server(http.server.ThreadingHTTPServer):
         with self._lock:
             self._connections.add(connection)
         return connection, address
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        del request, client_address
+        with self._lock:
+            return len(self._connections) <= _MAX_CONNECTIONS
 
     def shutdown_request(self, request: Any) -> None:
         with self._lock:

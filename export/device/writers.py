@@ -1,31 +1,43 @@
-"""Where results go: files of a folder, lines for a robot; `export.device.video` has the video."""
+"""Where results go: files of a folder; `export.device.lines` and `.video` have the rest."""
 
-import contextlib
-import json
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from export.device.obstacles import rule_in_words
 from export.device.point_cloud import points_of, write_ply
 from export.device.result import Result
 from mtdepth.files import atomic_path, write_png
 from mtdepth.kitti.label_store import write_depth_png, write_train_id_png
 
 
+class BusyError(Exception):
+    """Whoever reads takes nothing now: this result is left out."""
+
+
+class GoneError(OSError):
+    """Whoever read will not come back."""
+
+
 class Writer(Protocol):
     """Takes one result after the other."""
 
     def write(self, result: Result) -> None:
-        """Takes one; raises OSError where it cannot be stored."""
+        """Takes one.
+
+        Raises:
+          ValueError: If this one cannot be stored.
+          BusyError: If its reader takes nothing.
+          OSError: If nothing can be stored now.
+        """
 
     def close(self, *, is_kept: bool = True) -> None:
-        """Takes no more; `is_kept` is False where an error ended the run."""
+        """Ends what was begun; `write` begins anew. `is_kept` is False where an error ended it."""
+
+    def abandon(self) -> None:
+        """Lets a `write` that waits for a reader end, from another thread."""
 
 
 def _write_overlay(stem: Path, result: Result) -> None:
@@ -88,65 +100,5 @@ class FileWriter:
         """Nothing is left open."""
         del is_kept
 
-
-class ObstacleWriter:
-    """Writes the nearest obstacles of each result as one line of JSON, at once.
-
-    Args:
-      target: A file, appended to as results come, or `-` for the standard output.
-    """
-
-    def __init__(self, target: str) -> None:
-        self._target = target
-        self._file: BinaryIO | None = None
-        if target != "-":
-            Path(target).parent.mkdir(parents=True, exist_ok=True)
-            # Until `close`. Unbuffered: a robot reads a line now, not when a buffer is full.
-            self._file = Path(target).open("wb", buffering=0)  # noqa: SIM115
-
-    def write(self, result: Result) -> None:
-        """Writes one line, whole or not at all."""
-        line = json.dumps(obstacle_line(result)) + "\n"
-        if self._file is None:
-            _print(line)
-            return
-        rest = memoryview(line.encode())
-        written_bytes = 0
-        try:
-            # A disk that is nearly full takes a part of a line, and refuses only the next.
-            while written_bytes < len(rest):
-                written_bytes += self._file.write(rest[written_bytes:])
-        except OSError as error:
-            with contextlib.suppress(OSError):  # a device or a pipe has no end to be cut
-                self._file.seek(-written_bytes, os.SEEK_CUR)
-                self._file.truncate()
-            raise OSError(error.errno, error.strerror, self._target) from error
-
-    def close(self, *, is_kept: bool = True) -> None:
-        """Closes the file; its lines are whole, however the run ended."""
-        del is_kept
-        if self._file is not None:
-            self._file.close()
-
-
-def _print(line: str) -> None:
-    try:
-        sys.stdout.write(line)
-        sys.stdout.flush()
-    except BrokenPipeError as error:
-        # Else Python complains once more, when it empties its buffer at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise OSError(error.errno, "nobody reads the standard output any more") from error
-
-
-def obstacle_line(result: Result) -> dict[str, Any]:
-    """The nearest obstacles of a result, as JSON holds them."""
-    has_classes = result.prediction.train_id is not None
-    return {
-        "name": result.name,
-        "number": result.number,
-        "time_s": round(result.time_s, 3),
-        "unit": result.unit,
-        "rule": rule_in_words(has_classes=has_classes, camera=result.camera, rule=result.rule),
-        "columns": [obstacle.to_dict() for obstacle in result.obstacles],
-    }
+    def abandon(self) -> None:
+        """Nobody is waited for."""

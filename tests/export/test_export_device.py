@@ -1,11 +1,14 @@
 """The device program: its stages one by one, then as a user runs it, without TensorFlow."""
 
+import contextlib
 import json
 import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import MagicMock
@@ -559,3 +562,90 @@ def test_a_service_shows_its_page_and_ends_cleanly_when_it_is_told_to(
     assert json.loads((tmp_path / "out" / "latency.json").read_text())["num_frames"] > 0
     # A page is watched: nothing is stored that was not asked for.
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["latency.json"]
+
+
+STREAM = "http://127.0.0.1:{}/stream.mjpg?view=picture"
+
+
+@contextlib.contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The program, whose standard output and messages are pipes."""
+    command = [sys.executable, "-W", "error", "-c", NO_FRAMEWORK, *arguments]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def test_each_start_on_a_stream_keeps_what_the_last_one_recorded(
+    model: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    lines = tmp_path / "all.jsonl"
+    kinds = ("--write", "depth,obstacles,video", "--max_frames", "5", "--obstacles", str(lines))
+    with fakes.video_server() as port:
+        for _ in range(2):
+            assert run(parse(options(model, STREAM.format(port), out, *kinds))) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["latency.json", "run_0001", "run_0002"]
+    for folder in (out / "run_0001", out / "run_0002"):
+        names = {path.name for path in folder.iterdir()}
+        assert {"overlay.mkv", "obstacles.jsonl"} < names
+        assert any(name.endswith("_depth.png") for name in names)
+    assert [json.loads(line)["number"] for line in lines.read_text().splitlines()].count(1) == 2
+
+
+def test_a_kill_leaves_a_video_that_says_so_and_can_be_played(model: Path, tmp_path: Path) -> None:
+    left = tmp_path / "run_0001" / "overlay_unfinished.mkv"
+    with fakes.video_server() as port:
+        line = options(model, STREAM.format(port), tmp_path, "--write", "video")
+        with started(*line) as running:
+            deadline = time.monotonic() + fakes.LONG_S
+            while not (left.exists() and left.stat().st_size):
+                assert running.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        assert run(parse([*line, "--max_frames", "3"])) == 0
+    assert cv2.VideoCapture(str(left)).read()[0]
+    assert (tmp_path / "run_0002" / "overlay.mkv").is_file()
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_a_reader_who_stalls_keeps_nobody_from_stopping_the_program(
+    model: Path, folder: Path, tmp_path: Path, is_live: bool
+) -> None:
+    with fakes.video_server() as port:
+        source = STREAM.format(port) if is_live else folder
+        line = options(model, source, tmp_path / "out", "--write", "depth", "--loop")
+        with started(*line, "--obstacles", "-", "--num_columns", "96") as running:
+            assert running.stdout is not None
+            first = running.stdout.readline()
+            time.sleep(1.0)  # the pipe fills up
+            running.send_signal(signal.SIGTERM)
+            # Reading would let it go on, so that its end is waited for first.
+            assert running.wait(timeout=fakes.LONG_S) == 0
+            rest, said = running.communicate()
+    assert (first + rest).endswith(b"\n")
+    numbers = [json.loads(line)["number"] for line in (first + rest).splitlines()]
+    assert numbers == sorted(set(numbers))
+    assert b"Traceback" not in said
+    written = list((tmp_path / "out").rglob("*_depth.png"))
+    # Other writers did not wait for the reader, where the source does not.
+    assert len(written) > len(numbers) if is_live else len(written) == 3
+
+
+def test_a_program_whose_only_reader_went_away_ends(model: Path) -> None:
+    with fakes.video_server() as port:
+        line = ["--model", str(model), "--source", STREAM.format(port), "--obstacles", "-"]
+        with started(*line) as running:
+            assert running.stdout is not None
+            assert running.stderr is not None
+            assert json.loads(running.stdout.readline())["number"] >= 1
+            running.stdout.close()
+            assert running.wait(timeout=fakes.LONG_S) == 1
+            said = running.stderr.read()
+    assert said.count(b"nobody reads the standard output any more") == 1
+    assert b"nobody is left who takes the results" in said
+    assert b"Traceback" not in said

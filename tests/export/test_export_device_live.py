@@ -1,24 +1,20 @@
 """Cameras and streams: what is said when they cannot be opened, and how they come back."""
 
-import contextlib
 import logging
 import socket
-import sys
 import threading
-import types
-from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
-from fakes.device import LONG_S, EndlessSource, picture, service
+from fakes.device import LONG_S, picture, video_server
 
 from export.device import cameras, live
-from export.device.cameras import Request, open_live, without_password
+from export.device.cameras import CaptureGrabber, Request, open_live, without_password
 from export.device.live import LiveSource, Retries, wait_s
 from export.device.sources import Picture, Unreadable, is_live_name
-from export.device.web import WebServer
-from export.device.web_handler import Site
 
 IMAGE = picture().image_rgb
 
@@ -76,7 +72,7 @@ def test_a_lost_camera_is_tried_again_until_it_is_back(caplog: pytest.LogCapture
         "camera 0 is back after 3.5 s",
         "camera 0 gives no picture any more: trying again until it does",
     ]
-    assert source.status == "lost 2 s ago, attempts: 1"
+    assert source.status == "lost 2 s ago, attempts: 1 (no such device)"
 
 
 def test_a_camera_whose_driver_hangs_is_seen_to() -> None:
@@ -131,6 +127,9 @@ def test_nobody_is_asked_more_often_than_every_ten_seconds() -> None:
         ("/dev/video2", True),
         ("picamera2", True),
         ("picamera2:1", True),
+        ("/dev/v4l/by-id/usb-046d_HD_Webcam-video-index0", True),
+        ("/dev/v4l/by-path/platform-fd500000.pcie-usb-0:1.4:1.0-video-index0", True),
+        ("/dev/v4l/by-id/", False),
         ("rtsp://pi:secret@10.0.0.7/1", True),
         ("http://host:8080/video", True),
         ("drive.mp4", False),
@@ -179,18 +178,13 @@ def test_a_server_that_is_no_video_server_is_told(monkeypatch: pytest.MonkeyPatc
             open_live(address, request=Request())
 
 
-@contextlib.contextmanager
-def video_server(port: int = 0) -> Iterator[int]:
-    """A real Motion JPEG stream of changing pictures: this program's own page."""
-    running = service(EndlessSource([], is_live=True))
-    running.start()
-    server = WebServer(Site(service=running, state=dict), host="127.0.0.1", port=port)
-    try:
-        yield server.port
-    finally:
-        running.stop()
-        running.join()
-        server.close()
+@pytest.mark.parametrize(
+    ("told", "fps"), [(30.0, 30.0), (0.0, 25.0), (-1.0, 25.0), (90_000.0, 25.0), (np.nan, 25.0)]
+)
+def test_a_rate_that_no_camera_has_is_not_believed(told: float, fps: float) -> None:
+    capture = MagicMock()
+    capture.get.return_value = told
+    assert CaptureGrabber(capture).fps == fps
 
 
 def test_a_network_stream_comes_back_when_its_server_does(
@@ -214,71 +208,3 @@ def test_a_network_stream_comes_back_when_its_server_does(
     assert len({int(item.image_rgb[0, 0, 0]) for item in found}) > 3
     assert abs(int(found[-1].image_rgb[100, 100, 1]) - 13) < 12
     assert source.status == "live"
-
-
-class FakePicamera2:
-    """The calls of picamera2 that are used, by its documents."""
-
-    made: ClassVar[list["FakePicamera2"]] = []
-
-    def __init__(self, number: int) -> None:
-        if number > 0:
-            raise IndexError("list index out of range")
-        self.calls: list[Any] = []
-        self.is_silent = False
-        self.made.append(self)
-
-    def create_video_configuration(self, **settings: Any) -> dict[str, Any]:
-        return settings
-
-    def configure(self, settings: dict[str, Any]) -> None:
-        self.calls.append(settings)
-
-    def start(self) -> None:
-        self.calls.append("start")
-
-    def capture_array(self, name: str, signal_function: Callable[[Any], None]) -> str:
-        assert name == "main"
-        if not self.is_silent:
-            signal_function("job")
-        return "job"
-
-    def wait(self, job: str) -> np.ndarray:
-        assert job == "job"
-        return IMAGE
-
-    def stop(self) -> None:
-        self.calls.append("stop")
-
-    def close(self) -> None:
-        self.calls.append("close")
-
-
-def test_a_pi_camera_is_asked_for_rgb_and_given_up_when_it_is_silent(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    module = types.ModuleType("picamera2")
-    module.Picamera2 = FakePicamera2  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "picamera2", module)
-    monkeypatch.setattr(cameras, "CAMERA_TIMEOUT_S", 0.01)
-    request = Request(size=(480, 640), fps=20.0)
-    source = open_live("picamera2", request=request, max_retries=0)
-    (camera,) = FakePicamera2.made
-    frames = source.frames()
-    found = next(frames)
-    assert isinstance(found, Picture)
-    np.testing.assert_array_equal(found.image_rgb, IMAGE)
-    camera.is_silent = True
-    assert [type(item) for item in frames] == [Unreadable]
-    settings = {"main": {"size": (640, 480), "format": "BGR888"}, "controls": {"FrameRate": 20.0}}
-    assert camera.calls == [settings, "start", "stop", "close"]
-    with pytest.raises(OSError, match=r"picamera2 cannot open camera 1 .*--list-cameras"):
-        open_live("picamera2:1", request=request)
-
-
-def test_missing_picamera2_is_answered_with_what_to_install(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, "picamera2", None)
-    with pytest.raises(ImportError, match="sudo apt install python3-picamera2"):
-        open_live("picamera2", request=Request())

@@ -1,11 +1,8 @@
 """What robots read: nearest obstacles, point clouds, depth and classes as files, ROS."""
 
-import errno
 import json
 import math
-import os
 from pathlib import Path
-from typing import Any
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -13,6 +10,7 @@ import pytest
 from fakes.device import picture, result
 
 from export.device.camera_model import CameraModel, Mount, read_intrinsics
+from export.device.lines import obstacle_line
 from export.device.obstacles import (
     FREE_CLASSES,
     OBSTACLE_CLASSES,
@@ -22,13 +20,8 @@ from export.device.obstacles import (
     nearest_obstacles,
 )
 from export.device.point_cloud import points_of, write_ply
-from export.device.recorder import Recorder
 from export.device.ros2_example import DepthTopics
-from export.device.writers import (
-    FileWriter,
-    ObstacleWriter,
-    obstacle_line,
-)
+from export.device.writers import FileWriter
 from mtdepth.files import DataError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.kitti.label_map import CLASS_NAMES
@@ -144,75 +137,6 @@ def test_a_line_says_what_counted_as_an_obstacle(options: dict, words: str) -> N
     json.dumps(line)
 
 
-def test_lines_are_whole_and_written_at_once(tmp_path: Path) -> None:
-    writer = ObstacleWriter(str(tmp_path / "new" / "obstacles.jsonl"))
-    for _ in range(2):
-        writer.write(result(picture(red=70, green=CAR), focal_px=60.0))
-        last = (tmp_path / "new" / "obstacles.jsonl").read_text().splitlines()[-1]
-    content = json.loads(last)
-    assert content["name"] == "a"
-    assert len(content["columns"]) == 24
-    assert content["columns"][0]["class"] == "car"
-    assert content["columns"][0]["depth"] == 7.0
-    assert content["columns"][0]["bearing_deg"] < 0
-    writer.close()
-    writer.close()
-
-
-def test_lines_go_to_the_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
-    writer = ObstacleWriter("-")
-    writer.write(result())
-    writer.close()
-    assert json.loads(capsys.readouterr().out)["number"] == 1
-
-
-def test_a_disk_that_takes_half_a_line_holds_none_of_it(tmp_path: Path) -> None:
-    class NearlyFull:
-        """An unbuffered file, as the system's write: it takes what there is room for."""
-
-        def __init__(self, file: Any, room_bytes: int) -> None:
-            self.file, self.room_bytes = file, room_bytes
-            self.seek, self.truncate, self.close = file.seek, file.truncate, file.close
-
-        def write(self, content: Any) -> int:
-            if not self.room_bytes:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            taken = self.file.write(content[: self.room_bytes])
-            self.room_bytes -= taken
-            return int(taken)
-
-    path = tmp_path / "obstacles.jsonl"
-    writer = ObstacleWriter(str(path))
-    writer.write(result())
-    whole = path.read_bytes()
-    writer._file = NearlyFull(writer._file, len(whole) + len(whole) // 2)  # type: ignore[assignment]
-    writer.write(result())
-    with pytest.raises(OSError, match=r"No space left.*obstacles\.jsonl"):
-        writer.write(result())
-    writer.close()
-    content = path.read_bytes()
-    assert content.startswith(whole)
-    assert content.endswith(b"\n")
-    assert [json.loads(line)["number"] for line in content.splitlines()] == [1, 1]
-
-
-def test_a_pipe_is_written_to() -> None:
-    reading, writing = os.pipe()
-    writer = ObstacleWriter(f"/dev/fd/{writing}")
-    writer.write(result())
-    assert json.loads(os.read(reading, 2**16))["number"] == 1
-    writer.close()
-    os.close(reading)
-    os.close(writing)
-
-
-def test_a_full_device_is_an_error_of_the_line() -> None:
-    writer = ObstacleWriter("/dev/full")
-    with pytest.raises(OSError, match="No space left"):
-        writer.write(result())
-    writer.close()
-
-
 # Point clouds
 
 
@@ -289,15 +213,6 @@ def test_what_a_model_does_not_give_cannot_be_written(tmp_path: Path) -> None:
         FileWriter(tmp_path, ("classes",)).write(item)
     with pytest.raises(ValueError, match="needs --focal_px or --camera"):
         FileWriter(tmp_path, ("ply",)).write(item)
-
-
-def test_recording_stops_before_the_disk_is_full(tmp_path: Path) -> None:
-    free = iter([10**9, 10**6])
-    recorder = Recorder(tmp_path, [FileWriter(tmp_path, ("depth",))], lambda _: next(free))
-    recorder.write(result())
-    with pytest.raises(OSError, match="disk is full but for 1 MiB; free some space"):
-        recorder.write(result(picture("b")))
-    assert [path.name for path in tmp_path.iterdir()] == ["a_depth.png"]
 
 
 # The camera

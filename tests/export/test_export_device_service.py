@@ -170,7 +170,20 @@ def test_a_full_disk_stops_the_recording_of_a_live_source_and_nothing_else(
     assert writer.is_kept
     assert running.recording == f"stopped: {FULL}"
     assert len(running.failures) == 1
-    assert caplog.text.count("recording stopped: [Errno 28] No space left on device") == 1
+    assert caplog.text.count("files: recording stopped: [Errno 28] No space left on device") == 1
+
+
+def test_after_very_many_failures_a_new_one_is_still_said_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.device.service._MAX_FAILURES", 3)
+    whys = ["it is dark"] * 5 + ["it is too bright"] * 5
+    running = service(FakeSource([], is_live=True))
+    for why in whys:
+        running._fail(Unreadable("a", why))
+    assert len(running.failures) == 3
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert said == ["a: it is dark", "a: it is too bright"]
 
 
 def test_a_full_disk_ends_a_run_over_files() -> None:

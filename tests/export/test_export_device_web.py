@@ -1,5 +1,6 @@
 """The page's server over a real loopback connection: views, buttons, and who is refused."""
 
+import contextlib
 import http.client
 import json
 import logging
@@ -164,7 +165,10 @@ def test_a_snapshot_replaces_none_of_an_earlier_start(
     for day in (1, 2):
         monkeypatch.setattr("time.strftime", lambda _, day=day: f"2026010{day}-120000")
         names += snapshot(tmp_path, item)
-    assert len(set(names)) == len(list((tmp_path / "snapshots").iterdir())) == 6
+    # A board without a clock of its own, whose time begins at the same minute again.
+    for _ in range(2):
+        names += snapshot(tmp_path, item)
+    assert len(set(names)) == len(list((tmp_path / "snapshots").iterdir())) == 12
 
 
 def test_a_snapshot_can_be_downloaded(served: Served) -> None:
@@ -223,6 +227,24 @@ def test_more_viewers_than_the_machine_can_serve_are_turned_away(served: Served)
     assert served.get("/state.json")[0] == 200
     for viewer in viewers:
         viewer.close()
+
+
+def test_connections_that_say_nothing_take_no_more_than_their_share(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.device.web._MAX_CONNECTIONS", 5)
+    idle = [socket.create_connection(("127.0.0.1", served.server.port)) for _ in range(5)]
+    # Accepted in their order, so that the next is one too many.
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
+        served.get("/state.json")
+    for connection in idle:
+        connection.close()
+    deadline = time.monotonic() + LONG_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(http.client.RemoteDisconnected, ConnectionError):
+            assert served.get("/state.json")[0] == 200
+            return
+    raise AssertionError("nobody is let in again")
 
 
 @pytest.mark.parametrize(

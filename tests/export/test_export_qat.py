@@ -148,6 +148,18 @@ def test_a_mininet_is_taught_by_its_float_self(labels: LabelStore, tmp_path: Pat
 
 
 @pytest.mark.slow
+def test_hard_swish_is_trained_as_integers(labels: LabelStore, tmp_path: Path) -> None:
+    workdir = student_workdir(tmp_path / "run", labels, activation="hard_swish")
+    done = tune("qat", workdir, "--decoder", "S", "--steps", 3, "--output", tmp_path / "qat")
+    assert done.returncode == 0, done.stderr
+    delegation = delegation_of(tmp_path / "qat" / "model.tflite")
+    assert delegation.num_partitions == 1
+    assert set(delegation.undelegated) <= {"QUANTIZE"}
+    record = json.loads((tmp_path / "qat" / "fine_tuning.json").read_text())
+    assert record["files"]["int8"]["against_float"]["median_relative"] < 0.05
+
+
+@pytest.mark.slow
 def test_what_got_worse_is_not_written(
     student: Workdir, labels: LabelStore, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """A network, a camera and a service for the device program, without LiteRT."""
 
+import contextlib
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,9 +14,12 @@ from export.device.controls import Controls, Settings
 from export.device.engine import Engine
 from export.device.models import SizedModels
 from export.device.obstacles import Rule
+from export.device.recording import Recording
 from export.device.result import Result
 from export.device.service import Service
 from export.device.sources import Picture, Unreadable
+from export.device.web import WebServer
+from export.device.web_handler import Site
 from mtdepth.contract import Contract, TensorContract
 from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.kitti.label_map import CLASS_NAMES
@@ -151,6 +155,9 @@ class ListWriter:
         if self.is_kept is None:
             self.is_kept = is_kept
 
+    def abandon(self) -> None:
+        pass
+
 
 def engine(
     *sizes: str,
@@ -178,8 +185,14 @@ def result(item: Picture | None = None, **options: Any) -> Result:
 
 
 def service(source: FakeSource, at_work: Engine | None = None, **options: Any) -> Service:
-    """Not started."""
+    """Not started; records with `writer`, or with several of `writers`."""
     at_work = at_work or engine()
+    writers = options.pop("writers", None) or {"files": options.pop("writer", None)}
+    options["recordings"] = [
+        Recording(name, writer, is_live=source.is_live)
+        for name, writer in writers.items()
+        if writer is not None
+    ]
     sizes = (*at_work.models.sizes, "auto")
     controls = options.pop("controls", None) or Controls(Settings(), sizes=sizes)
     return Service(source, at_work, controls, **options)
@@ -192,3 +205,17 @@ def finish(running: Service) -> Service:
     running.stop()
     running.join()
     return running
+
+
+@contextlib.contextmanager
+def video_server(port: int = 0) -> Iterator[int]:
+    """A real Motion JPEG stream of changing pictures: this program's own page."""
+    running = service(EndlessSource([], is_live=True))
+    running.start()
+    server = WebServer(Site(service=running, state=dict), host="127.0.0.1", port=port)
+    try:
+        yield server.port
+    finally:
+        running.stop()
+        running.join()
+        server.close()

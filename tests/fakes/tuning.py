@@ -11,6 +11,7 @@ from mtdepth.geometry.camera import Intrinsics
 from mtdepth.kitti.label_store import LabelStore
 from mtdepth.models.mininet import build_training_graph as build_mininet
 from mtdepth.models.mininet_spec import MiniNetSpec
+from mtdepth.models.specs import Activation
 from mtdepth.models.student import build_training_graph
 from mtdepth.recipes.video import VideoRecipe
 from mtdepth.workdir import Workdir
@@ -18,9 +19,10 @@ from mtdepth.workdir import Workdir
 CAMERA = Intrinsics(fx_px=60.0, fy_px=58.0, cx_px=47.5, cy_px=31.5, width_px=96, height_px=64)
 
 
-def student_workdir(path: Path, labels: LabelStore) -> Workdir:
+def student_workdir(path: Path, labels: LabelStore, *, activation: Activation = "relu6") -> Workdir:
     """A run of the tiny recipe, well conditioned, with random weights."""
-    recipe = dataclasses.replace(tiny_recipe(), decoder="M")
+    student = dataclasses.replace(tiny_recipe().student, decoder_activation=activation)
+    recipe = dataclasses.replace(tiny_recipe(), decoder="M", student=student)
     workdir = _begun(path, recipe, labels)
     keras.utils.set_random_seed(5)
     graph = build_training_graph(recipe.spec, input_size=recipe.input_size_px)
