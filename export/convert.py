@@ -13,7 +13,6 @@ import numpy.typing as npt
 import tensorflow as tf
 from absl import logging
 
-from export.bias_correction import corrected_biases
 from export.flatbuffer import (
     foreign_operators,
     with_delegated_input,
@@ -53,8 +52,7 @@ def convert(
       subject: The network.
       precision: See the table.
       class_output: Scores, or the index of the largest in the graph.
-      representative: int8 only: fitted pictures that the ranges of the activations are taken from,
-        and what the rounded weights shift.
+      representative: int8 only: fitted pictures that the ranges of the activations are taken from.
       is_rounded: int8 only: the network was trained with ranges of its own, and they are taken.
 
     Returns:
@@ -68,17 +66,15 @@ def convert(
     pictures = list(representative)
     if is_int8 and not (pictures or is_rounded):
         raise ValueError("int8 needs representative pictures; give a label store with frames")
-    shifted = pictures if is_int8 and not is_rounded else ()
     with _quiet(), tempfile.TemporaryDirectory() as folder:
-        with corrected_biases(subject, shifted):
-            write_inference_graph(
-                subject,
-                Path(folder),
-                image_dtype=tf.float32 if is_int8 else tf.uint8,
-                depth_output="depth_code" if is_int8 else "depth_m",
-                class_output=class_output,
-                is_rounded=is_rounded,
-            )
+        write_inference_graph(
+            subject,
+            Path(folder),
+            image_dtype=tf.float32 if is_int8 else tf.uint8,
+            depth_output="depth_code" if is_int8 else "depth_m",
+            class_output=class_output,
+            is_rounded=is_rounded,
+        )
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         _set_precision(converter, precision, () if is_rounded else pictures)
         content = _run(converter)

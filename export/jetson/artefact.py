@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from export.bias_correction import corrected_biases
 from export.convert import ExportError
 from export.description import contract_of
 from export.golden import golden_path, write_golden
@@ -60,8 +59,7 @@ def convert(
     if precision == "int8" and not calibration:
         raise ValueError("int8 needs representative pictures; give a label store with frames")
     load("onnx"), load("onnxruntime")  # now, not after the work
-    with corrected_biases(subject, calibration if precision == "int8" else ()):
-        graph = emit(subject.network, input_law=subject.input_law, class_output=class_output)
+    graph = emit(subject.network, input_law=subject.input_law, class_output=class_output)
     if precision == "int8":
         graph = quantize(graph, find_ranges(graph, list(quantized_tensors(graph)), calibration))
     model = to_model(graph, opset=opset)
