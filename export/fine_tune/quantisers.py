@@ -50,9 +50,10 @@ class KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
 
 
 class RangeQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
-    """256 steps over a range that is set by calibration and, where it is learned, by training.
+    """256 steps over a range that calibration sets and training widens or narrows.
 
-    Source: Jain et al. 2020, "Trained quantization thresholds".
+    Only numbers that are clipped have a gradient for an end (TensorFlow's fake quantisation), so
+    that at small learning rates the range stays nearly what calibration found.
 
     Args:
       low: Start of the range, at most 0.
