@@ -9,7 +9,8 @@ import numpy as np
 from export.convert import ExportError
 from export.graph import SIGNATURE
 from export.origin import Origin
-from mtdepth.contract import Contract, Precision, TensorContract, sha256_of
+from mtdepth.contract import Contract, Precision, TensorContract
+from mtdepth.files import sha256_of
 from mtdepth.kitti.label_map import CLASS_NAMES
 from mtdepth.runtime.tflite import open_interpreter
 from mtdepth.versions import package_versions

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.contract import Contract, sha256_of
-from mtdepth.files import DataError, atomic_path
+from mtdepth.contract import Contract
+from mtdepth.files import DataError, atomic_path, sha256_of
 from mtdepth.runtime.pipeline import NetworkOutput
 
 GOLDEN_NAME = "golden.npz"

@@ -5,8 +5,8 @@ from typing import Any
 
 from absl import logging
 
-from mtdepth.contract import Fit, Treatment, sha256_of
-from mtdepth.files import read_json, visible_files
+from mtdepth.contract import Fit, Treatment
+from mtdepth.files import read_json, sha256_of, visible_files
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import DepthCodec
 from mtdepth.trained import TrainedNetwork

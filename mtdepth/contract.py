@@ -5,7 +5,6 @@ Nothing in the file is optional and nothing is guessed: a missing, unknown or il
 error that names the file and the field.
 """
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -256,11 +255,6 @@ class Contract:
 def contract_path(artefact_path: Path) -> Path:
     """The side-car of `model.tflite` is `model.json` beside it."""
     return artefact_path.with_suffix(".json")
-
-
-def sha256_of(path: Path) -> str:
-    """Digest of a file's bytes, as stored in `Contract.sha256`."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 class _Fields:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import re
@@ -89,6 +90,11 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError(path, f"not valid JSON ({error}); delete it and make it again") from error
+
+
+def sha256_of(path: Path) -> str:
+    """Digest of a file's bytes, in hexadecimal digits."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def write_png(path: Path, image: npt.NDArray[Any]) -> None:

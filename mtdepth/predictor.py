@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.contract import MININET, Fit, contract_path, sha256_of
+from mtdepth.contract import MININET, Fit, contract_path
+from mtdepth.files import sha256_of
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import DepthCodec, SigmoidDisparityCodec
 from mtdepth.runtime.onnx import OnnxBackend

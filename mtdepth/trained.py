@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from absl import logging
 
-from mtdepth.contract import MININET, NO_SCALE, STUDENT, Fit, sha256_of
-from mtdepth.files import DataError, read_json
+from mtdepth.contract import MININET, NO_SCALE, STUDENT, Fit
+from mtdepth.files import DataError, read_json, sha256_of
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import DepthCodec, SigmoidDisparityCodec
 from mtdepth.models import mininet, student

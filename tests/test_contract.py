@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mtdepth.contract import Contract, TensorContract, contract_path, sha256_of
-from mtdepth.files import DataError
+from mtdepth.contract import Contract, TensorContract, contract_path
+from mtdepth.files import DataError, sha256_of
 from mtdepth.geometry.depth_codec import MIN_DEPTH_M, LogDepthCodec
 
 IMAGE = TensorContract(

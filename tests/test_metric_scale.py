@@ -12,8 +12,8 @@ from fakes.panned_video import CAMERA, pan, shot_of, write_frames
 from fakes.video_workdir import build_video_workdir
 
 from mtdepth import metric_scale
-from mtdepth.contract import NO_SCALE, sha256_of
-from mtdepth.files import DataError, write_json
+from mtdepth.contract import NO_SCALE
+from mtdepth.files import DataError, sha256_of, write_json
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.metrics.scale import scale_summary
 from mtdepth.runtime.pipeline import Prediction

@@ -127,10 +127,10 @@ class V4l2Camera:
                 "then log in again"
             )
         grabber = _open_capture(self._text, str(node), cv2.CAP_V4L2, self._request)
-        found = v4l.present(self._root)
-        if self._identity is not None and node != self._node:
-            _LOG.warning("camera %s is %s now", self._text, node)
         if not self._is_link:
+            if self._identity is not None and node != self._node:
+                _LOG.warning("camera %s is %s now", self._text, node)
+            found = v4l.present(self._root)
             self._node = node
             self._identity = found.pop(node, None)
             self._beside = list(found.values())

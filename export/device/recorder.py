@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.device.lines import LineWriter, is_stream
+from export.device.lines import STANDARD_OUTPUT, LineWriter, is_stream
 from export.device.recording import Disk, Recording
 from export.device.sources import ASSUMED_FPS, Source
 from export.device.video import (
@@ -16,7 +16,7 @@ from export.device.video import (
     VIDEO_KINDS,
     VideoWriter,
 )
-from export.device.writers import FILE_KINDS, FileWriter
+from export.device.writers import FILE_KINDS, FileWriter, Writer
 from mtdepth.files import DISK_ERRORS
 
 _LOG = logging.getLogger(__name__)
@@ -73,11 +73,14 @@ def recorder(
     """
     is_live = source.is_live
     recordings: list[Recording] = []
+
+    def record(name: str, writer: Writer, disk: Disk | None) -> None:
+        recordings.append(Recording(name, writer, is_live=is_live, disk=disk))
+
     if obstacles is not None:
+        name = "standard output" if obstacles == STANDARD_OUTPUT else obstacles
         disk = None if is_stream(obstacles) else Disk(Path(obstacles).parent)
-        name = "standard output" if obstacles == "-" else obstacles
-        lines = LineWriter(obstacles, is_live=is_live)
-        recordings.append(Recording(name, lines, is_live=is_live, disk=disk))
+        record(name, LineWriter(obstacles, is_live=is_live), disk)
     if output is None:
         return Recorder(None, tuple(recordings))
     if output.exists() and not output.is_dir():
@@ -93,20 +96,18 @@ def recorder(
     disk = Disk(folder)
     if "obstacles" in kinds:
         path = str(folder / OBSTACLES)
-        lines = LineWriter(path, is_live=is_live)
-        recordings.append(Recording(path, lines, is_live=is_live, disk=disk))
+        record(path, LineWriter(path, is_live=is_live), disk)
     if files := tuple(kind for kind in kinds if kind in FILE_KINDS):
-        writer = FileWriter(folder, files)
-        recordings.append(Recording(", ".join(files), writer, is_live=is_live, disk=disk))
+        record(", ".join(files), FileWriter(folder, files), disk)
     if "video" in kinds:
-        of = BROWSER_VIDEO_KINDS if is_of_pictures else VIDEO_KINDS
+        of_files = BROWSER_VIDEO_KINDS if is_of_pictures else VIDEO_KINDS
         video = VideoWriter(
             folder,
             fps=video_fps or source.fps or ASSUMED_FPS,
-            kinds=LIVE_VIDEO_KINDS if is_live else of,
+            kinds=LIVE_VIDEO_KINDS if is_live else of_files,
             is_live=is_live,
         )
-        recordings.append(Recording("video", video, is_live=is_live, disk=disk))
+        record("video", video, disk)
     return Recorder(folder, tuple(recordings))
 
 

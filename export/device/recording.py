@@ -206,17 +206,17 @@ class Recording:
         return self._disk is None or self._disk.has_enough()
 
     def _stop(self, error: OSError, report: Report) -> None:
-        now_s = self._clock()
         is_news = not self._why
         if is_news:
+            now_s = self._clock()
             is_soon = now_s - self._went_on_at_s < STEADY_S
             self._num_relapses = self._num_relapses + 1 if is_soon else 0
             self._stopped_at_s = now_s
+            wait_s = RETRY_S * 2.0 ** min(self._num_relapses, 10)
+            self._retry_at_s = now_s + min(LONGEST_RETRY_S, wait_s)
         self.is_gone = isinstance(error, GoneError)
         self._why = str(error)
         self._waits_since_s = None
-        wait_s = RETRY_S * 2.0 ** min(self._num_relapses, 10) if is_news else RETRY_S
-        self._retry_at_s = now_s + min(LONGEST_RETRY_S, wait_s)
         self._finish(report)
         if is_news:
             report(Unreadable(self.name, f"recording stopped: {error}"), is_news=True)

@@ -25,7 +25,8 @@ from export.fine_tune.pictures import (
 from export.fine_tune.plan import NetworkPlan, plan_of
 from export.fine_tune.twin import build_twin, trained_plan
 from export.origin import origin_of
-from mtdepth.contract import Precision, Treatment, sha256_of
+from mtdepth.contract import Precision, Treatment
+from mtdepth.files import sha256_of
 from mtdepth.models.input_law import InputLaw
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.trained import InferenceNetwork, TrainedNetwork, load_trained

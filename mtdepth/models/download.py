@@ -1,11 +1,10 @@
 """Weight files from the network, once, and only the very file that was meant."""
 
-import hashlib
 from pathlib import Path
 
 import keras
 
-from mtdepth.files import DataError
+from mtdepth.files import DataError, sha256_of
 
 
 def downloaded(name: str, url: str, *, sha256: str, what: str, way_around: str) -> Path:
@@ -28,8 +27,7 @@ def downloaded(name: str, url: str, *, sha256: str, what: str, way_around: str) 
         raise ConnectionError(
             f"{what} could not be downloaded from {url} ({error}); {way_around}"
         ) from error
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if digest != sha256:
+    if (digest := sha256_of(path)) != sha256:
         raise DataError(
             path,
             f"SHA-256 is {digest}, that of {url} is {sha256}; delete the file and start again, or "

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from mtdepth.contract import Contract, sha256_of
-from mtdepth.files import DataError
+from mtdepth.contract import Contract
+from mtdepth.files import DataError, sha256_of
 from mtdepth.geometry.camera import Intrinsics
 
 

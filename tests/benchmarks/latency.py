@@ -20,9 +20,11 @@ from unittest import mock
 
 import measured  # noqa: F401  # puts the project and the fakes on the path
 
+from mtdepth.models.specs import DESIGNS
+
 PRECISIONS = ("float32", "int8")
 SIZES = ("L", "M", "S", "XS")
-OTHER_DESIGNS = ("narrow", "fast", "hard_swish")
+OTHER_DESIGNS = tuple(name for name in DESIGNS if name != "paper")
 GEMM_SIDE, GEMM_CHANNELS = 64, 256
 
 

@@ -21,7 +21,8 @@ from export.artefact import check_delegation, export_network
 from export.convert import ExportError
 from export.delegation import Delegation, delegation_of
 from export.parity import BOUNDS, keras_output
-from mtdepth.contract import Contract, Precision, contract_path, sha256_of
+from mtdepth.contract import Contract, Precision, contract_path
+from mtdepth.files import sha256_of
 from mtdepth.models.specs import DecoderSize
 from mtdepth.runtime.tflite import TfliteBackend
 

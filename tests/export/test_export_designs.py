@@ -36,7 +36,7 @@ def test_onnx_and_the_twin_say_what_keras_says(design: str) -> None:
 
 # With random weights, all 22 hard swishes of L are more than the export's gate lets pass.
 @pytest.mark.parametrize(
-    ("design", "decoder"), [("narrow", "L"), ("fast", "L"), ("hard_swish", "S")]
+    ("design", "decoder"), [(name, "S" if name == "hard_swish" else "L") for name in OTHERS]
 )
 def test_an_int8_file_runs_in_xnnpack_and_says_nearly_the_same(
     design: str, decoder: DecoderSize, tmp_path: Path

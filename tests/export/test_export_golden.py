@@ -9,8 +9,8 @@ import pytest
 from fakes.artefact import images
 
 from export.golden import NUM_PAIRS, golden_path, read_golden, write_golden
-from mtdepth.contract import Contract, contract_path, sha256_of
-from mtdepth.files import DataError
+from mtdepth.contract import Contract, contract_path
+from mtdepth.files import DataError, sha256_of
 from mtdepth.runtime.pipeline import NetworkOutput
 from mtdepth.runtime.sizes import open_sizes
 

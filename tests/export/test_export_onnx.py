@@ -25,7 +25,8 @@ from export.jetson.artefact import export_onnx
 from export.jetson.calibrate import open_session
 from export.jetson.emit import emit
 from export.jetson.graph import Graph, to_model
-from mtdepth.contract import Contract, Precision, contract_path, sha256_of
+from mtdepth.contract import Contract, Precision, contract_path
+from mtdepth.files import sha256_of
 from mtdepth.models import mininet
 from mtdepth.models.input_law import MININET_INPUT, STUDENT_INPUT, InputLaw
 from mtdepth.models.mininet_spec import MiniNetSpec

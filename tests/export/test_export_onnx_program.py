@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes.artefact import export_random, images, origin, random_network, subject
+from fakes.artefact import export_random, export_random_onnx, images
 from fakes.conditioned import condition
 from fakes.workdir import build_workdir
 
-from export.jetson.artefact import export_onnx
 from mtdepth.contract import Contract
 from mtdepth.kitti.label_store import LabelStore
 from mtdepth.predictor import model_identity, open_predictor
@@ -43,29 +42,20 @@ def workdir(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
 
 
 def test_an_onnx_file_says_what_a_tflite_file_says(tmp_path: Path) -> None:
-    export_onnx(
-        subject(random_network("XS")),
-        tmp_path / "onnx",
-        origin=origin(),
-        precision="float32",
-        opset=13,
-        class_output="scores",
-        calibration=[],
-        parity_images=images(1),
-    )
-    onnx = OnnxBackend(tmp_path / "onnx" / "model.onnx")
+    path = export_random_onnx(tmp_path / "onnx")
+    onnx = OnnxBackend(path)
     tflite = TfliteBackend(export_random(tmp_path / "tflite", precision="float32"))
     for image in images():
         found, expected = onnx.infer(image), tflite.infer(image)
         np.testing.assert_allclose(found.depth_m, expected.depth_m, rtol=1e-5)
         np.testing.assert_array_equal(found.train_id, expected.train_id)
 
-    predictor = open_predictor(tmp_path / "onnx" / "model.onnx")
+    predictor = open_predictor(path)
     assert predictor.predict(np.zeros((40, 60, 3), np.uint8)).depth_m.shape == (40, 60)
     identity = model_identity(predictor)
     assert (identity["kind"], identity["decoder"]) == ("onnx", "XS")
     with pytest.raises(ValueError, match=r"python -m export\.onnx --decoder L"):
-        open_predictor(tmp_path / "onnx" / "model.onnx", decoder="L")
+        open_predictor(path, decoder="L")
 
 
 @pytest.mark.slow

@@ -13,8 +13,8 @@ from fakes.workdir import CAMERA, build_workdir
 
 from export.frames import Pictures, open_pictures
 from export.origin import camera_at, keras_scores, origin_of
-from mtdepth.contract import Contract, sha256_of
-from mtdepth.files import DataError, write_json, write_png
+from mtdepth.contract import Contract
+from mtdepth.files import DataError, sha256_of, write_json, write_png
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.kitti.frames import FrameId
 from mtdepth.kitti.label_store import LabelStore

@@ -17,7 +17,8 @@ from export.convert import ExportError
 from export.jetson import convert_tftrt
 from export.jetson.convert_tftrt import ConvertError
 from export.jetson.saved_model import check_loadable, export_saved_model
-from mtdepth.contract import Contract, sha256_of
+from mtdepth.contract import Contract
+from mtdepth.files import sha256_of
 
 
 @pytest.fixture(scope="module")

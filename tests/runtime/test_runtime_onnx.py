@@ -13,8 +13,8 @@ from fakes.artefact import (
     images,
 )
 
-from mtdepth.contract import Contract, contract_path, sha256_of
-from mtdepth.files import DataError
+from mtdepth.contract import Contract, contract_path
+from mtdepth.files import DataError, sha256_of
 from mtdepth.runtime import onnx as runtime
 from mtdepth.runtime.onnx import OnnxBackend
 

@@ -11,8 +11,8 @@ from fakes.artefact import CAMERA, CODEC, export_random, images
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtdepth.contract import Contract, TensorContract, contract_path, sha256_of
-from mtdepth.files import DataError
+from mtdepth.contract import Contract, TensorContract, contract_path
+from mtdepth.files import DataError, sha256_of
 from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.runtime.pipeline import Predictor
 from mtdepth.runtime.tflite import TfliteBackend, depth_table
