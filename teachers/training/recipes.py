@@ -50,7 +50,7 @@ class TeacherRecipe:
     warmup_steps: int = 0
     clip_norm: float = 0.0
     statistics_batches: int = 30
-    augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
+    augmentation: Augmentation
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -59,6 +59,10 @@ def test_a_recipe_survives_its_file(name: str) -> None:
     assert type(recipe).from_dict(recipe.to_dict()) == recipe
     with pytest.raises(ValueError, match="no recipe field speed"):
         type(recipe).from_dict({**recipe.to_dict(), "speed": 1})
+    for missing in ("augmentation", "crop_px"):
+        content = {key: value for key, value in recipe.to_dict().items() if key != missing}
+        with pytest.raises(ValueError, match=f"incomplete recipe.*{missing}"):
+            type(recipe).from_dict(content)
 
 
 @pytest.mark.parametrize(
