@@ -41,9 +41,9 @@ from data_prep.engines.choice import define_engine_flags, engine_from_flags
 from data_prep.label_job import LabelJob, Labeller
 from data_prep.teacher_choice import define_depth_teacher_flags, define_seg_teacher_flags
 from mtdepth import program
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.recordings import open_recordings
-from mtdepth.kitti.splits import evenly_spaced
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.recordings import open_recordings
+from mtdepth.datasets.splits import evenly_spaced
 
 FLAGS = flags.FLAGS
 define_source_flags()

@@ -15,9 +15,8 @@ from absl import logging
 
 from data_prep.bias_report import FIGURE_NAME, TABLE_NAME
 from data_prep.resume import label_paths
-from mtdepth.files import DataError, visible_files
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_store import (
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_store import (
     MANIFEST,
     Manifest,
     read_manifest,
@@ -25,6 +24,7 @@ from mtdepth.kitti.label_store import (
     records_path,
     write_manifest,
 )
+from mtdepth.files import DataError, visible_files
 
 # `atomic_path` names what it writes `.<stem>-<8 characters of mkstemp><suffixes>`.
 _TEMPORARY = re.compile(r"\.(?P<stem>.+)-[a-z0-9_]{8}(?P<suffixes>\.[^/]*)")

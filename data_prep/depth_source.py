@@ -7,10 +7,10 @@ from absl import flags, logging
 
 from data_prep.teacher_choice import TeacherChoice, given_teacher_flags, teachers_from_flags
 from mtdepth import defaults
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_store import LabelStore
-from mtdepth.kitti.recordings import open_recordings
-from mtdepth.kitti.splits import resolve_split
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_store import LabelStore
+from mtdepth.datasets.recordings import open_recordings
+from mtdepth.datasets.splits import resolve_split
 
 flags.disclaim_key_flags()  # so that --help of the program that defines them shows them
 

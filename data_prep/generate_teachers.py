@@ -44,8 +44,8 @@ from data_prep.teacher_choice import (
     teachers_from_flags,
 )
 from mtdepth import defaults, program
+from mtdepth.datasets.label_store import FrameRecord
 from mtdepth.geometry.bias_table import Index, Statistic
-from mtdepth.kitti.label_store import FrameRecord
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("kitti_root", None, "Recordings. Default: $MTDEPTH_KITTI_ROOT or the demo.")

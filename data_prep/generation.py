@@ -28,18 +28,18 @@ from data_prep.questions import WriteLabels
 from data_prep.resume import missing_frames
 from data_prep.sharding import frames_of_shard
 from data_prep.teacher_choice import TeacherChoice
-from mtdepth.files import DISK_ERRORS
-from mtdepth.geometry.bias_table import BiasTable, Index, Statistic
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_store import (
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_store import (
     FrameRecord,
     Manifest,
     read_records,
     records_path,
     write_records,
 )
-from mtdepth.kitti.recordings import open_recordings
-from mtdepth.kitti.splits import resolve_split
+from mtdepth.datasets.recordings import open_recordings
+from mtdepth.datasets.splits import resolve_split
+from mtdepth.files import DISK_ERRORS
+from mtdepth.geometry.bias_table import BiasTable, Index, Statistic
 
 NO_BIAS, FIT_BIAS = "none", "fit"
 

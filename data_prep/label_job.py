@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.teacher_choice import TeacherChoice
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.lidar import project_to_depth, read_velodyne
+from mtdepth.datasets.recordings import open_recordings
 from mtdepth.files import DISK_ERRORS, DataError, atomic_path
 from mtdepth.geometry.bias_table import BiasTable
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.lidar import project_to_depth, read_velodyne
-from mtdepth.kitti.recordings import open_recordings
 from teachers.interface import StereoSample, load_sample
 
 Floats = npt.NDArray[np.float32]

@@ -24,15 +24,15 @@ from data_prep.label_job import (
 )
 from data_prep.pipeline import overlapped
 from data_prep.resume import finished, record_of_files
-from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_store import (
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_store import (
     FrameRecord,
     depth_path,
     train_id_path,
     write_depth_png,
     write_train_id_png,
 )
+from mtdepth.files import DataError
 from teachers.interface import StereoSample
 
 Floats = npt.NDArray[np.float32]

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_store import (
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_store import (
     FrameRecord,
     depth_path,
     read_depth_png,
     read_train_id_png,
     train_id_path,
 )
+from mtdepth.files import DataError
 
 
 def missing_frames(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mtdepth.kitti.frames import FrameId
+from mtdepth.datasets.frames import FrameId
 
 
 def frames_of_shard(frames: Sequence[FrameId], *, index: int, num_shards: int) -> list[FrameId]:

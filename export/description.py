@@ -10,8 +10,8 @@ from export.convert import ExportError
 from export.graph import SIGNATURE
 from export.origin import Origin
 from mtdepth.contract import Contract, Precision, TensorContract
+from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.files import sha256_of
-from mtdepth.kitti.label_map import CLASS_NAMES
 from mtdepth.runtime.tflite import open_interpreter
 from mtdepth.versions import package_versions
 

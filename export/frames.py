@@ -10,10 +10,10 @@ import numpy.typing as npt
 from absl import logging
 
 from mtdepth.contract import Fit
+from mtdepth.datasets.label_store import LabelStore
+from mtdepth.datasets.recordings import open_recordings
+from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.files import DataError, read_rgb, visible_files
-from mtdepth.kitti.label_store import LabelStore
-from mtdepth.kitti.recordings import open_recordings
-from mtdepth.kitti.splits import evenly_spaced
 from mtdepth.runtime.fitting import fit_image
 from mtdepth.workdir import Workdir
 

@@ -24,8 +24,8 @@ from tqdm import tqdm
 
 from mtdepth import defaults, program
 from mtdepth.data.video_sources import open_videos
+from mtdepth.datasets.trajectories import write_kitti, write_tum
 from mtdepth.files import write_json
-from mtdepth.kitti.trajectories import write_kitti, write_tum
 from mtdepth.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Run that learned from video.")

@@ -26,6 +26,10 @@ from tqdm import tqdm
 
 from mtdepth import defaults, program
 from mtdepth.contract import DECODERS, NO_SCALE
+from mtdepth.datasets.label_store import LabelStore
+from mtdepth.datasets.prediction_store import PredictionStore
+from mtdepth.datasets.recordings import open_recordings
+from mtdepth.datasets.splits import evenly_spaced, resolve_split
 from mtdepth.evaluation.contestants import (
     Contestant,
     floor_or_none,
@@ -39,10 +43,6 @@ from mtdepth.evaluation.scoring import Evaluation, Observer, Scores, prediction_
 from mtdepth.evaluation.tables import all_tables, failure_table, results_dict, results_path
 from mtdepth.evaluation.truth import TruthReader
 from mtdepth.files import write_json, write_text
-from mtdepth.kitti.label_store import LabelStore
-from mtdepth.kitti.prediction_store import PredictionStore
-from mtdepth.kitti.recordings import open_recordings
-from mtdepth.kitti.splits import evenly_spaced, resolve_split
 from mtdepth.metrics.protocols import PROTOCOLS, Protocol, protocol_named
 
 METRIC, RELATIVE = "eigen_garg_80m", "eigen_garg_80m_median"

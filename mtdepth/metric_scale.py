@@ -27,9 +27,9 @@ from tqdm import tqdm
 from mtdepth import defaults, program
 from mtdepth.data.video import Shot
 from mtdepth.data.video_sources import open_videos
+from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.files import DataError, sha256_of, write_json
 from mtdepth.geometry.ground_plane import fit_ground, ground_points
-from mtdepth.kitti.splits import evenly_spaced
 from mtdepth.metrics.scale import scale_summary
 from mtdepth.workdir import Workdir
 

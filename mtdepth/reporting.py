@@ -15,8 +15,8 @@ from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.patches import Patch
 
+from mtdepth.datasets.label_map import CLASS_NAMES, IGNORE_ID, NUM_CLASSES, PALETTE, colorize
 from mtdepth.files import atomic_path
-from mtdepth.kitti.label_map import CLASS_NAMES, IGNORE_ID, NUM_CLASSES, PALETTE, colorize
 from mtdepth.runtime.colors import depth_colors
 
 Floats = npt.NDArray[np.floating[Any]]

@@ -8,9 +8,9 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.recordings import Recordings
 from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.recordings import Recordings
 
 Image = npt.NDArray[np.uint8]
 Label = TypeVar("Label", bound=npt.NDArray[Any])

@@ -18,14 +18,14 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.files import DataError, read_gray_png
-from mtdepth.geometry.stereo import disparity_to_depth
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_store import (
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_store import (
     DISPARITY_UNITS_PER_PX,
     read_depth_png,
     read_train_id_png,
 )
+from mtdepth.files import DataError, read_gray_png
+from mtdepth.geometry.stereo import disparity_to_depth
 from teachers.interface import OneByOne, StereoSample
 
 Floats = npt.NDArray[np.float32]

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from fakes.workdir import build_workdir
 
+from mtdepth.datasets.frames import KittiRaw
+from mtdepth.datasets.label_store import LabelStore, read_depth_png
+from mtdepth.datasets.prediction_store import PredictionStore
 from mtdepth.files import read_rgb
-from mtdepth.kitti.frames import KittiRaw
-from mtdepth.kitti.label_store import LabelStore, read_depth_png
-from mtdepth.kitti.prediction_store import PredictionStore
 from mtdepth.predictor import open_predictor
 
 ROOT = Path(__file__).parents[1]
@@ -155,10 +155,10 @@ def test_the_teacher_and_the_lidar_floor_of_the_real_frames_have_their_known_sco
     kitti_mini: Path,
 ) -> None:
     """Known from an independent evaluation: 0.226 and 7.95 m for the floor."""
+    from mtdepth.datasets.splits import resolve_split
     from mtdepth.evaluation.contestants import FloorContestant
     from mtdepth.evaluation.scoring import Evaluation
     from mtdepth.evaluation.truth import TruthReader
-    from mtdepth.kitti.splits import resolve_split
     from mtdepth.metrics.depth import per_image_mean
     from mtdepth.metrics.floor import training_mean
     from mtdepth.metrics.protocols import protocol_named

@@ -11,7 +11,7 @@ import pytest
 from fakes.workdir import build_workdir
 from nbclient import NotebookClient
 
-from mtdepth.kitti.label_store import LabelStore
+from mtdepth.datasets.label_store import LabelStore
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 EXPLORE = NOTEBOOKS / "01_explore_results.ipynb"

@@ -8,8 +8,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mtdepth.datasets.label_map import PALETTE
 from mtdepth.files import read_rgb
-from mtdepth.kitti.label_map import PALETTE
 from mtdepth.metrics.depth import distance_sums
 from mtdepth.reporting import (
     Comparison,

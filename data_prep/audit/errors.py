@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from data_prep.audit.findings import MASK_THRESHOLDS_PX, Findings, LidarPoints
 from data_prep.bias_evidence import FAR_M
+from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.geometry.bias_table import Index
-from mtdepth.kitti.label_map import CLASS_NAMES
 from mtdepth.metrics.depth import error_sums
 
 Floats = npt.NDArray[np.floating[Any]]

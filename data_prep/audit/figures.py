@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from data_prep.audit.errors import OUTLIER_PX, OUTLIER_SHARE, GroupErrors, MaskErrors
 from data_prep.audit.scale_check import ALIGN_CORNERS_FACTOR, RatioStatistics
-from mtdepth.kitti.label_map import CLASS_NAMES, PALETTE
+from mtdepth.datasets.label_map import CLASS_NAMES, PALETTE
 
 DPI = 110
 WIDTH_IN = 11.5

@@ -12,8 +12,8 @@ from absl import logging
 from data_prep.bias_evidence import FAR_M, NEAR_M, BiasEvidence
 from data_prep.engines.dealing import Engine, run_frames
 from data_prep.label_job import FRAME_ERRORS, FrameByFrame, LabelJob, Labeller
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_map import IGNORE_ID
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_map import IGNORE_ID
 from teachers.consistency import depth_and_difference
 from teachers.interface import StereoSample, load_sample
 

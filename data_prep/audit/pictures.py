@@ -7,7 +7,7 @@ from absl import logging
 from data_prep.audit.errors import GroupErrors
 from data_prep.engines.dealing import Engine, run_frames
 from data_prep.label_job import FRAME_ERRORS, FrameByFrame, LabelJob, Labeller
-from mtdepth.kitti.frames import FrameId
+from mtdepth.datasets.frames import FrameId
 from mtdepth.reporting import Comparison
 
 

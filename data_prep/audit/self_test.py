@@ -5,7 +5,7 @@ import dataclasses
 from data_prep.audit.findings import Findings, FrameFindings, examine_sample, joined_points
 from data_prep.audit.scale_check import UNMATCHED, Cause, Verdict, judge
 from data_prep.label_job import Labeller
-from mtdepth.kitti.frames import FrameId
+from mtdepth.datasets.frames import FrameId
 from teachers.interface import StereoSample, load_sample
 
 # What exchanged views look like once they are put right: matched, whatever the scale.

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.checks.findings import Check, Finding
+from mtdepth.datasets.calibration import DOWNLOAD_PAGE, Matrix, StereoRig, read_rig
 from mtdepth.files import DataError
-from mtdepth.kitti.calibration import DOWNLOAD_PAGE, Matrix, StereoRig, read_rig
 
 CALIBRATION_MISSING = Check(
     name="calibration_missing",

@@ -18,12 +18,12 @@ from data_prep.checks import (
 )
 from data_prep.checks.findings import Finding, Report
 from data_prep.checks.frame_pass import FrameAnswer, FramePlan, look_at_frames
+from mtdepth.datasets.calibration import StereoRig
+from mtdepth.datasets.frames import CAMERA_OF_SIDE, IMAGE_SUFFIXES, FrameId, KittiRaw
+from mtdepth.datasets.rig_folder import LIDAR_FOLDER, RigFolder
+from mtdepth.datasets.splits import evenly_spaced, resolve_split
 from mtdepth.defaults import RIG_FILE
 from mtdepth.files import DataError
-from mtdepth.kitti.calibration import StereoRig
-from mtdepth.kitti.frames import CAMERA_OF_SIDE, IMAGE_SUFFIXES, FrameId, KittiRaw
-from mtdepth.kitti.rig_folder import LIDAR_FOLDER, RigFolder
-from mtdepth.kitti.splits import evenly_spaced, resolve_split
 
 ALL_CHECKS = (
     *layout.CHECKS,

@@ -13,12 +13,12 @@ from tqdm import tqdm
 
 from data_prep.checks import motion, pictures, stereo_order, sweeps
 from data_prep.checks.findings import Check, Finding
+from mtdepth.datasets.calibration import Side, StereoRig
+from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.lidar import project_to_depth, read_velodyne
+from mtdepth.datasets.oxts import read_oxts
+from mtdepth.datasets.recordings import open_recordings
 from mtdepth.files import DataError
-from mtdepth.kitti.calibration import Side, StereoRig
-from mtdepth.kitti.frames import FrameId, KittiRaw
-from mtdepth.kitti.lidar import project_to_depth, read_velodyne
-from mtdepth.kitti.oxts import read_oxts
-from mtdepth.kitti.recordings import open_recordings
 
 Image = npt.NDArray[np.uint8]
 

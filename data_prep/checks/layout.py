@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from data_prep.checks.findings import Check, Finding
-from mtdepth.kitti.calibration import DOWNLOAD_PAGE
-from mtdepth.kitti.frames import CAMERA_OF_SIDE, IMAGE_SUFFIXES, is_kitti_drive
+from mtdepth.datasets.calibration import DOWNLOAD_PAGE
+from mtdepth.datasets.frames import CAMERA_OF_SIDE, IMAGE_SUFFIXES, is_kitti_drive
 
 WRONG_ROOT = Check(
     name="wrong_root",

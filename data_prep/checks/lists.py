@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from data_prep.checks.findings import Check, Finding
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.recordings import Recordings
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.recordings import Recordings
 
 SPLIT_FRAME = Check(
     name="split_frame",

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from data_prep.checks.findings import Check, Finding
-from mtdepth.kitti.oxts import OxtsPacket
+from mtdepth.datasets.oxts import OxtsPacket
 
 UNREADABLE_OXTS = Check(
     name="unreadable_oxts",

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.checks.findings import Check, Finding
-from mtdepth.kitti.calibration import Side, StereoRig
+from mtdepth.datasets.calibration import Side, StereoRig
 
 Image = npt.NDArray[np.uint8]
 Size = tuple[int, int]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from data_prep.checks.findings import Check, Finding
-from mtdepth.kitti.frames import IMAGE_SUFFIXES
+from mtdepth.datasets.frames import IMAGE_SUFFIXES
 
 FRAME_NAME = Check(
     name="frame_name",

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.checks.findings import Check, Finding
-from mtdepth.kitti.calibration import StereoRig
+from mtdepth.datasets.calibration import StereoRig
 
 Image = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating[Any]]

@@ -8,10 +8,10 @@ import numpy.typing as npt
 
 from data_prep.demo_world import layout
 from data_prep.demo_world.settings import WorldSettings
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_map import colorize
+from mtdepth.datasets.label_store import read_depth_png, read_train_id_png
 from mtdepth.files import read_rgb
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_map import colorize
-from mtdepth.kitti.label_store import read_depth_png, read_train_id_png
 from mtdepth.runtime.colors import depth_colors
 
 _TILE_WIDTH_PX = 416

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from mtdepth.kitti.frames import FrameId
+from mtdepth.datasets.frames import FrameId
 
 # KITTI's date whose camera the demo world borrows.
 DATE = "2011_09_26"

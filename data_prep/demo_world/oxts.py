@@ -5,7 +5,7 @@ import numpy as np
 from data_prep.demo_world.ego import FRAME_S, Drive
 from data_prep.demo_world.rig import DemoRig
 from data_prep.demo_world.shapes import Floats
-from mtdepth.kitti.oxts import EARTH_RADIUS_M, FIELD_NAMES
+from mtdepth.datasets.oxts import EARTH_RADIUS_M, FIELD_NAMES
 
 # Where frame 0 stands: Karlsruhe. Its latitude also scales the devkit's Mercator map.
 _LATITUDE_DEG, _LONGITUDE_DEG, _ALTITUDE_M = 49.011, 8.4228, 112.0

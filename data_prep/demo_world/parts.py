@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data_prep.demo_world.shapes import Pattern, Shape, Solid, Vector
-from mtdepth.kitti.label_map import CLASS_NAMES, IGNORE_ID
+from mtdepth.datasets.label_map import CLASS_NAMES, IGNORE_ID
 
 TRAIN_ID = {name: train_id for train_id, name in enumerate(CLASS_NAMES)}
 # Things of Cityscapes that are not scored: guard rails, bridges, bins, benches.

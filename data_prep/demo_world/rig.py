@@ -38,7 +38,7 @@ _T_IMU_TO_VELODYNE_M = (-8.086759e-01, 3.195559e-01, -7.997231e-01)
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class DemoRig:
-    """Cameras and mounts; frames as in `mtdepth.kitti.calibration`.
+    """Cameras and mounts; frames as in `mtdepth.datasets.calibration`.
 
     Args:
       camera: Intrinsics of both rectified colour cameras.

@@ -26,6 +26,12 @@ from data_prep.demo_world.rig import calibration_texts, demo_rig
 from data_prep.demo_world.settings import MARKER, WorldSettings
 from data_prep.demo_world.stage import Stage
 from data_prep.demo_world.street import Street, random_street
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_store import (
+    DISPARITY_UNITS_PER_PX,
+    write_depth_png,
+    write_train_id_png,
+)
 from mtdepth.files import (
     DataError,
     atomic_path,
@@ -36,12 +42,6 @@ from mtdepth.files import (
     write_text,
 )
 from mtdepth.geometry.stereo import depth_to_disparity
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_store import (
-    DISPARITY_UNITS_PER_PX,
-    write_depth_png,
-    write_train_id_png,
-)
 
 # Holds the settings until the world is whole.
 _UNFINISHED = "demo_world.unfinished.json"

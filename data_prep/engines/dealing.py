@@ -12,7 +12,7 @@ from absl import logging
 from tqdm import tqdm
 
 from data_prep.label_job import LabelJob, Question
-from mtdepth.kitti.frames import FrameId
+from mtdepth.datasets.frames import FrameId
 
 Answer = TypeVar("Answer")
 Answers = list[tuple[FrameId, Any]]

@@ -14,7 +14,7 @@ import cv2
 
 from data_prep.engines.dealing import Answers, Dealer
 from data_prep.label_job import LabelJob, Labeller, Question
-from mtdepth.kitti.frames import FrameId
+from mtdepth.datasets.frames import FrameId
 
 Answer = TypeVar("Answer")
 

@@ -19,7 +19,7 @@ from absl import logging
 from data_prep.engines.dealing import Answers, Dealer, WorkersDiedError
 from data_prep.label_job import LabelJob, Labeller, Question
 from data_prep.teacher_choice import TeacherChoice
-from mtdepth.kitti.frames import FrameId
+from mtdepth.datasets.frames import FrameId
 
 Answer = TypeVar("Answer")
 Record = TypeVar("Record", LabelJob, TeacherChoice)

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from export.device.camera_model import Mount
+from mtdepth.datasets.label_map import CLASS_NAMES, NUM_CLASSES
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.kitti.label_map import CLASS_NAMES, NUM_CLASSES
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]

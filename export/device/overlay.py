@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.kitti.label_map import CLASS_NAMES, IGNORE_ID, PALETTE
+from mtdepth.datasets.label_map import CLASS_NAMES, IGNORE_ID, PALETTE
 from mtdepth.runtime.colors import MAGMA, depth_colors
 from mtdepth.runtime.pipeline import Prediction
 

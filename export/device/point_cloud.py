@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.files import atomic_path
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.kitti.label_map import CLASS_NAMES
 from mtdepth.runtime.pipeline import Prediction
 
 Image = npt.NDArray[np.uint8]

@@ -9,8 +9,8 @@ import numpy as np
 
 from export.device.point_cloud import points_of, write_ply
 from export.device.result import Result
+from mtdepth.datasets.label_store import write_depth_png, write_train_id_png
 from mtdepth.files import atomic_path, write_png
-from mtdepth.kitti.label_store import write_depth_png, write_train_id_png
 
 
 class BusyError(Exception):

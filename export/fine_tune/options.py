@@ -8,7 +8,7 @@ from absl import flags, logging
 from export.frames import Pictures, open_pictures
 from mtdepth import defaults
 from mtdepth.contract import DECODERS
-from mtdepth.kitti.label_store import LabelStore
+from mtdepth.datasets.label_store import LabelStore
 from mtdepth.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string(

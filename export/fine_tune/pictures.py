@@ -19,9 +19,9 @@ from mtdepth.data.supervised import (
     frame_position,
     training_camera,
 )
+from mtdepth.datasets.label_store import LabelStore
+from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.kitti.label_store import LabelStore
-from mtdepth.kitti.splits import evenly_spaced
 from mtdepth.recipes.base import Augmentation, TrainRecipe
 from mtdepth.trained import TrainedNetwork
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdepth.contract import Fit
+from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.geometry.camera import Intrinsics, depth_for_focal
-from mtdepth.kitti.label_map import CLASS_NAMES
 from mtdepth.recipes.base import Augmentation
 from mtdepth.runtime.fitting import fit_image, fitted_intrinsics, seen_window
 

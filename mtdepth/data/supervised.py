@@ -20,11 +20,11 @@ from mtdepth.data.augment import (
     without_sky,
 )
 from mtdepth.data.features import DEPTH_M, FRAME, IMAGE, TRAIN_ID
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_map import IGNORE_ID
+from mtdepth.datasets.label_store import LabelStore
+from mtdepth.datasets.recordings import open_recordings
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_map import IGNORE_ID
-from mtdepth.kitti.label_store import LabelStore
-from mtdepth.kitti.recordings import open_recordings
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.runtime.fitting import fitted_intrinsics
 

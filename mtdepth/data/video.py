@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.datasets.calibration import MAX_ASPECT_CHANGE
 from mtdepth.files import DataError, read_rgb
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.kitti.calibration import MAX_ASPECT_CHANGE
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -22,8 +22,8 @@ from mtdepth.data.motion import num_threads
 from mtdepth.data.supervised import frame_position
 from mtdepth.data.triplets import Triplet, TripletSet
 from mtdepth.data.video import Shot
+from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.kitti.splits import evenly_spaced
 from mtdepth.recipes.video import VideoRecipe
 from mtdepth.runtime.fitting import fit_image, fitted_intrinsics
 

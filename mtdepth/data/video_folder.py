@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
-from mtdepth.kitti.frames import IMAGE_SUFFIXES
+from mtdepth.datasets.frames import IMAGE_SUFFIXES
 
 # As robots' recorders name frames: `1305031102.175304`. The fraction alone is in no order.
 _SECONDS = re.compile(r"([0-9]+)\.([0-9]{1,9})")

@@ -6,19 +6,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from mtdepth.data.video import Shot, VideoSource, source_of
-from mtdepth.defaults import RIG_FILE, default_split
-from mtdepth.kitti.calibration import Side
-from mtdepth.kitti.frames import CAMERA_OF_SIDE, FrameId, is_kitti_drive
-from mtdepth.kitti.odometry import (
+from mtdepth.datasets.calibration import Side
+from mtdepth.datasets.frames import CAMERA_OF_SIDE, FrameId, is_kitti_drive
+from mtdepth.datasets.odometry import (
     OdometryFrame,
     OdometrySequence,
     read_odometry_list,
     sequences_of_split,
     sequences_on_disk,
 )
-from mtdepth.kitti.recordings import Recordings, open_recordings
-from mtdepth.kitti.rig_folder import FOLDER_OF_SIDE
-from mtdepth.kitti.splits import resolve_split
+from mtdepth.datasets.recordings import Recordings, open_recordings
+from mtdepth.datasets.rig_folder import FOLDER_OF_SIDE
+from mtdepth.datasets.splits import resolve_split
+from mtdepth.defaults import RIG_FILE, default_split
 
 SIDES: tuple[Side, ...] = ("l", "r")
 

@@ -16,9 +16,9 @@ from mtdepth.data.motion import gray_picture, optical_flow
 from mtdepth.data.triplets import Triplet, TripletSet
 from mtdepth.data.video_batches import FrameReader
 from mtdepth.data.video_intrinsics import field_of_view_deg
+from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.files import write_png
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.kitti.splits import evenly_spaced
 
 Rgb = npt.NDArray[np.uint8]
 Color = tuple[int, int, int]

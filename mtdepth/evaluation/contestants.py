@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_map import IGNORE_ID
+from mtdepth.datasets.label_store import MANIFEST, LabelStore
+from mtdepth.datasets.prediction_store import DepthAndClasses, PredictionStore
+from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.files import DataError, visible_files
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_map import IGNORE_ID
-from mtdepth.kitti.label_store import MANIFEST, LabelStore
-from mtdepth.kitti.prediction_store import DepthAndClasses, PredictionStore
-from mtdepth.kitti.splits import evenly_spaced
 from mtdepth.metrics.floor import FLOOR_MAX_FRAMES, TrainingMean, training_mean
 from mtdepth.predictor import model_file, model_identity, open_predictor
 from mtdepth.runtime.pipeline import Prediction, Predictor

@@ -12,9 +12,9 @@ from absl import logging
 from keras import ops
 
 from mtdepth.data.video import Shot
+from mtdepth.datasets.camera_poses import consecutive_runs, true_poses
 from mtdepth.files import DataError
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.kitti.camera_poses import consecutive_runs, true_poses
 from mtdepth.losses.view_synthesis import transform
 from mtdepth.metrics.odometry import (
     SNIPPET_FRAMES,

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy.typing as npt
 
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.prediction_store import DepthAndClasses
 from mtdepth.evaluation.contestants import Scene
 from mtdepth.evaluation.scoring import Scores
 from mtdepth.evaluation.tables import by_distance
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.prediction_store import DepthAndClasses
 from mtdepth.metrics.protocols import Protocol, Truth
 from mtdepth.reporting import (
     Comparison,

@@ -10,6 +10,10 @@ from typing import Any
 
 import numpy.typing as npt
 
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_store import LabelStore
+from mtdepth.datasets.prediction_store import DepthAndClasses, PredictionStore
+from mtdepth.datasets.recordings import Recordings
 from mtdepth.evaluation.contestants import (
     Contestant,
     Cost,
@@ -19,10 +23,6 @@ from mtdepth.evaluation.contestants import (
 )
 from mtdepth.evaluation.truth import TruthReader
 from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_store import LabelStore
-from mtdepth.kitti.prediction_store import DepthAndClasses, PredictionStore
-from mtdepth.kitti.recordings import Recordings
 from mtdepth.metrics.protocols import ImageScore, score_image
 from mtdepth.metrics.protocols import Protocol as DepthProtocol
 from mtdepth.metrics.segmentation import Confusion, confusion

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.evaluation.scoring import Evaluation, RowScores, Scores
-from mtdepth.kitti.label_map import CLASS_NAMES
 from mtdepth.metrics.depth import ERROR_NAMES, DistanceSums, ErrorSums, per_image_mean
 from mtdepth.metrics.protocols import ImageScore, Protocol
 from mtdepth.metrics.segmentation import Confusion

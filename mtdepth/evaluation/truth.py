@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_store import read_depth_png
+from mtdepth.datasets.lidar import project_to_depth, read_velodyne
+from mtdepth.datasets.recordings import Recordings
 from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_store import read_depth_png
-from mtdepth.kitti.lidar import project_to_depth, read_velodyne
-from mtdepth.kitti.recordings import Recordings
 from mtdepth.metrics.protocols import Truth
 
 Floats = npt.NDArray[np.floating[Any]]

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.kitti.label_map import IGNORE_ID, NUM_CLASSES
+from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES
 
 Floats = npt.NDArray[np.floating[Any]]
 Ids = npt.NDArray[np.integer[Any]]

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.kitti.label_map import IGNORE_ID, NUM_CLASSES
+from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES
 
 Ids = npt.NDArray[np.integer[Any]]
 

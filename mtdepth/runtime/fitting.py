@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdepth.contract import Fit
+from mtdepth.datasets.label_map import IGNORE_ID
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.kitti.label_map import IGNORE_ID
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]

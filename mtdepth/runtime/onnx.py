@@ -83,6 +83,10 @@ def open_session(path: Path, *, num_threads: int) -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = num_threads
     options.log_severity_level = 3  # errors; the rest is about its own optimisations
+    # Quantise and dequantise pairs are computed as written, as TensorRT does. Fused into integer
+    # kernels they saturate 16-bit sums on x86-64 without VNNI (onnxruntime, "Quantize ONNX
+    # models", U8S8), and the same file would answer otherwise from one processor to the next.
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
         return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     # Of several classes without a public name; the first line says it.

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.datasets.label_map import colorize
 from mtdepth.files import write_text
-from mtdepth.kitti.label_map import colorize
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.runtime.colors import depth_colors
 from mtdepth.workdir import Workdir

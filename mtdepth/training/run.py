@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from mtdepth.data.features import FRAME
 from mtdepth.data.supervised import TrainingBatches, training_camera
+from mtdepth.datasets.label_store import LabelStore
+from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.files import atomic_path
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.kitti.label_store import LabelStore
-from mtdepth.kitti.splits import evenly_spaced
 from mtdepth.metrics.floor import FLOOR_MAX_FRAMES, training_mean
 from mtdepth.models.student import build_training_graph
 from mtdepth.recipes.base import TrainRecipe

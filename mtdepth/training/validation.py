@@ -11,10 +11,10 @@ import numpy.typing as npt
 from mtdepth.data.augment import Example
 from mtdepth.data.features import DEPTH_M, IMAGE, TRAIN_ID
 from mtdepth.data.supervised import ExampleReader, evaluation_example
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_map import IGNORE_ID
-from mtdepth.kitti.label_store import LabelStore
-from mtdepth.kitti.splits import evenly_spaced
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_map import IGNORE_ID
+from mtdepth.datasets.label_store import LabelStore
+from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.training.supervised import SupervisedStep
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.kitti.label_map import IGNORE_ID
+from mtdepth.datasets.label_map import IGNORE_ID
 
 Floats = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]

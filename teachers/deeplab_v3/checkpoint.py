@@ -13,8 +13,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from mtdepth.datasets.label_map import NUM_CLASSES
 from mtdepth.files import DataError, atomic_path
-from mtdepth.kitti.label_map import NUM_CLASSES
 
 RECORD_NAME = "mtdepth_deeplab.json"
 SUFFIX = ".keras"

@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.datasets.label_map import NUM_CLASSES
 from mtdepth.files import DataError
-from mtdepth.kitti.label_map import NUM_CLASSES
 
 Floats = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.datasets.label_map import NUM_CLASSES
 from mtdepth.files import DataError
-from mtdepth.kitti.label_map import NUM_CLASSES
 from teachers.deeplab_v3.checkpoint import file_checksum, load_deeplab, read_info
 from teachers.imagenet import normalise_imagenet
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-from mtdepth.kitti.label_map import IGNORE_ID
+from mtdepth.datasets.label_map import IGNORE_ID
 
 
 def cross_entropy(train_id: Any, logits: Any) -> Any:

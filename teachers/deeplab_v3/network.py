@@ -15,8 +15,8 @@ from typing import Any, Literal, get_args
 import keras
 import numpy as np
 
+from mtdepth.datasets.label_map import NUM_CLASSES
 from mtdepth.files import DataError
-from mtdepth.kitti.label_map import NUM_CLASSES
 from teachers import imagenet
 from teachers.deeplab_v3.checkpoint import load_every_weight
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mtdepth.kitti.label_map import CLASS_NAMES, IGNORE_ID, NUM_CLASSES
+from mtdepth.datasets.label_map import CLASS_NAMES, IGNORE_ID, NUM_CLASSES
 from mtdepth.metrics.segmentation import Confusion, confusion
 from teachers.deeplab_v3.checkpoint import SUFFIX, DeepLabInfo, load_deeplab, save_deeplab
 from teachers.deeplab_v3.keras_network import padded_to_multiple

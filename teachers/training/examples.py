@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdepth.data.augment import recolored
+from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES, label_id_to_train_id
+from mtdepth.datasets.label_store import DISPARITY_UNITS_PER_PX
 from mtdepth.files import DataError, read_gray_png, read_rgb
-from mtdepth.kitti.label_map import IGNORE_ID, NUM_CLASSES, label_id_to_train_id
-from mtdepth.kitti.label_store import DISPARITY_UNITS_PER_PX
 from mtdepth.recipes.base import Augmentation
 from teachers.training.labelled_sets import ClassFiles, PairFiles
 

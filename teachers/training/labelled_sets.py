@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, Literal, TypeVar, get_args
 
+from mtdepth.datasets.frames import FrameId, KittiRaw, find_image
+from mtdepth.datasets.splits import read_frame_list
 from mtdepth.files import DataError, visible_files
-from mtdepth.kitti.frames import FrameId, KittiRaw, find_image
-from mtdepth.kitti.splits import read_frame_list
 
 SetName = Literal["cityscapes", "kitti2015", "demo_world"]
 SET_NAMES: tuple[SetName, ...] = get_args(SetName)

@@ -16,7 +16,7 @@ import tqdm
 from absl import logging
 
 from mtdepth.data.supervised import frame_position
-from mtdepth.kitti.splits import evenly_spaced
+from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.training.checkpoints import Progress
 from mtdepth.training.guarded_step import GuardedStep, NonFiniteLossError, StepResult, Tensors
 from mtdepth.training.loop import TrainingLoop, restored

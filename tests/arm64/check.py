@@ -118,7 +118,7 @@ def device_options(model: Path, pictures: Path, output: Path) -> tuple[object, .
 def compare_depth(found: Path, expected: Path) -> None:
     import numpy as np
 
-    from mtdepth.kitti.label_store import read_depth_png
+    from mtdepth.datasets.label_store import read_depth_png
 
     names = sorted(path.name for path in expected.glob("*_depth.png"))
     if not names:

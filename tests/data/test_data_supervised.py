@@ -20,8 +20,8 @@ from mtdepth.data.supervised import (
     training_camera,
     training_example,
 )
+from mtdepth.datasets.label_store import LabelStore, depth_path
 from mtdepth.files import DataError
-from mtdepth.kitti.label_store import LabelStore, depth_path
 from mtdepth.recipes.base import Augmentation, overridden
 from mtdepth.recipes.registry import find_recipe
 

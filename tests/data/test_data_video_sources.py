@@ -16,9 +16,9 @@ from mtdepth.data.video_file import decode_video
 from mtdepth.data.video_folder import frame_numbers, read_folder
 from mtdepth.data.video_intrinsics import doubts, read_intrinsics
 from mtdepth.data.video_sources import open_video, open_videos
+from mtdepth.datasets.frames import KittiRaw
 from mtdepth.files import DataError
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.kitti.frames import KittiRaw
 
 FRAMES = pan(range(0, 24, 4))
 ODOMETRY_CALIBRATION = """P2: 120 0 83 6 0 118 30 0 0 0 1 0

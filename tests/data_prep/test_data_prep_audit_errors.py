@@ -14,7 +14,7 @@ from data_prep.audit.errors import (
     is_disparity_outlier,
 )
 from data_prep.audit.findings import Findings, FrameFindings, joined_points, points_of
-from mtdepth.kitti.frames import FrameId
+from mtdepth.datasets.frames import FrameId
 
 
 def test_all_errors_of_four_points() -> None:

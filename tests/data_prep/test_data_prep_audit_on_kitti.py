@@ -15,8 +15,8 @@ from data_prep.audit.self_test import judge_pair
 from data_prep.engines.local import LocalEngine
 from data_prep.label_job import LabelJob, Labeller
 from data_prep.teacher_choice import TeacherChoice
-from mtdepth.kitti.frames import CAMERA_OF_SIDE, FrameId, KittiRaw
-from mtdepth.kitti.splits import resolve_split
+from mtdepth.datasets.frames import CAMERA_OF_SIDE, FrameId, KittiRaw
+from mtdepth.datasets.splits import resolve_split
 
 WRONG_WAY = 1 / 1.17
 

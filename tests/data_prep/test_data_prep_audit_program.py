@@ -22,14 +22,14 @@ from data_prep.audit.self_test import judge_pair
 from data_prep.engines.local import LocalEngine
 from data_prep.label_job import LabelJob, Labeller
 from data_prep.teacher_choice import TeacherChoice
-from mtdepth.geometry.bias_table import BiasTable
-from mtdepth.kitti.frames import KittiRaw
-from mtdepth.kitti.label_store import (
+from mtdepth.datasets.frames import KittiRaw
+from mtdepth.datasets.label_store import (
     LabelStore,
     depth_path,
     read_depth_png,
     write_manifest,
 )
+from mtdepth.geometry.bias_table import BiasTable
 from teachers.interface import StereoSample
 
 ROOT = Path(__file__).parents[2]

@@ -18,7 +18,7 @@ from data_prep.demo_world.shapes import Pattern, Shape, Solid, Solids
 from data_prep.demo_world.street import Street, random_street
 from data_prep.demo_world.surface import Surface
 from data_prep.demo_world.texture import WAVELENGTHS_M, cell_value, fractal_noise
-from mtdepth.kitti.label_map import CLASS_NAMES
+from mtdepth.datasets.label_map import CLASS_NAMES
 
 NUM_FRAMES = 30
 SEEDS = range(21)

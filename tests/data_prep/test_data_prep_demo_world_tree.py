@@ -8,13 +8,13 @@ import pytest
 from fakes.kitti_tree import build_kitti_tree
 
 from data_prep.demo_world import layout
+from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.label_map import CLASS_NAMES
+from mtdepth.datasets.label_store import read_depth_png, read_train_id_png
+from mtdepth.datasets.lidar import read_velodyne
+from mtdepth.datasets.oxts import read_oxts, world_from_imu
+from mtdepth.datasets.splits import resolve_split
 from mtdepth.files import read_gray_png
-from mtdepth.kitti.frames import FrameId, KittiRaw
-from mtdepth.kitti.label_map import CLASS_NAMES
-from mtdepth.kitti.label_store import read_depth_png, read_train_id_png
-from mtdepth.kitti.lidar import read_velodyne
-from mtdepth.kitti.oxts import read_oxts, world_from_imu
-from mtdepth.kitti.splits import resolve_split
 
 SIZE = (128, 416)
 NUM_FRAMES = 2

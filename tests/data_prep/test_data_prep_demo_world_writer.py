@@ -18,10 +18,10 @@ from data_prep.demo_world.sensors import BEAMS_DEG, lidar_directions, lidar_rays
 from data_prep.demo_world.settings import MARKER, VERSION, WorldSettings
 from data_prep.demo_world.shading import glass, view_of
 from data_prep.demo_world.shapes import Pattern
+from mtdepth.datasets.camera_poses import true_poses
+from mtdepth.datasets.frames import FrameId, KittiRaw
 from mtdepth.defaults import is_demo
 from mtdepth.files import DataError, read_gray_png, read_json, read_rgb, write_json
-from mtdepth.kitti.camera_poses import true_poses
-from mtdepth.kitti.frames import FrameId, KittiRaw
 
 SIZE = (32, 96)
 SETTINGS = WorldSettings(

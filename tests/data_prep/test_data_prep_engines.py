@@ -20,9 +20,9 @@ from data_prep.engines.ray_cluster import RayEngine, workers_of
 from data_prep.generation import GenerationRequest, generate
 from data_prep.label_job import LabelJob
 from data_prep.teacher_choice import TeacherChoice
-from mtdepth.kitti.frames import FrameId, KittiRaw
-from mtdepth.kitti.label_store import LabelStore
-from mtdepth.kitti.splits import all_frames
+from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.label_store import LabelStore
+from mtdepth.datasets.splits import all_frames
 
 ROOT = Path(__file__).resolve().parents[2]
 NUM_FRAMES = 12  # three drives, two frames, two cameras

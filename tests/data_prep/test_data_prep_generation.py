@@ -15,11 +15,11 @@ from data_prep.generation import GenerationRequest, generate
 from data_prep.label_job import Labeller, Prediction
 from data_prep.questions import CompareWithLidar, WriteLabels
 from data_prep.teacher_choice import TeacherChoice
+from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.label_store import FrameRecord, LabelStore
+from mtdepth.datasets.splits import all_frames
 from mtdepth.files import DataError
 from mtdepth.geometry.bias_table import BiasTable
-from mtdepth.kitti.frames import FrameId, KittiRaw
-from mtdepth.kitti.label_store import FrameRecord, LabelStore
-from mtdepth.kitti.splits import all_frames
 from teachers.interface import StereoSample
 
 NUM_FRAMES = 3  # of each of three drives

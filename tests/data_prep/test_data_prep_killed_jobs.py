@@ -16,9 +16,9 @@ import data_prep.generation
 from data_prep.claim import Shard, one_run_at_a_time, remove_leftovers
 from data_prep.generation import GenerationRequest, generate
 from data_prep.teacher_choice import TeacherChoice
-from mtdepth.kitti.frames import FrameId, KittiRaw
-from mtdepth.kitti.label_store import LabelStore, depth_path, read_manifest
-from mtdepth.kitti.splits import all_frames
+from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.label_store import LabelStore, depth_path, read_manifest
+from mtdepth.datasets.splits import all_frames
 
 ROOT = Path(__file__).resolve().parents[2]
 NUM_FRAMES = 36  # three drives, six frames, two cameras

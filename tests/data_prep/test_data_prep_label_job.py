@@ -14,10 +14,10 @@ from fakes.kitti_tree import build_kitti_tree
 from data_prep.label_job import LabelJob, Labeller
 from data_prep.questions import WriteLabels
 from data_prep.teacher_choice import TeacherChoice
+from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.label_store import read_depth_png
+from mtdepth.datasets.splits import all_frames
 from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId, KittiRaw
-from mtdepth.kitti.label_store import read_depth_png
-from mtdepth.kitti.splits import all_frames
 from teachers.interface import StereoSample
 
 BATCH_SIZE = 3

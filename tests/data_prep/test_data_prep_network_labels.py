@@ -9,8 +9,8 @@ from fakes.kitti_tree import build_kitti_tree
 
 from data_prep.generation import GenerationRequest, generate
 from data_prep.teacher_choice import TeacherChoice
-from mtdepth.kitti.frames import KittiRaw
-from mtdepth.kitti.label_store import LabelStore
+from mtdepth.datasets.frames import KittiRaw
+from mtdepth.datasets.label_store import LabelStore
 
 
 def write_random_weights(path: Path) -> None:

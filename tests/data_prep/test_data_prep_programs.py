@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from fakes.kitti_tree import build_kitti_tree
 
+from mtdepth.datasets.frames import KittiRaw
+from mtdepth.datasets.label_store import LabelStore
 from mtdepth.geometry.bias_table import BiasTable
-from mtdepth.kitti.frames import KittiRaw
-from mtdepth.kitti.label_store import LabelStore
 
 ROOT = Path(__file__).parents[2]
 

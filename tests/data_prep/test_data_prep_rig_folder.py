@@ -10,11 +10,11 @@ from fakes.rig_tree import build_rig_tree, rig_drive
 from data_prep.generation import GenerationRequest, generate
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.data.supervised import ExampleReader, training_camera
+from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.label_store import LabelStore, depth_path
+from mtdepth.datasets.rig_folder import RigFolder
 from mtdepth.defaults import default_labels, default_split
 from mtdepth.evaluation.truth import TruthReader
-from mtdepth.kitti.frames import FrameId, KittiRaw
-from mtdepth.kitti.label_store import LabelStore, depth_path
-from mtdepth.kitti.rig_folder import RigFolder
 from mtdepth.recipes.registry import find_recipe
 
 SIZE = (96, 320)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_prep.sharding import frames_of_shard
-from mtdepth.kitti.frames import FrameId
+from mtdepth.datasets.frames import FrameId
 
 
 def frames(count: int) -> list[FrameId]:

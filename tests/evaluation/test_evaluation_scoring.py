@@ -10,6 +10,9 @@ import pytest
 from fakes.kitti_tree import shrunk_tree
 from fakes.label_store import build_label_store
 
+from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.label_store import LabelStore, train_id_path, write_train_id_png
+from mtdepth.datasets.prediction_store import PredictionStore
 from mtdepth.evaluation.contestants import (
     Contestant,
     FloorContestant,
@@ -25,9 +28,6 @@ from mtdepth.evaluation.scoring import Evaluation, Scores, prediction_saver
 from mtdepth.evaluation.tables import class_table, depth_table, distance_table, results_dict
 from mtdepth.evaluation.truth import TruthReader
 from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId, KittiRaw
-from mtdepth.kitti.label_store import LabelStore, train_id_path, write_train_id_png
-from mtdepth.kitti.prediction_store import PredictionStore
 from mtdepth.metrics.depth import per_image_mean
 from mtdepth.metrics.floor import TrainingMean
 from mtdepth.metrics.protocols import protocol_named

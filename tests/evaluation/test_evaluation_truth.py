@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.label_store import write_depth_png
+from mtdepth.datasets.lidar import project_to_depth, read_velodyne
 from mtdepth.evaluation.truth import TruthReader
 from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId, KittiRaw
-from mtdepth.kitti.label_store import write_depth_png
-from mtdepth.kitti.lidar import project_to_depth, read_velodyne
 
 SIZE = (64, 192)
 

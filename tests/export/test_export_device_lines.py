@@ -17,8 +17,8 @@ from export.device import lines
 from export.device.lines import LineWriter, is_stream
 from export.device.obstacles import Rule
 from export.device.writers import BusyError, GoneError
+from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.files import DataError
-from mtdepth.kitti.label_map import CLASS_NAMES
 
 CAR = CLASS_NAMES.index("car")
 

@@ -30,7 +30,7 @@ from export.device.service import Service
 from export.device.sources import ASSUMED_FPS, Picture, Unreadable
 from export.device.video import LIVE_VIDEO_KINDS, VideoWriter
 from export.device.writers import BusyError, FileWriter, GoneError
-from mtdepth.kitti.label_store import read_depth_png
+from mtdepth.datasets.label_store import read_depth_png
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 

@@ -22,10 +22,10 @@ from export.device.obstacles import (
 from export.device.point_cloud import points_of, write_ply
 from export.device.ros2_example import DepthTopics
 from export.device.writers import FileWriter
+from mtdepth.datasets.label_map import CLASS_NAMES
+from mtdepth.datasets.label_store import read_depth_png, read_train_id_png
 from mtdepth.files import DataError
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.kitti.label_map import CLASS_NAMES
-from mtdepth.kitti.label_store import read_depth_png, read_train_id_png
 from mtdepth.runtime.pipeline import Prediction
 
 ROAD, CAR, PERSON, SKY = (CLASS_NAMES.index(name) for name in ("road", "car", "person", "sky"))

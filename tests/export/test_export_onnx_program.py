@@ -11,7 +11,7 @@ from fakes.conditioned import condition
 from fakes.workdir import build_workdir
 
 from mtdepth.contract import Contract
-from mtdepth.kitti.label_store import LabelStore
+from mtdepth.datasets.label_store import LabelStore
 from mtdepth.predictor import model_identity, open_predictor
 from mtdepth.runtime.onnx import OnnxBackend
 from mtdepth.runtime.tflite import TfliteBackend

@@ -12,7 +12,7 @@ from fakes.tuning import mininet_workdir, student_workdir
 
 from export.delegation import delegation_of
 from mtdepth.contract import Contract
-from mtdepth.kitti.label_store import LabelStore
+from mtdepth.datasets.label_store import LabelStore
 from mtdepth.runtime.tflite import TfliteBackend
 from mtdepth.workdir import Workdir
 

@@ -13,8 +13,8 @@ from export.fine_tune.plan import NetworkPlan, PlanError, plan_of
 from export.fine_tune.state import load_state, save_state
 from export.fine_tune.twin import build_twin, trained_plan
 from export.frames import open_pictures
+from mtdepth.datasets.label_store import LabelStore
 from mtdepth.files import DataError
-from mtdepth.kitti.label_store import LabelStore
 from mtdepth.trained import TrainedNetwork, load_trained
 
 SIZE = (64, 96)

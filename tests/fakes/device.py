@@ -21,8 +21,8 @@ from export.device.sources import Picture, Unreadable
 from export.device.web import WebServer
 from export.device.web_handler import Site
 from mtdepth.contract import Contract, TensorContract
+from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.geometry.depth_codec import LogDepthCodec
-from mtdepth.kitti.label_map import CLASS_NAMES
 from mtdepth.runtime.pipeline import NetworkOutput
 
 SIZE = (32, 48)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from mtdepth.kitti.label_map import NUM_CLASSES, PALETTE
+from mtdepth.datasets.label_map import NUM_CLASSES, PALETTE
 
 v1 = tf.compat.v1
 

@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-from mtdepth.kitti.frames import KittiRaw
-from mtdepth.kitti.label_store import (
+from mtdepth.datasets.frames import KittiRaw
+from mtdepth.datasets.label_store import (
     FrameRecord,
     LabelStore,
     Manifest,

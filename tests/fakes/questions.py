@@ -6,8 +6,8 @@ from pathlib import Path
 
 from data_prep.label_job import Labeller, Prediction
 from data_prep.questions import WriteLabels
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_store import FrameRecord
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_store import FrameRecord
 from teachers.interface import StereoSample
 
 

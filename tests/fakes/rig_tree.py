@@ -4,8 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
-from mtdepth.kitti.frames import FrameId, KittiRaw
-from mtdepth.kitti.rig_folder import FOLDER_OF_SIDE
+from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.rig_folder import FOLDER_OF_SIDE
 
 
 def rig_drive(drive: str) -> str:

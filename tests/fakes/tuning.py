@@ -7,8 +7,8 @@ import keras
 from fakes.conditioned import condition
 from fakes.recipes import tiny_recipe
 
+from mtdepth.datasets.label_store import LabelStore
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.kitti.label_store import LabelStore
 from mtdepth.models.mininet import build_training_graph as build_mininet
 from mtdepth.models.mininet_spec import MiniNetSpec
 from mtdepth.models.specs import Activation

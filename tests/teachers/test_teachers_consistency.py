@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtdepth.kitti.frames import FrameId
+from mtdepth.datasets.frames import FrameId
 from teachers.consistency import (
     LeftRightChecked,
     depth_and_difference,

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pytest
 from fakes.frozen_graph import Generation, palette_logits, write_frozen_graph
 
+from mtdepth.datasets.label_map import PALETTE
 from mtdepth.files import DataError
-from mtdepth.kitti.label_map import PALETTE
 from teachers.deeplab_v3.frozen_graph import FrozenGraph
 from teachers.deeplab_v3.teacher import DeepLabTeacher
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pytest
 from fakes.frozen_graph import write_frozen_graph
 
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_map import PALETTE
 from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_map import PALETTE
 from teachers.deeplab_v3.checkpoint import DeepLabInfo, load_deeplab, save_deeplab
 from teachers.deeplab_v3.network import build_deeplab
 from teachers.deeplab_v3.teacher import DeepLabTeacher

@@ -6,15 +6,15 @@ import cv2
 import numpy as np
 import pytest
 
+from mtdepth.datasets.frames import KittiRaw
+from mtdepth.datasets.lidar import project_to_depth, read_velodyne
+from mtdepth.datasets.splits import resolve_split
 from mtdepth.geometry.stereo import depth_to_disparity
-from mtdepth.kitti.frames import KittiRaw
-from mtdepth.kitti.lidar import project_to_depth, read_velodyne
-from mtdepth.kitti.splits import resolve_split
 from mtdepth.metrics.depth import error_sums
 from teachers.interface import load_sample
 from teachers.sgm import SgmTeacher
 
-# Of mtdepth.kitti.frames; kitti_stereo2015/index.csv names them.
+# Of mtdepth.datasets.frames; kitti_stereo2015/index.csv names them.
 STEREO_2015 = {
     "000002": "2011_09_26/2011_09_26_drive_0005_sync 0000000010 l",
     "000003": "2011_09_26/2011_09_26_drive_0005_sync 0000000059 l",

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
+from mtdepth.datasets.frames import FrameId
 from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId
 from teachers.interface import StereoSample
 from teachers.precomputed import PrecomputedDepth, PrecomputedDisparity, PrecomputedTrainIds
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from oracles.psmnet_torch import PsmnetOracle, random_state
 
-from mtdepth.kitti.calibration import Side
-from mtdepth.kitti.frames import FrameId
+from mtdepth.datasets.calibration import Side
+from mtdepth.datasets.frames import FrameId
 from teachers.imagenet import normalise_imagenet
 from teachers.interface import StereoSample
 from teachers.psmnet.checkpoint import PsmnetCheckpoint, save

@@ -17,8 +17,8 @@ from fakes.labelled_sets import (
 )
 
 from data_prep.demo_world import layout
+from mtdepth.datasets.frames import FrameId, KittiRaw
 from mtdepth.files import DataError, write_png, write_text
-from mtdepth.kitti.frames import FrameId, KittiRaw
 from teachers.training.examples import read_classes, read_pair
 from teachers.training.labelled_sets import detect_set, open_classes, open_pairs
 
@@ -65,7 +65,7 @@ def test_disparities_without_the_occluded_pixels_serve_where_the_others_are_abse
     assert open_pairs("kitti2015", root).train[0].disparity.parent.name == "disp_noc_0"
 
 
-def test_kitti_holds_out_the_last_fifth_and_takes_only_labelled_frames(tmp_path: Path) -> None:
+def test_datasets_holds_out_the_last_fifth_and_takes_only_labelled_frames(tmp_path: Path) -> None:
     labels = open_pairs("kitti2015", build_kitti2015(tmp_path, num_frames=10))
     assert [files.name for files in labels.train] == [f"{i:06d}_10" for i in range(8)]
     assert [files.name for files in labels.val] == ["000008_10", "000009_10"]

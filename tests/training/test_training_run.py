@@ -13,8 +13,8 @@ from fakes.label_store import build_label_store
 from fakes.recipes import tiny_recipe
 
 from mtdepth.data import supervised as data_supervised
+from mtdepth.datasets.label_store import LabelStore, depth_path, write_depth_png
 from mtdepth.files import DataError
-from mtdepth.kitti.label_store import LabelStore, depth_path, write_depth_png
 from mtdepth.recipes.base import TrainRecipe, overridden
 from mtdepth.training import supervised as step_module
 from mtdepth.training.guarded_step import NonFiniteLossError

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mtdepth.datasets.calibration import StereoRig, read_rig
 from mtdepth.files import DataError
-from mtdepth.kitti.calibration import StereoRig, read_rig
 
 # Asymmetric on purpose: no two numbers alike, rotations about different axes.
 CAMERAS = """calib_time: 09-Jan-2012 13:57:47

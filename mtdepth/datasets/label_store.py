@@ -22,11 +22,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES
+from mtdepth.datasets.recordings import open_recordings
 from mtdepth.defaults import KITTI_ROOT_VARIABLE
 from mtdepth.files import DataError, atomic_path, read_gray_png, read_json, write_json, write_png
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_map import IGNORE_ID, NUM_CLASSES
-from mtdepth.kitti.recordings import open_recordings
 
 Floats = npt.NDArray[np.float32]
 TrainIds = npt.NDArray[np.uint8]
@@ -167,7 +167,7 @@ def _check_train_ids(path: Path, train_id: TrainIds) -> None:
         raise ValueError(
             f"{path}: train ids are 0..{NUM_CLASSES - 1} or {IGNORE_ID} (ignore), found {found}; "
             "Cityscapes label ids are turned into train ids by "
-            "mtdepth.kitti.label_map.label_id_to_train_id"
+            "mtdepth.datasets.label_map.label_id_to_train_id"
         )
 
 

@@ -8,12 +8,12 @@ from fakes.rig_tree import build_rig_tree, rig_drive
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.lidar import project_to_depth, read_velodyne
+from mtdepth.datasets.recordings import open_recordings
+from mtdepth.datasets.rig_folder import RigFolder, read_rig_file
+from mtdepth.datasets.splits import resolve_split
 from mtdepth.files import DataError, write_png
-from mtdepth.kitti.frames import FrameId, KittiRaw
-from mtdepth.kitti.lidar import project_to_depth, read_velodyne
-from mtdepth.kitti.recordings import open_recordings
-from mtdepth.kitti.rig_folder import RigFolder, read_rig_file
-from mtdepth.kitti.splits import resolve_split
 
 # Asymmetric throughout, so that an exchange of rows and columns shows.
 CAMERA = {

@@ -15,14 +15,14 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_store import (
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_store import (
     read_depth_png,
     read_train_id_png,
     write_depth_png,
     write_train_id_png,
 )
+from mtdepth.files import DataError
 
 
 class DepthAndClasses(Protocol):

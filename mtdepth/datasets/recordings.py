@@ -6,11 +6,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.datasets.calibration import Side, StereoRig
+from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.rig_folder import RigFolder
 from mtdepth.defaults import RIG_FILE
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.kitti.calibration import Side, StereoRig
-from mtdepth.kitti.frames import FrameId, KittiRaw
-from mtdepth.kitti.rig_folder import RigFolder
 
 
 class Recordings(Protocol):

@@ -3,8 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtdepth.files import read_gray_png
-from mtdepth.kitti.label_map import (
+from mtdepth.datasets.label_map import (
     CLASS_NAMES,
     CLASSES,
     IGNORE_ID,
@@ -13,6 +12,7 @@ from mtdepth.kitti.label_map import (
     colorize,
     label_id_to_train_id,
 )
+from mtdepth.files import read_gray_png
 
 
 def test_there_are_nineteen_classes_in_the_order_of_their_train_ids() -> None:

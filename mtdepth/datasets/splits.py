@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from mtdepth.datasets.eigen_test_table import EIGEN_TEST_TABLE
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.recordings import Recordings
+from mtdepth.datasets.rig_folder import RigFolder
 from mtdepth.files import DataError
-from mtdepth.kitti.eigen_test_table import EIGEN_TEST_TABLE
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.recordings import Recordings
-from mtdepth.kitti.rig_folder import RigFolder
 
 Frame = TypeVar("Frame")
 

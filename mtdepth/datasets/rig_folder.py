@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.defaults import RIG_FILE
-from mtdepth.files import DataError, read_json, read_rgb
-from mtdepth.geometry.camera import Intrinsics
-from mtdepth.kitti.calibration import Side, StereoRig, check_side, rig_from_projections
-from mtdepth.kitti.frames import (
+from mtdepth.datasets.calibration import Side, StereoRig, check_side, rig_from_projections
+from mtdepth.datasets.frames import (
     IMAGE_SUFFIXES,
     FrameId,
     check_drive,
     picture_camera,
 )
+from mtdepth.defaults import RIG_FILE
+from mtdepth.files import DataError, read_json, read_rgb
+from mtdepth.geometry.camera import Intrinsics
 
 FOLDER_OF_SIDE: dict[Side, str] = {"l": "left", "r": "right"}
 LIDAR_FOLDER, LIDAR_SUFFIX = "lidar", ".bin"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.oxts import FIELD_NAMES, OxtsPacket, read_oxts, world_from_imu
 from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId, KittiRaw
-from mtdepth.kitti.oxts import FIELD_NAMES, OxtsPacket, read_oxts, world_from_imu
 
 NUMBERS = [49.0, 8.4, 116.0, 0.1, 0.2, 0.3, *(float(n) for n in range(6, 25)), 4, 11, 6, 5, 3]
 PACKET = OxtsPacket(**dict(zip(FIELD_NAMES, NUMBERS, strict=True)))  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtdepth.kitti.trajectories import quaternion, write_kitti, write_tum
+from mtdepth.datasets.trajectories import quaternion, write_kitti, write_tum
 
 
 def from_quaternion(q: np.ndarray) -> np.ndarray:

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId, KittiRaw
-from mtdepth.kitti.splits import (
+from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.splits import (
     CALIBRATION_DRIVES,
     EIGEN_TEST_DRIVES,
     KITTI_DRIVES,
@@ -15,6 +14,7 @@ from mtdepth.kitti.splits import (
     read_frame_list,
     resolve_split,
 )
+from mtdepth.files import DataError
 
 TRAIN = "2011_09_26_drive_0001_sync"
 PERSON = "2011_09_28_drive_0053_sync"

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.prediction_store import PredictionStore, StoredPrediction
 from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.prediction_store import PredictionStore, StoredPrediction
 
 LEFT = FrameId("2011_09_26_drive_0001_sync", 5)
 RIGHT = FrameId("2011_09_26_drive_0001_sync", 5, "r")

@@ -9,10 +9,10 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.datasets.calibration import DOWNLOAD_PAGE, Side, StereoRig, check_side, read_rig
 from mtdepth.defaults import RIG_FILE
 from mtdepth.files import DataError, read_rgb
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.kitti.calibration import DOWNLOAD_PAGE, Side, StereoRig, check_side, read_rig
 
 # The first that exists is taken: png is what KITTI publishes, jpg what people shrink it to.
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")

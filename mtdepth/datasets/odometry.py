@@ -13,16 +13,16 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.files import DataError, read_rgb
-from mtdepth.kitti.calibration import (
+from mtdepth.datasets.calibration import (
     CalibrationFile,
     Side,
     StereoRig,
     check_side,
     rig_from_projections,
 )
-from mtdepth.kitti.frames import find_image, image_indices
-from mtdepth.kitti.splits import lines_of_list
+from mtdepth.datasets.frames import find_image, image_indices
+from mtdepth.datasets.splits import lines_of_list
+from mtdepth.files import DataError, read_rgb
 
 Matrix = npt.NDArray[np.float64]
 

@@ -13,9 +13,8 @@ from fakes.label_store import build_label_store
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtdepth.files import DataError
-from mtdepth.kitti.frames import FrameId
-from mtdepth.kitti.label_store import (
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_store import (
     FrameRecord,
     LabelStore,
     depth_path,
@@ -27,6 +26,7 @@ from mtdepth.kitti.label_store import (
     write_records,
     write_train_id_png,
 )
+from mtdepth.files import DataError
 
 DRIVE = "2011_09_26_drive_0001_sync"
 

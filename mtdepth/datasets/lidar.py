@@ -6,8 +6,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.datasets.calibration import Side, StereoRig
 from mtdepth.files import DataError
-from mtdepth.kitti.calibration import Side, StereoRig
 
 PixelRule = Literal["eigen", "nearest"]
 PIXEL_RULES: tuple[PixelRule, ...] = ("eigen", "nearest")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mtdepth.kitti.camera_poses import consecutive_runs, true_poses
+from mtdepth.datasets.camera_poses import consecutive_runs, true_poses
 
 
 def test_runs_end_where_a_number_is_missing() -> None:

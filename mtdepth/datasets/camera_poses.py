@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.kitti.calibration import Side
-from mtdepth.kitti.frames import CAMERA_OF_SIDE, is_kitti_drive
-from mtdepth.kitti.odometry import SEQUENCES_OF_SPLIT, OdometrySequence
-from mtdepth.kitti.oxts import read_oxts, world_from_imu
-from mtdepth.kitti.recordings import open_recordings
+from mtdepth.datasets.calibration import Side
+from mtdepth.datasets.frames import CAMERA_OF_SIDE, is_kitti_drive
+from mtdepth.datasets.odometry import SEQUENCES_OF_SPLIT, OdometrySequence
+from mtdepth.datasets.oxts import read_oxts, world_from_imu
+from mtdepth.datasets.recordings import open_recordings
 
 Pose = npt.NDArray[np.float64]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtdepth.datasets.frames import FrameId, KittiRaw
 from mtdepth.files import DataError, write_png
-from mtdepth.kitti.frames import FrameId, KittiRaw
 
 DRIVE = "2011_09_26_drive_0001_sync"
 CALIBRATION = {

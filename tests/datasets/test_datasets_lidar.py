@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtdepth.datasets.calibration import Side, StereoRig, rig_from_projections
+from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.lidar import PIXEL_RULES, PixelRule, project_to_depth, read_velodyne
 from mtdepth.files import DataError
-from mtdepth.kitti.calibration import Side, StereoRig, rig_from_projections
-from mtdepth.kitti.frames import FrameId, KittiRaw
-from mtdepth.kitti.lidar import PIXEL_RULES, PixelRule, project_to_depth, read_velodyne
 
 
 def make_rig() -> StereoRig:

@@ -1,1 +1,0 @@
-"""KITTI's files: readers, splits, classes, and the stores of labels and predictions."""
