@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
 from export.jetson.graph import Graph, to_model
-from export.jetson.packages import load
+from mtdepth.runtime.onnx import open_session
 
 Image = npt.NDArray[np.uint8]
 Counts = npt.NDArray[np.int64]
@@ -65,15 +64,6 @@ def best_end(counts: Counts, largest: float) -> float:
     # Not the least of all, which would cut off for a gain of nothing.
     good = errors <= errors.min() * 1.001
     return float(ends[good].max())
-
-
-def open_session(model: Any, *, num_threads: int) -> Any:
-    """An onnxruntime session of a model, as bytes or a path, on the processor."""
-    runtime = load("onnxruntime")
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = num_threads
-    options.log_severity_level = 3
-    return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _observed(

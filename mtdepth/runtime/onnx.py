@@ -67,13 +67,14 @@ class OnnxBackend(ContractedBackend):
         return NetworkOutput(depth_m, ids.astype(np.uint8))
 
 
-def open_session(path: Path, *, num_threads: int) -> Any:
-    """An onnxruntime session of a file, unchecked.
+def open_session(model: Path | bytes, *, num_threads: int) -> Any:
+    """An onnxruntime session of a file or of its content, unchecked.
 
     Raises:
       DataError: If onnxruntime cannot open it.
       ImportError: If onnxruntime is not installed.
     """
+    path = model if isinstance(model, Path) else Path("the model in memory")
     try:
         runtime = importlib.import_module("onnxruntime")
     except ImportError as error:
@@ -88,7 +89,8 @@ def open_session(path: Path, *, num_threads: int) -> Any:
     # models", U8S8), and the same file would answer otherwise from one processor to the next.
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
-        return runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        content = str(model) if isinstance(model, Path) else model
+        return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     # Of several classes without a public name; the first line says it.
     except Exception as error:
         reason = str(error).splitlines()[0]

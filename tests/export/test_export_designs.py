@@ -10,11 +10,11 @@ from fakes.conditioned import as_input, pictures
 from export.delegation import delegation_of
 from export.fine_tune.plan import plan_of
 from export.fine_tune.twin import build_twin
-from export.jetson.calibrate import open_session
 from export.jetson.emit import emit
 from export.jetson.graph import to_model
 from mtdepth.models.input_law import STUDENT_INPUT
 from mtdepth.models.specs import DESIGNS, DecoderSize
+from mtdepth.runtime.onnx import open_session
 from mtdepth.runtime.tflite import TfliteBackend
 
 OTHERS = [name for name in DESIGNS if name != "paper"]

@@ -22,7 +22,6 @@ from fakes.conditioned import pictures
 from export.convert import ExportError
 from export.jetson import packages
 from export.jetson.artefact import export_onnx
-from export.jetson.calibrate import open_session
 from export.jetson.emit import emit
 from export.jetson.graph import Graph, to_model
 from mtdepth.contract import Contract, Precision, contract_path
@@ -31,7 +30,7 @@ from mtdepth.models import mininet
 from mtdepth.models.input_law import MININET_INPUT, STUDENT_INPUT, InputLaw
 from mtdepth.models.mininet_spec import MiniNetSpec
 from mtdepth.models.specs import DecoderSize
-from mtdepth.runtime.onnx import OnnxBackend
+from mtdepth.runtime.onnx import OnnxBackend, open_session
 
 CASES: list[tuple[DecoderSize, Precision]] = [("L", "float32"), ("XS", "int8")]
 AS_IT_IS = InputLaw(scale=1.0, offset=0.0)

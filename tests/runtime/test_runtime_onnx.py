@@ -4,6 +4,8 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+import onnx
 import pytest
 from fakes.artefact import (
     CAMERA,
@@ -16,7 +18,7 @@ from fakes.artefact import (
 from mtdepth.contract import Contract, contract_path
 from mtdepth.files import DataError, sha256_of
 from mtdepth.runtime import onnx as runtime
-from mtdepth.runtime.onnx import OnnxBackend
+from mtdepth.runtime.onnx import OnnxBackend, open_session
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +93,44 @@ def test_a_missing_package_is_named(exported: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(runtime.importlib.sys.modules, "onnxruntime", None)
     with pytest.raises(ImportError, match=r"needs onnxruntime, .*: pip install onnxruntime=="):
         OnnxBackend(exported)
+
+
+def qdq_product(weights: npt.NDArray[np.int8]) -> bytes:
+    """`y = x @ weights`, every tensor through a quantise/dequantise pair of scale 1."""
+    num_in, num_out = weights.shape
+    one, zero = np.float32(1), np.uint8(0)
+    step = np.float32(2.0**15)  # of the result, which has 8 bits, too
+    helper = onnx.helper
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "one", "zero"], ["x/q"]),
+        helper.make_node("DequantizeLinear", ["x/q", "one", "zero"], ["x/dq"]),
+        helper.make_node("DequantizeLinear", ["w", "one", "zero_w"], ["w/dq"]),
+        helper.make_node("MatMul", ["x/dq", "w/dq"], ["product"]),
+        helper.make_node("QuantizeLinear", ["product", "step", "zero"], ["y/q"]),
+        helper.make_node("DequantizeLinear", ["y/q", "step", "zero"], ["y"]),
+    ]
+    constants = {"one": one, "zero": zero, "zero_w": np.int8(0), "w": weights, "step": step}
+    graph = helper.make_graph(
+        nodes,
+        "qdq",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, (1, num_in))],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, (1, num_out))],
+        [onnx.numpy_helper.from_array(np.asarray(v), name) for name, v in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def test_integers_are_computed_as_written_on_every_processor() -> None:
+    # 255 * 127 * 2 = 64,770, but before VNNI the instruction that adds two products of bytes ends
+    # at 32,767: fused into integer kernels the result there is 1,048,576 in place of 2,064,384.
+    weights = np.full((64, 16), 127, np.int8)
+    pixels = np.full((1, 64), 255, np.float32)
+    session = open_session(qdq_product(weights), num_threads=1)
+    (found,) = session.run(None, {"x": pixels})
+    exact = pixels.astype(np.int64) @ weights.astype(np.int64)
+    np.testing.assert_array_equal(found, np.rint(exact / 2**15) * 2**15)
+    # Where the processor has VNNI both ways give the same numbers; this says which way it was.
+    entry = session.get_session_options().get_session_config_entry("session.disable_quant_qdq")
+    assert entry == "1"
