@@ -31,7 +31,8 @@ from export.benchmarking.memory import peak_memory
 from export.benchmarking.report import Measured, machine_line, profile_table, table
 from export.benchmarking.subject import Subject, open_subject
 from export.benchmarking.timing import Schedule, Times, time_in_turn
-from mtdepth.files import DataError, read_rgb, write_json
+from mtdepth.files import DataError, write_json
+from mtdepth.pictures import read_rgb
 
 _LOG = logging.getLogger("export.benchmark")
 _USER_ERRORS = (DataError, OSError, ValueError, ImportError)

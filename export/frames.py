@@ -13,12 +13,12 @@ from mtdepth.contract import Fit
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.recordings import open_recordings
 from mtdepth.datasets.splits import evenly_spaced
-from mtdepth.files import DataError, read_rgb, visible_files
+from mtdepth.files import DataError
+from mtdepth.pictures import PICTURE_SUFFIXES, pictures_in, read_rgb
 from mtdepth.runtime.fitting import fit_image
 from mtdepth.workdir import Workdir
 
 NUM_PARITY_FRAMES = 8
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 
 Image = npt.NDArray[np.uint8]
 
@@ -91,7 +91,7 @@ def open_pictures(workdir: Workdir, *, labels: str | None, folder: str | None) -
 
 
 def _of_folder(folder: Path) -> Pictures:
-    paths = [path for path in visible_files(folder) if path.suffix.lower() in PICTURE_SUFFIXES]
+    paths = pictures_in(folder)
     if not paths:
         raise ValueError(f"{folder} holds no picture ({', '.join(PICTURE_SUFFIXES)})")
     return Pictures(folder, tuple(paths), read_rgb)

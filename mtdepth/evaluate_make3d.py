@@ -25,8 +25,9 @@ from mtdepth import program
 from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.evaluation.make3d import Make3dFrame, find_frames, score_frame
 from mtdepth.evaluation.tables import aligned
-from mtdepth.files import DataError, write_json, write_png
+from mtdepth.files import DataError, write_json
 from mtdepth.metrics.make3d import ERROR_NAMES, Make3dErrors, mean_errors
+from mtdepth.pictures import write_png
 from mtdepth.predictor import model_identity, open_predictor
 from mtdepth.reporting import depth_to_rgb
 

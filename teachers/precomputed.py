@@ -24,8 +24,9 @@ from mtdepth.datasets.label_store import (
     read_depth_png,
     read_train_id_png,
 )
-from mtdepth.files import DataError, read_gray_png
+from mtdepth.files import DataError
 from mtdepth.geometry.stereo import disparity_to_depth
+from mtdepth.pictures import read_gray_png
 from teachers.interface import OneByOne, StereoSample
 
 Floats = npt.NDArray[np.float32]

@@ -38,10 +38,11 @@ PROGRAMS = {
     "export.device.__main__",
 }
 
-# The first row whose name is the module's own or a package above it counts. `mtdepth.files` (file
-# formats' common floor) is open to everybody.
+# The first row whose name is the module's own or a package above it counts. `mtdepth.files` and
+# `mtdepth.pictures` (file formats' common floor) are open to everybody.
 MAY_IMPORT = {
     "mtdepth.files": (),
+    "mtdepth.pictures": (),
     "mtdepth.defaults": (),
     "mtdepth.program": (),
     "mtdepth.geometry": (),
@@ -164,9 +165,10 @@ def test_a_module_imports_only_what_the_table_allows(module: str) -> None:
     known = modules()
     own, allowed = rule_of(module)
     for name in our_imports(known[module], set(known)):
-        assert any(is_within(name, package) for package in (own, "mtdepth.files", *allowed)), (
-            f"{module} imports {name}"
-        )
+        assert any(
+            is_within(name, package)
+            for package in (own, "mtdepth.files", "mtdepth.pictures", *allowed)
+        ), f"{module} imports {name}"
         assert name not in PROGRAMS, f"{module} imports the program {name}"
 
 

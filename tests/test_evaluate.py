@@ -15,7 +15,7 @@ from fakes.workdir import build_workdir
 from mtdepth.datasets.frames import KittiRaw
 from mtdepth.datasets.label_store import LabelStore, read_depth_png
 from mtdepth.datasets.prediction_store import PredictionStore
-from mtdepth.files import read_rgb
+from mtdepth.pictures import read_rgb
 from mtdepth.predictor import open_predictor
 
 ROOT = Path(__file__).parents[1]

@@ -7,15 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mtdepth.files import (
-    DataError,
-    atomic_path,
-    read_gray_png,
-    read_json,
-    read_rgb,
-    visible_files,
-    write_png,
-)
+from mtdepth.files import DataError, atomic_path, read_json, visible_files
+from mtdepth.pictures import read_gray_png, read_rgb, write_png
 
 
 def picture(height: int = 24, width: int = 40) -> np.ndarray:

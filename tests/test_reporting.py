@@ -9,8 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mtdepth.datasets.label_map import PALETTE
-from mtdepth.files import read_rgb
 from mtdepth.metrics.depth import distance_sums
+from mtdepth.pictures import read_rgb
 from mtdepth.reporting import (
     Comparison,
     class_iou_figure,

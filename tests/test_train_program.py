@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fakes.panned_video import CAMERA, pan, write_frames
 
-from mtdepth.files import read_rgb
+from mtdepth.pictures import read_rgb
 
 ROOT = Path(__file__).parents[1]
 

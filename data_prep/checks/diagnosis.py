@@ -19,11 +19,12 @@ from data_prep.checks import (
 from data_prep.checks.findings import Finding, Report
 from data_prep.checks.frame_pass import FrameAnswer, FramePlan, look_at_frames
 from mtdepth.datasets.calibration import StereoRig
-from mtdepth.datasets.frames import CAMERA_OF_SIDE, IMAGE_SUFFIXES, FrameId, KittiRaw
+from mtdepth.datasets.frames import CAMERA_OF_SIDE, FrameId, KittiRaw
 from mtdepth.datasets.rig_folder import LIDAR_FOLDER, RigFolder
 from mtdepth.datasets.splits import evenly_spaced, resolve_split
 from mtdepth.defaults import RIG_FILE
 from mtdepth.files import DataError
+from mtdepth.pictures import PICTURE_SUFFIXES
 
 ALL_CHECKS = (
     *layout.CHECKS,
@@ -157,7 +158,7 @@ def _look_at_names(raw: KittiRaw | RigFolder, drive: str, report: Report) -> set
     for kind, folder in _folders(raw, drive).items():
         found = presence.name_findings(
             folder,
-            suffixes=(".bin",) if kind == "sweeps" else IMAGE_SUFFIXES,
+            suffixes=(".bin",) if kind == "sweeps" else PICTURE_SUFFIXES,
             num_digits=10 if isinstance(raw, KittiRaw) else None,
             shown=str(folder.relative_to(raw.root)),
         )

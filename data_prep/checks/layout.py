@@ -6,7 +6,8 @@ from pathlib import Path
 
 from data_prep.checks.findings import Check, Finding
 from mtdepth.datasets.calibration import DOWNLOAD_PAGE
-from mtdepth.datasets.frames import CAMERA_OF_SIDE, IMAGE_SUFFIXES, is_kitti_drive
+from mtdepth.datasets.frames import CAMERA_OF_SIDE, is_kitti_drive
+from mtdepth.pictures import is_picture
 
 WRONG_ROOT = Check(
     name="wrong_root",
@@ -96,7 +97,7 @@ def _drive_findings(drive: Path, root: Path) -> Iterator[Finding]:
 
 
 def _has_pictures(folder: Path) -> bool:
-    return folder.is_dir() and any(path.suffix in IMAGE_SUFFIXES for path in folder.iterdir())
+    return folder.is_dir() and any(is_picture(path) for path in folder.iterdir())
 
 
 def _folders(folder: Path) -> list[Path]:

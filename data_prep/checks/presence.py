@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from data_prep.checks.findings import Check, Finding
-from mtdepth.datasets.frames import IMAGE_SUFFIXES
+from mtdepth.pictures import PICTURE_SUFFIXES
 
 FRAME_NAME = Check(
     name="frame_name",
@@ -105,7 +105,7 @@ def name_findings(
         for path in files
         if not path.is_file()
     ]
-    read = [path.suffix for path in files if path.suffix in IMAGE_SUFFIXES]
+    read = [path.suffix for path in files if path.suffix in PICTURE_SUFFIXES]
     kinds = Counter("png" if suffix == ".png" else "jpg" for suffix in read)
     if len(kinds) > 1:
         why = f"{kinds['png']} png and {kinds['jpg']} jpg"

@@ -11,7 +11,7 @@ from data_prep.demo_world.settings import WorldSettings
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import colorize
 from mtdepth.datasets.label_store import read_depth_png, read_train_id_png
-from mtdepth.files import read_rgb
+from mtdepth.pictures import read_rgb
 from mtdepth.runtime.colors import depth_colors
 
 _TILE_WIDTH_PX = 416

@@ -32,16 +32,9 @@ from mtdepth.datasets.label_store import (
     write_depth_png,
     write_train_id_png,
 )
-from mtdepth.files import (
-    DataError,
-    atomic_path,
-    read_json,
-    visible_files,
-    write_json,
-    write_png,
-    write_text,
-)
+from mtdepth.files import DataError, atomic_path, read_json, visible_files, write_json, write_text
 from mtdepth.geometry.stereo import depth_to_disparity
+from mtdepth.pictures import write_png
 
 # Holds the settings until the world is whole.
 _UNFINISHED = "demo_world.unfinished.json"

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.files import DataError, read_rgb, visible_files
+from mtdepth.files import DataError
+from mtdepth.pictures import PICTURE_SUFFIXES, is_picture, pictures_in, read_rgb
 
 Image = npt.NDArray[np.uint8]
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 # Cameras and files that do not say their rate.
 ASSUMED_FPS = 25.0
 
@@ -185,7 +185,7 @@ def open_files(text: str) -> PictureFiles | VideoFile:
     """
     path = Path(text)
     if path.is_dir():
-        found = [e for e in visible_files(path) if e.suffix.lower() in PICTURE_SUFFIXES]
+        found = pictures_in(path)
         if not found:
             raise ValueError(f"{path} holds no picture ({', '.join(PICTURE_SUFFIXES)})")
         return PictureFiles(tuple(found))
@@ -194,7 +194,7 @@ def open_files(text: str) -> PictureFiles | VideoFile:
             f"{path}: no such source; give a folder, a picture, a video file, a camera's number, "
             "/dev/videoN, /dev/v4l/by-id/NAME, picamera2, or an rtsp:// or http:// address"
         )
-    if path.suffix.lower() in PICTURE_SUFFIXES:
+    if is_picture(path):
         return PictureFiles((path,))
     capture = _open_video(path)
     fps = capture.get(cv2.CAP_PROP_FPS) or ASSUMED_FPS

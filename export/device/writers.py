@@ -10,7 +10,8 @@ import numpy as np
 from export.device.point_cloud import points_of, write_ply
 from export.device.result import Result
 from mtdepth.datasets.label_store import write_depth_png, write_train_id_png
-from mtdepth.files import atomic_path, write_png
+from mtdepth.files import atomic_path
+from mtdepth.pictures import write_png
 
 
 class BusyError(Exception):

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdepth.datasets.calibration import MAX_ASPECT_CHANGE
-from mtdepth.files import DataError, read_rgb
+from mtdepth.files import DataError
 from mtdepth.geometry.camera import Intrinsics
+from mtdepth.pictures import read_rgb
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from absl import logging
 
-from mtdepth.datasets.frames import IMAGE_SUFFIXES
+from mtdepth.files import visible_files
+from mtdepth.pictures import is_picture, pictures_in
 
 # As robots' recorders name frames: `1305031102.175304`. The fraction alone is in no order.
 _SECONDS = re.compile(r"([0-9]+)\.([0-9]{1,9})")
@@ -20,17 +21,12 @@ _SECONDS = re.compile(r"([0-9]+)\.([0-9]{1,9})")
 
 def picture_folders(root: Path) -> list[Path]:
     """Returns the folders at and below `root` that hold pictures, sorted; hidden ones not."""
-    folders = {path.parent for path in root.rglob("*") if is_picture(path)}
+    folders = {path.parent for path in visible_files(root, "**/*") if is_picture(path)}
     return sorted(
         folder
         for folder in folders
         if not any(part.startswith(".") for part in folder.relative_to(root).parts)
     )
-
-
-def is_picture(path: Path) -> bool:
-    """Whether a file is a visible picture, by its name."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
 def read_folder(folder: Path) -> dict[int, Path]:
@@ -42,7 +38,7 @@ def read_folder(folder: Path) -> dict[int, Path]:
     Returns:
       The picture of each number, ascending; a jump is a gap in time.
     """
-    paths = sorted(filter(is_picture, folder.iterdir()), key=_natural_key)
+    paths = sorted(pictures_in(folder), key=_natural_key)
     stamps = [_last_number(path.stem) for path in paths]
     known = [stamp for stamp in stamps if stamp is not None]
     if len(known) < len(paths) or len(set(known)) < len(paths):

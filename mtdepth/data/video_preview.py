@@ -17,8 +17,8 @@ from mtdepth.data.triplets import Triplet, TripletSet
 from mtdepth.data.video_batches import FrameReader
 from mtdepth.data.video_intrinsics import field_of_view_deg
 from mtdepth.datasets.splits import evenly_spaced
-from mtdepth.files import write_png
 from mtdepth.geometry.camera import Intrinsics
+from mtdepth.pictures import write_png
 
 Rgb = npt.NDArray[np.uint8]
 Color = tuple[int, int, int]

@@ -10,7 +10,7 @@ from mtdepth.contract import Fit
 from mtdepth.data.triplets import TripletSet
 from mtdepth.data.video_batches import FrameReader
 from mtdepth.datasets.splits import evenly_spaced
-from mtdepth.files import write_png
+from mtdepth.pictures import write_png
 
 NUM_SAMPLES = 40  # as many as an int8 export needs: calibration, and others to be compared on
 

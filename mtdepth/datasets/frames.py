@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from mtdepth.datasets.calibration import DOWNLOAD_PAGE, Side, StereoRig, check_side, read_rig
 from mtdepth.defaults import RIG_FILE
-from mtdepth.files import DataError, read_rgb
+from mtdepth.files import DataError
 from mtdepth.geometry.camera import Intrinsics
+from mtdepth.pictures import PICTURE_SUFFIXES, read_rgb
 
 # The first that exists is taken: png is what KITTI publishes, jpg what people shrink it to.
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 CAMERA_OF_SIDE: dict[Side, str] = {"l": "image_02", "r": "image_03"}
 
 _DATE = re.compile(r"\d{4}_\d{2}_\d{2}")
@@ -283,7 +283,7 @@ def picture_camera(
 
 def image_candidates(folder: Path, stem: str) -> list[Path]:
     """Returns the paths a picture may have, in the order they are tried."""
-    return [folder / f"{stem}{suffix}" for suffix in IMAGE_SUFFIXES]
+    return [folder / f"{stem}{suffix}" for suffix in PICTURE_SUFFIXES]
 
 
 def find_image(folder: Path, stem: str, *, what: str, remedy: str) -> Path:
@@ -310,7 +310,7 @@ def image_indices(folder: Path, *, num_digits: int) -> list[int]:
     """Returns the frame numbers that have a picture in a folder, sorted; none if it is absent."""
     if not folder.is_dir():
         return []
-    pattern = re.compile(rf"([0-9]{{{num_digits}}})({'|'.join(map(re.escape, IMAGE_SUFFIXES))})")
+    pattern = re.compile(rf"([0-9]{{{num_digits}}})({'|'.join(map(re.escape, PICTURE_SUFFIXES))})")
     matches = (pattern.fullmatch(path.name) for path in folder.iterdir())
     return sorted({int(match.group(1)) for match in matches if match})
 

@@ -26,7 +26,8 @@ from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES
 from mtdepth.datasets.recordings import open_recordings
 from mtdepth.defaults import KITTI_ROOT_VARIABLE
-from mtdepth.files import DataError, atomic_path, read_gray_png, read_json, write_json, write_png
+from mtdepth.files import DataError, atomic_path, read_json, write_json
+from mtdepth.pictures import read_gray_png, write_png
 
 Floats = npt.NDArray[np.float32]
 TrainIds = npt.NDArray[np.uint8]

@@ -22,7 +22,8 @@ from mtdepth.datasets.calibration import (
 )
 from mtdepth.datasets.frames import find_image, image_indices
 from mtdepth.datasets.splits import lines_of_list
-from mtdepth.files import DataError, read_rgb
+from mtdepth.files import DataError
+from mtdepth.pictures import read_rgb
 
 Matrix = npt.NDArray[np.float64]
 

@@ -19,14 +19,14 @@ import numpy.typing as npt
 
 from mtdepth.datasets.calibration import Side, StereoRig, check_side, rig_from_projections
 from mtdepth.datasets.frames import (
-    IMAGE_SUFFIXES,
     FrameId,
     check_drive,
     picture_camera,
 )
 from mtdepth.defaults import RIG_FILE
-from mtdepth.files import DataError, read_json, read_rgb
+from mtdepth.files import DataError, read_json
 from mtdepth.geometry.camera import Intrinsics
+from mtdepth.pictures import PICTURE_SUFFIXES, read_rgb
 
 FOLDER_OF_SIDE: dict[Side, str] = {"l": "left", "r": "right"}
 LIDAR_FOLDER, LIDAR_SUFFIX = "lidar", ".bin"
@@ -107,7 +107,7 @@ class RigFolder:
         path = self._pictures(frame.drive, frame.side).get(frame.index)
         if path is None:
             folder = self.drive_dir(frame.drive) / FOLDER_OF_SIDE[frame.side]
-            suffixes = ", ".join(IMAGE_SUFFIXES)
+            suffixes = ", ".join(PICTURE_SUFFIXES)
             raise FileNotFoundError(
                 f"no picture of frame {frame}: {folder} has no number {frame.index} ({suffixes})"
             )
@@ -159,7 +159,7 @@ class RigFolder:
         return (self.drive_dir(drive) / LIDAR_FOLDER).is_dir()
 
     def _pictures(self, drive: str, side: Side) -> dict[int, Path]:
-        return self._numbered(drive, FOLDER_OF_SIDE[check_side(side)], IMAGE_SUFFIXES)
+        return self._numbered(drive, FOLDER_OF_SIDE[check_side(side)], PICTURE_SUFFIXES)
 
     def _numbered(self, drive: str, kind: str, suffixes: tuple[str, ...]) -> dict[int, Path]:
         # Listed once: names have any number of digits, so a path cannot be computed.

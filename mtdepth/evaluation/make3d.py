@@ -12,8 +12,9 @@ import numpy.typing as npt
 import scipy.io
 import scipy.io.matlab
 
-from mtdepth.files import DataError, read_rgb
+from mtdepth.files import DataError
 from mtdepth.metrics.make3d import Make3dErrors, make3d_errors
+from mtdepth.pictures import read_rgb
 from mtdepth.runtime.pipeline import Predictor
 
 DOWNLOAD_PAGE = "http://make3d.cs.cornell.edu/data.html"

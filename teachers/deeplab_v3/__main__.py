@@ -18,7 +18,7 @@ from absl import flags, logging
 
 from mtdepth import program
 from mtdepth.datasets.label_map import CLASS_NAMES, IGNORE_ID
-from mtdepth.files import read_rgb, write_png
+from mtdepth.pictures import read_rgb, write_png
 from teachers.deeplab_v3.averaging import Image
 from teachers.deeplab_v3.teacher import DeepLabTeacher
 

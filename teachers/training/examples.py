@@ -14,7 +14,8 @@ import numpy.typing as npt
 from mtdepth.data.augment import recolored
 from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES, label_id_to_train_id
 from mtdepth.datasets.label_store import DISPARITY_UNITS_PER_PX
-from mtdepth.files import DataError, read_gray_png, read_rgb
+from mtdepth.files import DataError
+from mtdepth.pictures import read_gray_png, read_rgb
 from mtdepth.recipes.base import Augmentation
 from teachers.training.labelled_sets import ClassFiles, PairFiles
 

@@ -75,7 +75,7 @@ def made_pictures(folder: Path, model: Path) -> Path:
     from fakes.conditioned import pictures
 
     from mtdepth.contract import Contract, contract_path
-    from mtdepth.files import write_png
+    from mtdepth.pictures import write_png
 
     size = Contract.load(contract_path(model)).input_size
     for number, picture in enumerate(pictures(NUM_PICTURES, size=size, seed=30)):

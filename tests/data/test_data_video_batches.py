@@ -25,7 +25,8 @@ from mtdepth.data.video_batches import (
     varied,
 )
 from mtdepth.data.video_preview import preview, write_preview
-from mtdepth.files import DataError, read_rgb, write_png
+from mtdepth.files import DataError
+from mtdepth.pictures import read_rgb, write_png
 from mtdepth.recipes.base import overridden
 from mtdepth.recipes.registry import find_video_recipe
 

@@ -7,7 +7,7 @@ from fakes.panned_video import pan, shot_of, source_of, write_frames
 
 from mtdepth.data.triplet_selection import select_triplets
 from mtdepth.data.video_samples import write_samples
-from mtdepth.files import read_rgb
+from mtdepth.pictures import read_rgb
 from mtdepth.runtime.fitting import fit_image
 
 

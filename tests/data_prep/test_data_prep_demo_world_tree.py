@@ -14,7 +14,7 @@ from mtdepth.datasets.label_store import read_depth_png, read_train_id_png
 from mtdepth.datasets.lidar import read_velodyne
 from mtdepth.datasets.oxts import read_oxts, world_from_imu
 from mtdepth.datasets.splits import resolve_split
-from mtdepth.files import read_gray_png
+from mtdepth.pictures import read_gray_png
 
 SIZE = (128, 416)
 NUM_FRAMES = 2

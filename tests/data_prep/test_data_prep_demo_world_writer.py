@@ -21,7 +21,8 @@ from data_prep.demo_world.shapes import Pattern
 from mtdepth.datasets.camera_poses import true_poses
 from mtdepth.datasets.frames import FrameId, KittiRaw
 from mtdepth.defaults import is_demo
-from mtdepth.files import DataError, read_gray_png, read_json, read_rgb, write_json
+from mtdepth.files import DataError, read_json, write_json
+from mtdepth.pictures import read_gray_png, read_rgb
 
 SIZE = (32, 96)
 SETTINGS = WorldSettings(

@@ -18,7 +18,7 @@ from fakes.rig_tree import build_rig_tree
 from data_prep.checks import diagnosis
 from data_prep.checks.diagnosis import ALL_CHECKS, diagnose
 from data_prep.checks.findings import Report
-from mtdepth.files import read_rgb, write_png
+from mtdepth.pictures import read_rgb, write_png
 
 REPO = Path(__file__).parents[2]
 DATE = "2011_09_26"

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtdepth.datasets.frames import FrameId, KittiRaw
-from mtdepth.files import DataError, write_png
+from mtdepth.files import DataError
+from mtdepth.pictures import write_png
 
 DRIVE = "2011_09_26_drive_0001_sync"
 CALIBRATION = {

@@ -12,7 +12,7 @@ from mtdepth.datasets.label_map import (
     colorize,
     label_id_to_train_id,
 )
-from mtdepth.files import read_gray_png
+from mtdepth.pictures import read_gray_png
 
 
 def test_there_are_nineteen_classes_in_the_order_of_their_train_ids() -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mtdepth.datasets.odometry import OdometryFrame, OdometrySequence, read_odometry_list
-from mtdepth.files import DataError, write_png
+from mtdepth.files import DataError
+from mtdepth.pictures import write_png
 
 CALIBRATION = """P0: 70 0 6 0 0 71 4 0 0 0 1 0
 P1: 70 0 6 -35 0 71 4 0 0 0 1 0

@@ -13,7 +13,8 @@ from mtdepth.datasets.lidar import project_to_depth, read_velodyne
 from mtdepth.datasets.recordings import open_recordings
 from mtdepth.datasets.rig_folder import RigFolder, read_rig_file
 from mtdepth.datasets.splits import resolve_split
-from mtdepth.files import DataError, write_png
+from mtdepth.files import DataError
+from mtdepth.pictures import write_png
 
 # Asymmetric throughout, so that an exchange of rows and columns shows.
 CAMERA = {

@@ -8,7 +8,8 @@ import pytest
 import scipy.io
 
 from mtdepth.evaluation.make3d import find_frames, read_depth, score_frame
-from mtdepth.files import DataError, write_png
+from mtdepth.files import DataError
+from mtdepth.pictures import write_png
 from mtdepth.runtime.pipeline import Prediction
 
 HEIGHT_PX, WIDTH_PX = 227, 170  # a tenth of the real ones

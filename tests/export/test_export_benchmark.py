@@ -16,7 +16,8 @@ from export.benchmarking.memory import _peak_mb, peak_memory
 from export.benchmarking.subject import open_subject, synthetic
 from export.benchmarking.timing import Schedule, Times, time_in_turn
 from mtdepth.contract import contract_path
-from mtdepth.files import DataError, write_png
+from mtdepth.files import DataError
+from mtdepth.pictures import write_png
 
 ROOT = Path(__file__).parents[2]
 QUICK = ["--rounds", "2", "--runs", "2", "--warm_up", "1", "--picture_size", "40x60"]

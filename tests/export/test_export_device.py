@@ -46,7 +46,8 @@ from export.device.video import VideoWriter
 from mtdepth.contract import contract_path
 from mtdepth.datasets.label_map import PALETTE
 from mtdepth.datasets.label_store import read_depth_png
-from mtdepth.files import DataError, write_png
+from mtdepth.files import DataError
+from mtdepth.pictures import write_png
 from mtdepth.runtime.colors import PALETTES, depth_colors
 from mtdepth.runtime.pipeline import Prediction, Predictor
 from mtdepth.runtime.tflite import TfliteBackend

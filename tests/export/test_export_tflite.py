@@ -16,8 +16,9 @@ from export.origin import camera_at, keras_scores, origin_of
 from mtdepth.contract import Contract
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import LabelStore
-from mtdepth.files import DataError, sha256_of, write_json, write_png
+from mtdepth.files import DataError, sha256_of, write_json
 from mtdepth.geometry.camera import Intrinsics
+from mtdepth.pictures import write_png
 from mtdepth.runtime.fitting import fit_image
 from mtdepth.runtime.tflite import TfliteBackend
 from mtdepth.trained import load_trained

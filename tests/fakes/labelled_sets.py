@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mtdepth.files import write_png, write_text
+from mtdepth.files import write_text
+from mtdepth.pictures import write_png
 
 SIZE = (48, 80)
 DISPARITY_PX = (4, 9)  # of the upper and the lower half

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from mtdepth.data.video import Shot, VideoSource
-from mtdepth.files import write_png
 from mtdepth.geometry.camera import Intrinsics
+from mtdepth.pictures import write_png
 
 SIZE = (64, 160)  # height, width of the pictures
 CAMERA = Intrinsics(fx_px=120, fy_px=118, cx_px=83, cy_px=30, width_px=160, height_px=64)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from oracles.psmnet_torch import random_state
 
-from mtdepth.files import read_gray_png, read_rgb, write_png
+from mtdepth.pictures import read_gray_png, read_rgb, write_png
 from teachers.psmnet.teacher import PsmnetTeacher
 
 ROOT = Path(__file__).parents[2]

@@ -18,7 +18,8 @@ from fakes.labelled_sets import (
 
 from data_prep.demo_world import layout
 from mtdepth.datasets.frames import FrameId, KittiRaw
-from mtdepth.files import DataError, write_png, write_text
+from mtdepth.files import DataError, write_text
+from mtdepth.pictures import write_png
 from teachers.training.examples import read_classes, read_pair
 from teachers.training.labelled_sets import detect_set, open_classes, open_pairs
 
