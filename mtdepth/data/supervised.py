@@ -79,14 +79,17 @@ def training_camera(store: LabelStore, recipe: TrainRecipe) -> Intrinsics:
       recipe: Gives the network's input size and fit.
 
     Raises:
-      FileNotFoundError: If that date's first picture or its calibration is missing.
+      FileNotFoundError: If that camera's first picture or a calibration is missing.
       DataError: If one is damaged, or the picture is cropped.
     """
-    dates = collections.Counter(frame.date for frame in store.frames)
-    # Sorted first, so that a draw has one outcome.
-    date = max(sorted(dates), key=lambda name: dates[name])
-    frame = next(frame for frame in store.frames if frame.date == date)
     raw = open_recordings(store.kitti_root)
+    counts: collections.Counter[Intrinsics] = collections.Counter()
+    first: dict[Intrinsics, FrameId] = {}
+    for frame in store.frames:  # sorted, so that a draw has one outcome: the earlier camera's
+        camera = raw.rig(frame).intrinsics(frame.side)
+        counts[camera] += 1
+        first.setdefault(camera, frame)
+    frame = first[counts.most_common(1)[0][0]]
     camera = raw.camera(frame, size=raw.read_image(frame).shape[:2])
     return fitted_intrinsics(camera, size=recipe.input_size_px, fit=recipe.fit)
 

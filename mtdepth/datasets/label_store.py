@@ -46,7 +46,8 @@ class Manifest:
 
     Attributes:
       format_version: Of this layout.
-      kitti_root: Absolute path of the tree that the images are in, KITTI's or another rig's.
+      kitti_root: Path of the tree that the images are in, KITTI's or another rig's; absolute, or
+        relative to the store ("." where both are one folder).
       split: Name or list file that chose the frames.
       depth_teacher: `"sgm"`, `"precomputed"`, ...
       depth_teacher_version: Whatever changes its output: settings, checksum of the weights.
@@ -207,7 +208,7 @@ class LabelStore:
                 f"the job that makes it has not finished ({', '.join(missing)} missing); give its "
                 f"`{MAKE_COMMAND}` line again to go on",
             )
-        found = Path(kitti_root) if kitti_root is not None else _find_tree(manifest)
+        found = Path(kitti_root) if kitti_root is not None else _find_tree(root, manifest)
         return cls(root, manifest=manifest, records=records, kitti_root=found)
 
     @property
@@ -284,8 +285,8 @@ class LabelStore:
             )
 
 
-def _find_tree(manifest: Manifest) -> Path:
-    recorded = Path(manifest.kitti_root)
+def _find_tree(root: Path, manifest: Manifest) -> Path:
+    recorded = root / manifest.kitti_root
     instead = os.environ.get(KITTI_ROOT_VARIABLE)
     return Path(instead) if instead and not recorded.is_dir() else recorded
 

@@ -1,6 +1,7 @@
 """Recordings of any rectified stereo rig: a folder of drives with one JSON file of the camera.
 
 <root>/rig.json                          what `read_rig_file` reads
+<root>/<drive>/rig.json                  the same for one drive of another camera; may be absent
 <root>/<drive>/left/<number>.png         or .jpg; any number of digits
 <root>/<drive>/right/<number>.png        the same moment, rectified: a point keeps its row
 <root>/<drive>/lidar/<number>.bin        float32 x, y, z in metres, reflectance; may be absent
@@ -53,6 +54,7 @@ class RigFolder:
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root)
         self._rig = read_rig_file(self.root / RIG_FILE)
+        self._rig_of_drive: dict[str, StereoRig] = {}
         self._files: dict[tuple[str, str], dict[int, Path]] = {}
         self._drives = sorted(
             folder.name
@@ -139,9 +141,15 @@ class RigFolder:
         return read_rgb(self.image_path(frame))
 
     def rig(self, frame: FrameId) -> StereoRig:
-        """Returns the rig that took a frame: there is one."""
-        del frame
-        return self._rig
+        """Returns the rig that took a frame: its drive's own, or the one of all drives.
+
+        Raises:
+          DataError: If the drive's `rig.json` is damaged.
+        """
+        if frame.drive not in self._rig_of_drive:
+            own = self.drive_dir(frame.drive) / RIG_FILE
+            self._rig_of_drive[frame.drive] = read_rig_file(own) if own.is_file() else self._rig
+        return self._rig_of_drive[frame.drive]
 
     def camera(self, frame: FrameId, *, size: tuple[int, int]) -> Intrinsics:
         """Returns the camera of a frame's picture, which may have been shrunk.
@@ -151,9 +159,9 @@ class RigFolder:
           size: (height, width) of its picture.
 
         Raises:
-          DataError: If the picture is a cropped one.
+          DataError: If the picture is a cropped one, or the drive's `rig.json` is damaged.
         """
-        return picture_camera(self._rig, frame, size=size, path=self.image_path)
+        return picture_camera(self.rig(frame), frame, size=size, path=self.image_path)
 
     def _has_lidar(self, drive: str) -> bool:
         return (self.drive_dir(drive) / LIDAR_FOLDER).is_dir()

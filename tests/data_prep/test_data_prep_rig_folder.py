@@ -1,5 +1,8 @@
 """Recordings of another rig go through the programs as KITTI's do."""
 
+import dataclasses
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,7 @@ from data_prep.generation import GenerationRequest, generate
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.data.supervised import ExampleReader, training_camera
 from mtdepth.datasets.frames import FrameId, KittiRaw
-from mtdepth.datasets.label_store import LabelStore, depth_path
+from mtdepth.datasets.label_store import LabelStore, depth_path, write_manifest, write_records
 from mtdepth.datasets.rig_folder import RigFolder
 from mtdepth.defaults import default_labels, default_split
 from mtdepth.evaluation.truth import TruthReader
@@ -74,6 +77,31 @@ def test_the_training_reader_gives_pictures_labels_and_camera(
     assert example.camera == raw.camera(raw.frames_of(raw.drives()[0])[0], size=SIZE)
     recipe = find_recipe("demo")
     assert training_camera(store, recipe).width_px == recipe.input_size_px[1]
+
+
+def test_metres_are_for_the_camera_of_most_frames_and_a_store_may_lie_beside_its_pictures(
+    rig: Path, tmp_path: Path
+) -> None:
+    both = tmp_path / "both"
+    shutil.copytree(rig, both)
+    written = store_of(both, tmp_path / "labels")
+    for part in ("depth", "train_id"):
+        if (written.root / part).is_dir():
+            shutil.copytree(written.root / part, both / part)
+    write_records(both / "frames.jsonl", written.records)
+    write_manifest(both, dataclasses.replace(written.manifest, kitti_root="."))
+    recipe = find_recipe("demo")
+    usual = training_camera(LabelStore.open(both), recipe)
+    *others, last = RigFolder(both).drives()
+    assert others
+    wide = json.loads((both / "rig.json").read_text())
+    wide["fx_px"] = wide["fy_px"] = 100.0
+    (both / last / "rig.json").write_text(json.dumps(wide))
+    moved = both.rename(tmp_path / "elsewhere")
+    store = LabelStore.open(moved)
+    assert training_camera(store, recipe) == usual
+    assert ExampleReader(store).read(store.frames[-1]).camera.fx_px == 100.0
+    assert ExampleReader(store).read(store.frames[0]).camera.fx_px != 100.0
 
 
 def test_the_evaluations_truth_by_lidar_is_kittis(rig: Path, kitti: Path) -> None:

@@ -303,3 +303,14 @@ def test_a_grey_picture_is_read_as_rgb(root: Path) -> None:
     write_png(root / "garden_1/left/3.png", grey)
     image = RigFolder(root).read_image(FrameId("garden_1", 3))
     np.testing.assert_array_equal(image, np.stack([grey] * 3, axis=-1))
+
+
+def test_a_drive_may_have_a_camera_of_its_own(root: Path) -> None:
+    write_rig(root / "bay-2.b", fx_px=5.0, cy_px=3.0)
+    raw = RigFolder(root)
+    own = raw.camera(FrameId("bay-2.b", 1672531200000000000), size=(6, 8))
+    assert (own.fx_px, own.cy_px) == (5.0, 3.0)
+    assert raw.camera(FrameId("garden_1", 3), size=(6, 8)).fx_px == CAMERA["fx_px"]
+    write_rig(root / "bay-2.b", fx_px=None)
+    with pytest.raises(DataError, match=r"bay-2\.b.rig\.json: .*no fx_px"):
+        RigFolder(root).rig(FrameId("bay-2.b", 1672531200000000000))
