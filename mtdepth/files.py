@@ -5,7 +5,7 @@ import errno
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,17 +44,19 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`, renamed to it only when the block succeeds.
 
     The temporary name keeps every suffix, which writers choose their format by, and begins with a
-    dot: a killed process leaves such a file behind, which `visible_files` does not list.
+    dot: a killed process leaves such a file behind, which `visible_files` does not list. The file's
+    mode is what the user's umask says. It is on the disk before it is renamed: after a power cut
+    there is the old file or the whole new one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     stem, dot, suffixes = path.name.partition(".")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{stem}-", suffix=dot + suffixes)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{stem}-{secrets.token_hex(4)}{dot}{suffixes}")
+    # Not by tempfile, whose files are their owner's alone.
+    temporary.touch(exist_ok=False)
     try:
         yield temporary
-        # mkstemp makes files private; a label store is shared.
-        temporary.chmod(0o644)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -96,4 +98,5 @@ def read_json(path: Path) -> Any:
 
 def sha256_of(path: Path) -> str:
     """Digest of a file's bytes, in hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

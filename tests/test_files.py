@@ -1,13 +1,14 @@
 """Files: a fault is named, and nothing half-written looks whole."""
 
 import contextlib
+import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from mtdepth.files import DataError, atomic_path, read_json, visible_files
+from mtdepth.files import DataError, atomic_path, read_json, visible_files, write_json
 from mtdepth.pictures import read_gray_png, read_rgb, write_png
 
 
@@ -96,3 +97,25 @@ def test_broken_json_is_named(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(DataError, match=r"a\.json"):
         read_json(path)
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_a_file_has_the_mode_that_the_umask_says(tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        write_json(tmp_path / "a.json", {})
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.json").stat().st_mode & 0o777 == mode
+
+
+def test_what_is_renamed_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.json"
+    synced = []
+
+    def fsync(descriptor: int) -> None:
+        synced.append((os.fstat(descriptor).st_ino, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_json(path, {})
+    assert synced == [(path.stat().st_ino, False)]

@@ -1,35 +1,28 @@
-"""Opens cameras and network streams: V4L2, RTSP and HTTP through OpenCV.
+"""Opens cameras and network streams, and cameras by V4L2 through OpenCV.
 
-Streams were tried with real RTSP (H.264, Motion JPEG) and HTTP servers. No camera was at hand: V4L2
-was tried only where there is none, and how a camera is found again only on made-up trees of `/sys`.
+No camera was at hand: V4L2 was tried only where there is none, and how a camera is found again only
+on made-up trees of `/sys`.
 """
 
 import logging
 import os
-import re
-import socket
 import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import cv2
 
 from export.device import v4l
 from export.device.live import Grabber, LiveSource, Retries
-from export.device.sources import ASSUMED_FPS, LINKS, Image, rgb_of
+from export.device.sources import LINKS, CaptureGrabber
+from export.device.streams import open_stream, without_secrets
 
 _LOG = logging.getLogger(__name__)
 
-# A network stream that is silent for so long is lost; a reachable one answers within it.
-NETWORK_TIMEOUT_S = 5.0
 # Above this, USB cameras reach their frame rate only by Motion JPEG.
 _UNCOMPRESSED_PIXELS = 640 * 480
-# Who says more knows nothing: some streams tell the 90,000 ticks a second of their clock.
-_MAX_FPS = 240
 _FATAL_ONLY = 1  # of OpenCV's log levels
-_PORTS = {"rtsp": 554, "http": 80, "https": 443}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,27 +36,6 @@ class Request:
 
     size: tuple[int, int] | None = None
     fps: float | None = None
-
-
-class CaptureGrabber:
-    """A camera or stream that OpenCV opened."""
-
-    def __init__(self, capture: cv2.VideoCapture) -> None:
-        self._capture = capture
-        fps = capture.get(cv2.CAP_PROP_FPS)
-        self.fps = fps if 0 < fps <= _MAX_FPS else ASSUMED_FPS
-
-    def read(self) -> Image | None:
-        """The next picture, None where nothing comes any more."""
-        try:
-            is_read, image_bgr = self._capture.read()
-            return rgb_of(image_bgr) if is_read else None
-        except cv2.error as error:  # a picture that came broken
-            raise OSError(str(error)) from error
-
-    def release(self) -> None:
-        """Frees the device."""
-        self._capture.release()
 
 
 def open_live(text: str, *, request: Request, max_retries: int | None = None) -> LiveSource:
@@ -88,8 +60,8 @@ def open_live(text: str, *, request: Request, max_retries: int | None = None) ->
         module = partial(open_picamera2, number, size=request.size, fps=request.fps)
         return LiveSource(f"camera {text}", module, Retries(max_retries=max_retries))
     if "://" in text:
-        stream = partial(_open_stream, text)
-        return LiveSource(without_password(text), stream, Retries(max_retries=max_retries))
+        stream = partial(open_stream, text)
+        return LiveSource(without_secrets(text), stream, Retries(max_retries=max_retries))
     camera = V4l2Camera(text, request)
     return LiveSource(f"camera {text}", camera.open, Retries(max_retries=max_retries))
 
@@ -155,11 +127,6 @@ class V4l2Camera:
         return found
 
 
-def without_password(url: str) -> str:
-    """An address as it may be logged."""
-    return re.sub(r"//([^/@:]*):[^/@]*@", r"//\1:***@", url)
-
-
 def _silence_opencv() -> None:
     """A source that is gone is told of once, by us, not by OpenCV at each attempt."""
     set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # 4, 5
@@ -200,38 +167,3 @@ def _open_capture(text: str, node: str, api: int, request: Request) -> Grabber:
 def _devices() -> str:
     found = v4l.names_of()
     return f" (found: {', '.join(found)})" if found else " (there is no /dev/video*)"
-
-
-def _open_stream(url: str) -> Grabber:
-    name = without_password(url)
-    _check_reachable(url)
-    timeout_ms = int(NETWORK_TIMEOUT_S * 1e3)
-    parameters = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms]
-    parameters += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms]
-    try:
-        capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, parameters)
-    except cv2.error as error:
-        raise OSError(f"{name} cannot be opened ({error})") from error
-    if not capture.isOpened():
-        capture.release()
-        raise OSError(
-            f"{name} answers, but gives no video within {NETWORK_TIMEOUT_S:g} s: are path, user "
-            "and password right? `ffplay ADDRESS` says more"
-        )
-    return CaptureGrabber(capture)
-
-
-def _check_reachable(url: str) -> None:
-    """Says in words what OpenCV would only answer by "not opened"."""
-    parts = urlsplit(url)
-    port = parts.port or _PORTS.get(parts.scheme.lower())
-    is_by_proxy = parts.scheme.lower() != "rtsp" and "http_proxy" in os.environ
-    if parts.hostname is None or port is None or is_by_proxy:
-        return
-    try:
-        socket.create_connection((parts.hostname, port), timeout=NETWORK_TIMEOUT_S).close()
-    except OSError as error:
-        raise OSError(
-            f"{without_password(url)} cannot be reached ({error}): is {parts.hostname} right and "
-            f"on, and does something listen on port {port}?"
-        ) from error

@@ -19,8 +19,10 @@ FREE_CLASSES = ("road", "sidewalk", "terrain", "sky")
 OBSTACLE_CLASSES = tuple(name for name in CLASS_NAMES if name not in FREE_CLASSES)
 # ours: the nearest pixel of all is noise, or an edge that depth is smeared over.
 NEAR_SHARE = 0.05
-# ours: fewer pixels of a class than this share of a column are a mistake more often than a thing.
+# ours: fewer pixels than this share of a column are a mistake more often than a thing.
 MIN_SHARE = 0.005
+# ours: how much farther than its nearest pixels the rest of the nearest thing may be.
+THING_DEPTH_RATIO = 1.25
 # ours: lower than a kerb is ground, higher than a lorry's roof is passed under.
 GROUND_BAND_M = (0.25, 2.5)
 # Wider pictures are looked at every n-th pixel: a column has more than enough.
@@ -53,7 +55,7 @@ class Obstacle:
       distance: As a robot would drive, in the plane of axis and row; None likewise, and without
         intrinsics.
       class_name: Of the nearest; None without classes.
-      by_class: Depth of the nearest of every class that is there.
+      by_class: Depth of the nearest of every class that is there, the nearest first.
     """
 
     column_px: tuple[int, int]
@@ -91,7 +93,8 @@ def nearest_obstacles(
 
     With classes, everything but road, sidewalk, terrain and sky is one. Without, what stands
     between `GROUND_BAND_M` above the plane that the camera's mount gives; without that, everything
-    that was measured.
+    that was measured. All of a column's obstacle pixels count together, so that a thing is found
+    whose pixels are of several classes; it is named after most of them.
 
     Args:
       depth_m: `[height, width]`, 0 is not measured.
@@ -102,7 +105,8 @@ def nearest_obstacles(
     Returns:
       One entry for each strip, from the left; as many as there are pixels, at most.
     """
-    step = math.ceil(depth_m.shape[1] / _MAX_WIDTH_PX)
+    width_px = depth_m.shape[1]
+    step = math.ceil(width_px / _MAX_WIDTH_PX)
     is_obstacle = _obstacle_pixels(depth_m, train_id, camera=camera, rule=rule)[::step, ::step]
     depth_m = depth_m[::step, ::step]
     ids = None if train_id is None else train_id[::step, ::step]
@@ -113,9 +117,9 @@ def nearest_obstacles(
         is_here = is_obstacle[strip]
         depths = depth_m[strip][is_here]
         classes = None if ids is None else ids[strip][is_here]
-        nearest, by_class = _nearest(depths, classes, num_pixels=is_here.size)
-        pixels = (int(left * step), int(right * step) - 1)
-        found.append(_obstacle(pixels, nearest, by_class, camera))
+        nearest = _nearest(depths, classes, least=max(1, round(MIN_SHARE * is_here.size)))
+        pixels = (int(left * step), min(int(right * step), width_px) - 1)
+        found.append(_obstacle(pixels, *nearest, camera))
     return found
 
 
@@ -145,17 +149,24 @@ def height_above_ground(depth_m: Floats, *, camera: Intrinsics, mount: Mount) ->
 
 
 def _nearest(
-    depths: Floats, classes: Bytes | None, *, num_pixels: int
-) -> tuple[float | None, dict[str, float]]:
-    least = max(1, round(MIN_SHARE * num_pixels))
+    depths: Floats, classes: Bytes | None, *, least: int
+) -> tuple[float | None, str | None, dict[str, float]]:
+    """Depth and class of the nearest thing of at least so many pixels, and of every class."""
+    if depths.size < least:
+        return None, None, {}
+    begins = np.partition(depths, least - 1)[least - 1]
+    is_thing = depths <= THING_DEPTH_RATIO * begins
+    depth = _low(depths[is_thing])
     if classes is None:
-        return (_low(depths) if depths.size >= least else None), {}
-    counts = np.bincount(classes, minlength=NUM_CLASSES)[:NUM_CLASSES]
+        return depth, None, {}
+    counts = np.bincount(classes, minlength=NUM_CLASSES)
     by_class = {
         CLASS_NAMES[index]: _low(depths[classes == index])
         for index in np.flatnonzero(counts >= least)
     }
-    return min(by_class.values(), default=None), dict(sorted(by_class.items(), key=lambda e: e[1]))
+    name = CLASS_NAMES[np.bincount(classes[is_thing]).argmax()]
+    by_class[name] = min(depth, by_class.get(name, depth))
+    return depth, name, dict(sorted(by_class.items(), key=lambda each: each[1]))
 
 
 def _low(depths: Floats) -> float:
@@ -166,6 +177,7 @@ def _low(depths: Floats) -> float:
 def _obstacle(
     pixels: tuple[int, int],
     depth: float | None,
+    class_name: str | None,
     by_class: dict[str, float],
     camera: Intrinsics | None,
 ) -> Obstacle:
@@ -179,7 +191,7 @@ def _obstacle(
         bearing_deg=bearing_deg,
         depth=depth,
         distance=distance,
-        class_name=next(iter(by_class), None),
+        class_name=class_name,
         by_class=by_class,
     )
 

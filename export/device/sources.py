@@ -17,6 +17,8 @@ Image = npt.NDArray[np.uint8]
 
 # Cameras and files that do not say their rate.
 ASSUMED_FPS = 25.0
+# Who says more knows nothing: some streams tell the 90,000 ticks a second of their clock.
+_MAX_FPS = 240
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 # Names that the system gives a camera by what it is, or by where it is plugged in.
@@ -200,6 +202,27 @@ def open_files(text: str) -> PictureFiles | VideoFile:
     fps = capture.get(cv2.CAP_PROP_FPS) or ASSUMED_FPS
     capture.release()
     return VideoFile(path, fps)
+
+
+class CaptureGrabber:
+    """A camera or stream that OpenCV opened."""
+
+    def __init__(self, capture: cv2.VideoCapture) -> None:
+        self._capture = capture
+        fps = capture.get(cv2.CAP_PROP_FPS)
+        self.fps = fps if 0 < fps <= _MAX_FPS else ASSUMED_FPS
+
+    def read(self) -> Image | None:
+        """The next picture, None where nothing comes any more."""
+        try:
+            is_read, image_bgr = self._capture.read()
+            return rgb_of(image_bgr) if is_read else None
+        except cv2.error as error:  # a picture that came broken
+            raise OSError(str(error)) from error
+
+    def release(self) -> None:
+        """Frees the device."""
+        self._capture.release()
 
 
 def rgb_of(image_bgr: Image) -> Image:

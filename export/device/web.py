@@ -11,6 +11,7 @@ import http.server
 import logging
 import socket
 import socketserver
+import sys
 import threading
 from typing import Any
 
@@ -144,6 +145,8 @@ class _Server(http.server.ThreadingHTTPServer):
                     connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        # A browser that goes away in the middle of an answer is no news.
         del request
-        _LOG.debug("viewer %s", client_address, exc_info=True)
+        # A browser that goes away in the middle of an answer is no news; the rest is our fault.
+        is_gone = isinstance(sys.exception(), ConnectionError | TimeoutError)
+        level = logging.DEBUG if is_gone else logging.ERROR
+        _LOG.log(level, "viewer %s", client_address, exc_info=True)

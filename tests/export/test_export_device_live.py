@@ -3,6 +3,7 @@
 import logging
 import socket
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any
 from unittest.mock import MagicMock
@@ -11,10 +12,12 @@ import numpy as np
 import pytest
 from fakes.device import LONG_S, picture, video_server
 
-from export.device import cameras, live
-from export.device.cameras import CaptureGrabber, Request, open_live, without_password
+from export.device import live, streams
+from export.device.cameras import Request, open_live
 from export.device.live import LiveSource, Retries, wait_s
-from export.device.sources import Picture, Unreadable, is_live_name
+from export.device.sources import CaptureGrabber, Picture, Unreadable, is_live_name
+from export.device.streams import without_secrets
+from mtdepth.files import UserError
 
 IMAGE = picture().image_rgb
 
@@ -149,9 +152,55 @@ def test_a_file_whose_name_is_a_number_is_a_file(
     assert not is_live_name("7")
 
 
-def test_a_password_is_not_logged() -> None:
-    assert without_password("rtsp://pi:secret@10.0.0.7/1") == "rtsp://pi:***@10.0.0.7/1"
-    assert without_password("rtsp://10.0.0.7:554/a@b") == "rtsp://10.0.0.7:554/a@b"
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("rtsp://pi:secret@10.0.0.7/1", "rtsp://***@10.0.0.7/1"),
+        ("rtsp://pi:se@cret@10.0.0.7/1", "rtsp://***@10.0.0.7/1"),
+        ("rtsp://pi:se/cret@10.0.0.7/1", "rtsp://***@10.0.0.7/1"),
+        ("rtsp://pi:12/secret@cam.local:554/1", "rtsp://***@cam.local:554/1"),
+        ("rtsp://pi:se?c#ret@cam/1?channel=1", "rtsp://***@cam/1?channel=1"),
+        ("rtsp://s3cretToken@cam.local/1", "rtsp://***@cam.local/1"),
+        ("http://pi:secret@[fe80::1]:80/x", "http://***@[fe80::1]:80/x"),
+        ("http://cam/x?password=secret&channel=2", "http://cam/x?password=***&channel=2"),
+        ("http://cam/x?pwd=secret&usr=secret", "http://cam/x?pwd=***&usr=***"),
+        ("http://cam/x?secret", "http://cam/x?***"),
+        ("http://cam/x?channel=2#token=secret", "http://cam/x?channel=2#***"),
+        (
+            "srt://cam:9000?passphrase=secret&mode=caller",
+            "srt://cam:9000?passphrase=***&mode=caller",
+        ),
+        (
+            "rtsp://10.0.0.7:554/user=admin_password=secret_channel=1",
+            "rtsp://10.0.0.7:554/user=***",
+        ),
+        ("rtsp://10.0.0.7:554/user=admin&password=se/cret", "rtsp://10.0.0.7:554/user=***"),
+        ("rtsp://10.0.0.7:554/a@b", "rtsp://10.0.0.7:554/a@b"),
+        ("rtsp://cam.local/Streaming/Channels/101", "rtsp://cam.local/Streaming/Channels/101"),
+    ],
+)
+def test_no_secret_of_an_address_is_shown(address: str, shown: str) -> None:
+    assert without_secrets(address) == shown
+
+
+@pytest.mark.parametrize("address", ["rtsp://pi:pa/ss9@cam/1", "rtsp://pi:pass9@[::1/1"])
+def test_an_address_that_is_none_is_refused_without_its_secret(
+    address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(UserError, match="%2F") as refused:
+        open_live(address, request=Request())
+    assert "ss9" not in "".join(traceback.format_exception(refused.value)) + caplog.text
+
+
+@pytest.mark.parametrize("scheme", ["udp", "srt", "rtp"])
+def test_a_stream_that_is_no_tcp_is_left_to_ffmpeg(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams.socket, "create_connection", MagicMock(side_effect=OSError))
+    capture = MagicMock()
+    capture.get.return_value = 30.0
+    monkeypatch.setattr(streams.cv2, "VideoCapture", MagicMock(return_value=capture))
+    assert open_live(f"{scheme}://127.0.0.1:9/", request=Request()).status == "live"
 
 
 @pytest.mark.parametrize("text", ["97", "/dev/video97"])
@@ -164,17 +213,17 @@ def test_a_stream_that_cannot_be_reached_says_why() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(OSError, match=rf"rtsp://u:\*\*\*@.*cannot be reached .*port {port}\?"):
+    with pytest.raises(OSError, match=rf"rtsp://\*\*\*@.*cannot be reached .*port {port}\?"):
         open_live(f"rtsp://u:p@127.0.0.1:{port}/x", request=Request())
 
 
 def test_a_server_that_is_no_video_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cameras, "NETWORK_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(streams, "NETWORK_TIMEOUT_S", 0.5)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         address = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/x"
-        with pytest.raises(OSError, match=r"answers, but gives no video within 0\.5 s"):
+        with pytest.raises(OSError, match=r"gives no video within 0\.5 s"):
             open_live(address, request=Request())
 
 
@@ -190,7 +239,7 @@ def test_a_rate_that_no_camera_has_is_not_believed(told: float, fps: float) -> N
 def test_a_network_stream_comes_back_when_its_server_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cameras, "NETWORK_TIMEOUT_S", 3.0)
+    monkeypatch.setattr(streams, "NETWORK_TIMEOUT_S", 3.0)
     monkeypatch.setattr(live, "FIRST_WAIT_S", 0.05)
     with video_server() as port:
         address = f"http://127.0.0.1:{port}/stream.mjpg?view=picture"

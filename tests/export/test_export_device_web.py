@@ -334,6 +334,28 @@ def test_whoever_opens_it_to_the_network_is_warned(
     assert "anyone on the network can watch" in caplog.text
 
 
+def test_a_fault_of_the_page_is_told_and_a_viewer_who_leaves_is_not(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails() -> dict[str, Any]:
+        raise ZeroDivisionError
+
+    site = Site(service=served.service, state=fails)
+    server = WebServer(site, host="127.0.0.1", port=0)
+    with contextlib.closing(server), caplog.at_level(logging.WARNING):
+        with contextlib.suppress(ConnectionError, http.client.HTTPException):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LONG_S)
+            connection.request("GET", "/state.json")
+            connection.getresponse()
+        assert "ZeroDivisionError" in caplog.text
+        caplog.clear()
+        try:
+            raise BrokenPipeError
+        except BrokenPipeError:
+            server._server.handle_error(None, ("127.0.0.1", 1))
+    assert caplog.text == ""
+
+
 def test_the_page_ends_with_the_program_however_many_watch() -> None:
     running = service(EndlessSource([], is_live=True))
     running.start()

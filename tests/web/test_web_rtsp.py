@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from export.device import cameras, live
+from export.device import live, streams
 from export.device.cameras import Request, open_live
 from export.device.sources import Picture
 
@@ -41,7 +41,7 @@ def rtsp_server(port: int, codec: str) -> Iterator[None]:
 def test_a_stream_is_watched_lost_and_found_again(
     codec: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(cameras, "NETWORK_TIMEOUT_S", 10.0)
+    monkeypatch.setattr(streams, "NETWORK_TIMEOUT_S", 10.0)
     monkeypatch.setattr(live, "FIRST_WAIT_S", 0.1)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

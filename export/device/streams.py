@@ -1,0 +1,111 @@
+"""Network streams, through OpenCV's FFmpeg: RTSP, HTTP, SRT, UDP.
+
+Tried with real RTSP (H.264, Motion JPEG) and HTTP servers.
+"""
+
+import ipaddress
+import os
+import re
+import socket
+from urllib.parse import SplitResult, urlsplit
+
+import cv2
+
+from export.device.sources import CaptureGrabber
+from mtdepth.files import UserError
+
+# A network stream that is silent for so long is lost; a reachable one answers within it.
+NETWORK_TIMEOUT_S = 5.0
+# Whose server answers a TCP connection; of others (udp, srt, rtp) only pictures tell.
+_TCP_PORTS = {"rtsp": 554, "http": 80, "https": 443}
+# Parameters that say which picture is sent; of any other the value may be a secret.
+_HARMLESS = {"channel", "subtype", "stream", "profile", "resolution", "fps", "mode", "unicast"}
+HIDDEN = "***"
+
+
+def without_secrets(address: str) -> str:
+    """An address as it may be logged and shown.
+
+    User names, which may be tokens, go as well as passwords, with or without the escapes that they
+    need there; so do the values of parameters, but for those that say which picture is sent.
+    """
+    scheme, _, rest = address.partition("://")
+    if "@" in rest and not _begins_with_host(rest):
+        # Up to the last one: a password may hold others, and / ? # as well.
+        rest = f"{HIDDEN}@{rest.rpartition('@')[2]}"
+    path, mark, query = rest.partition("#")[0].partition("?")
+    # As some cameras have it: /user=admin_password=secret_channel=1
+    path = re.sub(r"=.*", f"={HIDDEN}", path, flags=re.DOTALL)
+    shown = "&".join(map(_without_value, query.split("&")))
+    fragment = f"#{HIDDEN}" if "#" in rest else ""
+    return f"{scheme}://{path}{mark}{shown}{fragment}"
+
+
+def _begins_with_host(rest: str) -> bool:
+    """Whether an @ further on cannot be that behind a password."""
+    try:
+        parts = urlsplit(f"//{rest}")
+        ipaddress.ip_address(parts.hostname or "")
+        return "@" not in parts.netloc and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _without_value(parameter: str) -> str:
+    name, _, value = parameter.partition("=")
+    is_shown = name.lower() in _HARMLESS or not parameter
+    return parameter if is_shown else f"{name}={HIDDEN}" if value else HIDDEN
+
+
+def open_stream(address: str) -> CaptureGrabber:
+    """Opens a stream.
+
+    Raises:
+      UserError: If it is no address.
+      OSError: If nothing comes from there.
+    """
+    name = without_secrets(address)
+    _check_reachable(address, name)
+    timeout_ms = int(NETWORK_TIMEOUT_S * 1e3)
+    parameters = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, timeout_ms]
+    parameters += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms]
+    try:
+        capture = cv2.VideoCapture(address, cv2.CAP_FFMPEG, parameters)
+    except cv2.error as error:
+        # Not its text, which may hold the address.
+        raise OSError(f"{name} cannot be opened (OpenCV's error {error.code})") from None
+    if not capture.isOpened():
+        capture.release()
+        raise OSError(
+            f"{name} gives no video within {NETWORK_TIMEOUT_S:g} s: are path, user and password "
+            "right? `ffplay ADDRESS` says more"
+        )
+    return CaptureGrabber(capture)
+
+
+def _check_reachable(address: str, name: str) -> None:
+    """Says in words what OpenCV would only answer by "not opened"."""
+    parts, port = _split(address, name)
+    scheme = parts.scheme.lower()
+    is_by_proxy = scheme != "rtsp" and "http_proxy" in os.environ
+    if scheme not in _TCP_PORTS or parts.hostname is None or is_by_proxy:
+        return
+    port = port or _TCP_PORTS[scheme]
+    try:
+        socket.create_connection((parts.hostname, port), timeout=NETWORK_TIMEOUT_S).close()
+    except (OSError, UnicodeError) as error:
+        raise OSError(
+            f"{name} cannot be reached ({error}): is {parts.hostname} right and on, and does "
+            f"something listen on port {port}?"
+        ) from error
+
+
+def _split(address: str, name: str) -> tuple[SplitResult, int | None]:
+    try:
+        parts = urlsplit(address)
+        return parts, parts.port
+    except ValueError:
+        # Not its text, which holds what it took for the port: a part of a password.
+        raise UserError(
+            f"{name} is no address: in a password write / ? # [ ] as %2F %3F %23 %5B %5D"
+        ) from None
