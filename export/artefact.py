@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from export.convert import ExportError, convert
-from export.delegation import Delegation, delegation_of
 from export.description import describe
 from export.golden import write_golden
-from export.graph import SIGNATURE, ClassOutput
+from export.inference_graph import SIGNATURE, ClassOutput
 from export.origin import Origin
 from export.parity import BOUNDS, check_parity, measure_parity
-from export.shared_buffers import merged
+from export.tflite.convert import ExportError, convert
+from export.tflite.delegation import Delegation, delegation_of
+from export.tflite.shared_buffers import merged
 from mtdepth.contract import DECODERS, Precision, contract_path
 from mtdepth.files import visible_files, write_json
 from mtdepth.runtime.sizes import open_sizes, size_contract_path
@@ -92,7 +92,7 @@ def export_network(
 def converted(
     part: Part, *, precision: Precision, class_output: ClassOutput, calibration: Sequence[Image]
 ) -> bytes:
-    """A network as a file of its own; see `export.convert.convert`."""
+    """A network as a file of its own; see `export.tflite.convert.convert`."""
     return convert(
         part.subject,
         precision=precision,

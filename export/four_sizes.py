@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from export.artefact import Image, Part, converted, write_artefact
-from export.graph import ClassOutput
+from export.inference_graph import ClassOutput
 from mtdepth.contract import Precision
 
 

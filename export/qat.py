@@ -28,10 +28,10 @@ def main() -> int | None:
     chosen = shared.options()
     output = shared.output_folder(chosen, treatment="qat")
     # TensorFlow takes seconds to load, which a wrong flag should not cost.
-    from export.convert import ExportError
     from export.fine_tune.job import Job
     from export.fine_tune.loop import FineTuningError
     from export.fine_tune.report import log_file, tuning_record
+    from export.tflite.convert import ExportError
 
     job = Job(chosen, output)
     try:

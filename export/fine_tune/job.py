@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from export.artefact import FILE_NAME, export_network
-from export.convert import ExportError
 from export.fine_tune import pruned, quantised
 from export.fine_tune.loop import FineTuning, Settings
 from export.fine_tune.objective import Objective
@@ -25,6 +24,7 @@ from export.fine_tune.pictures import (
 from export.fine_tune.plan import NetworkPlan, plan_of
 from export.fine_tune.twin import build_twin, trained_plan
 from export.origin import origin_of
+from export.tflite.convert import ExportError
 from mtdepth.contract import Precision, Treatment
 from mtdepth.files import sha256_of
 from mtdepth.models.input_law import InputLaw

@@ -112,7 +112,7 @@ def converted(
     from fakes.artefact import subject
     from fakes.conditioned import pictures
 
-    from export import convert
+    from export.tflite import convert
 
     unchanged: Callable[[bytes], bytes] = lambda content: content  # noqa: E731
     turned = convert.with_delegated_input if is_input_delegated else unchanged
@@ -139,7 +139,7 @@ def matrix_product() -> bytes:
 def opened(path: Path, num_threads: int) -> Callable[[], Any]:
     import numpy as np
 
-    from export.benchmarking.subject import open_subject
+    from export.benchmark.subject import open_subject
 
     picture = np.zeros((8, 8, 3), np.uint8)
     return open_subject(path, picture, num_threads=num_threads, size=None).stages["inference"]
@@ -163,7 +163,7 @@ def arg_max_calls(size: tuple[int, int]) -> dict[str, Callable[[], Any]]:
 
 
 def timed(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, Any]:
-    from export.benchmarking.timing import Schedule, time_in_turn
+    from export.benchmark.timing import Schedule, time_in_turn
 
     found = time_in_turn(list(calls.values()), Schedule(rounds=rounds))
     return dict(zip(calls, found, strict=True))

@@ -18,9 +18,9 @@ from fakes.artefact import (
 )
 
 from export.artefact import check_delegation, export_network
-from export.convert import ExportError
-from export.delegation import Delegation, delegation_of
 from export.parity import BOUNDS, keras_output
+from export.tflite.convert import ExportError
+from export.tflite.delegation import Delegation, delegation_of
 from mtdepth.contract import Contract, Precision, contract_path
 from mtdepth.files import sha256_of
 from mtdepth.models.specs import DecoderSize

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.benchmark import parse, run
-from export.benchmarking.machine import describe_machine, describe_state
-from export.benchmarking.memory import _peak_mb, peak_memory
-from export.benchmarking.subject import open_subject, synthetic
-from export.benchmarking.timing import Schedule, Times, time_in_turn
+from export.benchmark.__main__ import parse, run
+from export.benchmark.machine import describe_machine, describe_state
+from export.benchmark.memory import _peak_mb, peak_memory
+from export.benchmark.subject import open_subject, synthetic
+from export.benchmark.timing import Schedule, Times, time_in_turn
 from mtdepth.contract import contract_path
 from mtdepth.files import DataError
 from mtdepth.pictures import write_png
@@ -119,7 +119,7 @@ def test_throttling_in_words(tmp_path: Path) -> None:
 
 
 def test_a_megabyte_is_a_million_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("export.benchmarking.memory.peak_memory_bytes", lambda: 90_000_000)
+    monkeypatch.setattr("export.benchmark.memory.peak_memory_bytes", lambda: 90_000_000)
     assert _peak_mb() == 90.0
 
 
@@ -197,7 +197,7 @@ def test_a_machine_reads_the_record_from_standard_output(golden_models: dict[str
     """Nothing but JSON, and no framework loaded: as on a device."""
     code = (
         "import sys; sys.argv[1:] = sys.argv[1:]\n"
-        "from export.benchmark import main\n"
+        "from export.benchmark.__main__ import main\n"
         "status = main()\n"
         "heavy = {'tensorflow', 'keras', 'absl'} & set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else status)\n"

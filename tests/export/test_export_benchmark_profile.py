@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.benchmarking.operators import graph_alone, part_of, single_operators
-from export.benchmarking.profile import profile, report, summary
+from export.benchmark.operators import graph_alone, part_of, single_operators
+from export.benchmark.profile import profile, report, summary
 from mtdepth.files import DataError
 from mtdepth.models.counting import count
 from mtdepth.runtime.tflite import open_interpreter
@@ -44,7 +44,7 @@ def test_an_operator_alone_gives_what_it_gives_in_the_network(
 def test_a_size_of_several_is_looked_into_by_its_signature(
     golden_models: dict[str, Path], tmp_path: Path
 ) -> None:
-    from export.shared_buffers import merged
+    from export.tflite.shared_buffers import merged
 
     path = tmp_path / "two.tflite"
     names = ("float32", "int8")

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from arm64.emulation import applicable
 
-from export.bundling import texts
-from export.bundling.archive import write_bundle
-from export.bundling.models import checked_models
-from export.bundling.modules import BundleError, closure, data_files
+from export.bundle import texts
+from export.bundle.archive import write_bundle
+from export.bundle.models import checked_models
+from export.bundle.modules import BundleError, closure, data_files
 from mtdepth.files import DataError
 
 ROOT = Path(__file__).parents[2]

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from fakes.artefact import subject
 
-from export.convert import ExportError, convert
-from export.flatbuffer import foreign_operators, with_dequantized_input
+from export.tflite.convert import ExportError, convert
+from export.tflite.flatbuffer import foreign_operators, with_dequantized_input
 from mtdepth.runtime.tflite import open_interpreter
 
 

@@ -7,11 +7,11 @@ import pytest
 from fakes.artefact import SIZE, assert_says_what_keras_says, export_random, random_network
 from fakes.conditioned import as_input, pictures
 
-from export.delegation import delegation_of
 from export.fine_tune.plan import plan_of
 from export.fine_tune.twin import build_twin
-from export.jetson.emit import emit
-from export.jetson.graph import to_model
+from export.onnx.emit import emit
+from export.onnx.graph import to_model
+from export.tflite.delegation import delegation_of
 from mtdepth.models.input_law import STUDENT_INPUT
 from mtdepth.models.specs import DESIGNS, DecoderSize
 from mtdepth.runtime.onnx import open_session

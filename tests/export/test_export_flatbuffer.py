@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from fakes.artefact import images
 
-from export.delegation import delegation_of
-from export.flatbuffer import with_delegated_input
+from export.tflite.delegation import delegation_of
+from export.tflite.flatbuffer import with_delegated_input
 from mtdepth.runtime.tflite import open_interpreter
 
 tf_schema = pytest.importorskip("tensorflow.lite.tools.flatbuffer_utils")

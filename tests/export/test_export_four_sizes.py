@@ -13,7 +13,7 @@ from fakes.four_sizes import export_random_sizes, parts, subjects
 from export.artefact import Part, write_artefact
 from export.four_sizes import export_sizes
 from export.golden import read_golden
-from export.graph import SIGNATURE
+from export.inference_graph import SIGNATURE
 from export.parity import keras_output
 from mtdepth.contract import Contract
 from mtdepth.files import DataError

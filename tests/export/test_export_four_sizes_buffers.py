@@ -9,9 +9,9 @@ from fakes.four_sizes import SIZE, subjects
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
-from export.convert import convert
-from export.delegation import delegation_of
-from export.shared_buffers import merged
+from export.tflite.convert import convert
+from export.tflite.delegation import delegation_of
+from export.tflite.shared_buffers import merged
 from mtdepth.contract import Precision
 from mtdepth.runtime.tflite import open_interpreter
 

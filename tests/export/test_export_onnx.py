@@ -19,11 +19,11 @@ from fakes.artefact import (
 )
 from fakes.conditioned import pictures
 
-from export.convert import ExportError
-from export.jetson import packages
-from export.jetson.artefact import export_onnx
-from export.jetson.emit import emit
-from export.jetson.graph import Graph, to_model
+from export.onnx import packages
+from export.onnx.artefact import export_onnx
+from export.onnx.emit import emit
+from export.onnx.graph import Graph, to_model
+from export.tflite.convert import ExportError
 from mtdepth.contract import Contract, Precision, contract_path
 from mtdepth.files import sha256_of
 from mtdepth.models import mininet
@@ -209,12 +209,12 @@ def test_a_failed_export_leaves_what_was_there(
     export(tmp_path)
     before = {entry.name: entry.read_bytes() for entry in tmp_path.iterdir()}
     with monkeypatch.context() as patch:
-        patch.setattr("export.jetson.artefact.violations", lambda _: ["node (Odd): not known"])
+        patch.setattr("export.onnx.artefact.violations", lambda _: ["node (Odd): not known"])
         with pytest.raises(ExportError, match=r"TensorRT 8\.2 .* node \(Odd\): not known"):
             export(tmp_path)
     wrong = InputLaw(scale=1 / 255, offset=0.0)
     with monkeypatch.context() as patch:
-        patch.setattr("export.jetson.artefact.emit", lambda net, **_: emit(net, input_law=wrong))
+        patch.setattr("export.onnx.artefact.emit", lambda net, **_: emit(net, input_law=wrong))
         with pytest.raises(ExportError, match=r"the float32 file .* median_relative"):
             export(tmp_path)
     with pytest.raises(ValueError, match="int8 needs representative pictures"):

@@ -22,9 +22,9 @@ from fakes.artefact import (
 )
 from fakes.conditioned import pictures
 
-from export.jetson import build_engine, run_engine
-from export.jetson.build_engine import BuildError
-from export.jetson.run_engine import RunError
+from export.board import build_engine, run_engine
+from export.board.build_engine import BuildError
+from export.board.run_engine import RunError
 from mtdepth.contract import Contract
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import LogDepthCodec, SigmoidDisparityCodec

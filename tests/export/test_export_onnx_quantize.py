@@ -7,11 +7,11 @@ import numpy as np
 from fakes.artefact import SIZE, random_network
 from fakes.conditioned import pictures
 
-from export.jetson.calibrate import NUM_BINS, best_end, find_ranges
-from export.jetson.emit import emit
-from export.jetson.graph import Graph, to_model
-from export.jetson.quantize import quantize, quantized_tensors
-from export.jetson.rules import violations
+from export.onnx.calibrate import NUM_BINS, best_end, find_ranges
+from export.onnx.emit import emit
+from export.onnx.graph import Graph, to_model
+from export.onnx.quantize import quantize, quantized_tensors
+from export.onnx.rules import violations
 from mtdepth.models.input_law import STUDENT_INPUT, InputLaw
 
 

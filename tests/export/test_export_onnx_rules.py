@@ -10,10 +10,10 @@ import numpy as np
 import onnx
 import pytest
 
-from export.jetson.emit import emit
-from export.jetson.graph import to_model
-from export.jetson.quantize import quantize, quantized_tensors
-from export.jetson.rules import oldest_tensorrt, violations
+from export.onnx.emit import emit
+from export.onnx.graph import to_model
+from export.onnx.quantize import quantize, quantized_tensors
+from export.onnx.rules import oldest_tensorrt, violations
 from mtdepth.models.input_law import InputLaw
 from mtdepth.models.pixel_shuffle_keras import PixelShuffle
 

@@ -10,7 +10,7 @@ import pytest
 from fakes.conditioned import pictures
 from fakes.tuning import mininet_workdir, student_workdir
 
-from export.delegation import delegation_of
+from export.tflite.delegation import delegation_of
 from mtdepth.contract import Contract
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.runtime.tflite import TfliteBackend

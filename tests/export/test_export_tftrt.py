@@ -13,10 +13,10 @@ from fakes.artefact import SIZE, images, origin, random_network, subject
 from fakes.conditioned import pictures
 from tensorflow.core.protobuf import saved_model_pb2
 
-from export.convert import ExportError
-from export.jetson import convert_tftrt
-from export.jetson.convert_tftrt import ConvertError
-from export.jetson.saved_model import check_loadable, export_saved_model
+from export.board import convert_tftrt
+from export.board.convert_tftrt import ConvertError
+from export.tflite.convert import ExportError
+from export.tftrt.saved_model import check_loadable, export_saved_model
 from mtdepth.contract import Contract
 from mtdepth.files import sha256_of
 

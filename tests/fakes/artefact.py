@@ -8,7 +8,7 @@ import numpy as np
 from fakes.conditioned import condition, pictures
 
 from export.artefact import export_network
-from export.graph import ClassOutput
+from export.inference_graph import ClassOutput
 from export.origin import Origin
 from mtdepth.contract import Precision
 from mtdepth.geometry.camera import Intrinsics
@@ -90,7 +90,7 @@ def export_random(
 def export_random_onnx(folder: Path) -> Path:
     """Exports the smallest `random_network` as float32 and returns the path of its `.onnx` file."""
     # Here, since a test of the runtime alone does without it.
-    from export.jetson.artefact import export_onnx
+    from export.onnx.artefact import export_onnx
 
     export_onnx(
         subject(),

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from export.convert import convert
-from export.delegation import delegation_of
+from export.tflite.convert import convert
+from export.tflite.delegation import delegation_of
 from mtdepth.geometry.depth_codec import SigmoidDisparityCodec
 from mtdepth.models import mininet
 from mtdepth.models.input_law import MININET_INPUT

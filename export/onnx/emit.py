@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from export.graph import ClassOutput
-from export.jetson.calls import read_calls
-from export.jetson.graph import Graph
-from export.jetson.layers import LayerWriter
+from export.inference_graph import ClassOutput
+from export.onnx.calls import read_calls
+from export.onnx.graph import Graph
+from export.onnx.layers import LayerWriter
 from mtdepth.models.input_law import InputLaw
 
 _INT32 = 6  # of ONNX's types

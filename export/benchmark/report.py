@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from export.benchmarking.subject import Subject
-from export.benchmarking.timing import Times
+from export.benchmark.subject import Subject
+from export.benchmark.timing import Times
 
 
 @dataclass

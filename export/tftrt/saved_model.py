@@ -13,12 +13,12 @@ import tensorflow as tf
 from absl import logging
 from tensorflow.core.protobuf import saved_model_pb2
 
-from export.convert import ExportError
 from export.description import contract_of
 from export.golden import write_golden
-from export.graph import SIGNATURE, ClassOutput, write_inference_graph
+from export.inference_graph import SIGNATURE, ClassOutput, write_inference_graph
 from export.origin import Origin
 from export.parity import BOUNDS, check_parity, measure_parity
+from export.tflite.convert import ExportError
 from mtdepth.contract import Contract, TensorContract, contract_path
 from mtdepth.files import write_json
 from mtdepth.runtime.contracted import ContractedBackend
@@ -27,6 +27,7 @@ from mtdepth.trained import InferenceNetwork
 
 FILE_NAME = "saved_model.pb"
 PARITY_NAME = "parity.json"
+BOARD = Path(__file__).parents[1] / "board"
 BOARD_PROGRAM = "convert_tftrt.py"
 
 # What TensorFlow 2.7.4 (the oldest that NVIDIA builds for JetPack 4.6) was seen to load: the
@@ -95,7 +96,7 @@ def export_saved_model(
         }
         write_json(made / PARITY_NAME, report)
         write_golden(path, {origin.decoder: backend}, parity_images)
-        shutil.copyfile(Path(__file__).parent / BOARD_PROGRAM, made / BOARD_PROGRAM)
+        shutil.copyfile(BOARD / BOARD_PROGRAM, made / BOARD_PROGRAM)
         _move_into(made, output)
     return report
 

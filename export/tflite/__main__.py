@@ -40,9 +40,9 @@ def main() -> int | None:
     request = asked_for(f"export_{{decoder}}_{_PRECISION.value}")
     # TensorFlow takes seconds to load, which a wrong flag should not cost.
     from export.artefact import Part, export_network
-    from export.convert import ExportError
     from export.four_sizes import export_sizes
     from export.origin import origin_of
+    from export.tflite.convert import ExportError
 
     trained = request.load()
     parts = {each.size: Part(each, origin_of(each)) for each in trained}

@@ -27,9 +27,9 @@ def main() -> int | None:
     """Exports."""
     request = asked_for("tftrt_{decoder}")
     # TensorFlow takes seconds to load, which a wrong flag should not cost.
-    from export.convert import ExportError
-    from export.jetson.saved_model import export_saved_model
     from export.origin import origin_of
+    from export.tflite.convert import ExportError
+    from export.tftrt.saved_model import export_saved_model
 
     (trained,) = request.load()
     _, shown = request.images(num_calibration=0)

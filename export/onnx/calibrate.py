@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from export.jetson.graph import Graph, to_model
+from export.onnx.graph import Graph, to_model
 from mtdepth.runtime.onnx import open_session
 
 Image = npt.NDArray[np.uint8]

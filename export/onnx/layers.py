@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from export.convert import ExportError
-from export.jetson.calls import Call, Key
-from export.jetson.graph import Graph
+from export.onnx.calls import Call, Key
+from export.onnx.graph import Graph
+from export.tflite.convert import ExportError
 
 Array = npt.NDArray[Any]
 Padding = tuple[int, int, int, int]  # top, left, bottom, right: ONNX's order
@@ -61,7 +61,7 @@ class LayerWriter:
         if method is None:
             raise ExportError(
                 f"layer {call.name!r}: {call.kind} has no ONNX operator here; "
-                "export.jetson.layers says which layers have"
+                "export.onnx.layers says which layers have"
             )
         if call.kind not in ("Conv2D", "DepthwiseConv2D"):
             self._check_not_padded(call)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-# What a device is told to install (export.bundling.texts).
+# What a device is told to install (export.bundle.texts).
 DEVICE_PACKAGES = frozenset({"numpy", "cv2", "ai_edge_litert"})
 _BROUGHT_BY_LITERT = frozenset({"flatbuffers", "tqdm"})
 _OF_SOME_DEVICES = frozenset({"picamera2", "libcamera", "rclpy", "sensor_msgs", "std_msgs"})

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from export.convert import ExportError
 from export.description import contract_of
 from export.golden import golden_path, write_golden
-from export.graph import ClassOutput
-from export.jetson.calibrate import find_ranges
-from export.jetson.emit import emit
-from export.jetson.graph import to_model
-from export.jetson.packages import load
-from export.jetson.quantize import quantize, quantized_tensors
-from export.jetson.rules import oldest_tensorrt, violations
+from export.inference_graph import ClassOutput
+from export.onnx.calibrate import find_ranges
+from export.onnx.emit import emit
+from export.onnx.graph import to_model
+from export.onnx.packages import load
+from export.onnx.quantize import quantize, quantized_tensors
+from export.onnx.rules import oldest_tensorrt, violations
 from export.origin import Origin
 from export.parity import BOUNDS, check_parity, measure_parity
+from export.tflite.convert import ExportError
 from mtdepth.contract import Precision, contract_path
 from mtdepth.files import write_json
 from mtdepth.runtime.onnx import OnnxBackend, open_session, tensors_of
@@ -28,6 +28,7 @@ from mtdepth.trained import InferenceNetwork
 
 FILE_NAME = "model.onnx"
 PARITY_NAME = "parity.json"
+BOARD = Path(__file__).parents[1] / "board"
 # What goes to the board beside the file; each stands alone there.
 BOARD_PROGRAMS = ("build_engine.py", "run_engine.py")
 
@@ -123,7 +124,7 @@ def export_onnx(
         write_json(path.with_name(PARITY_NAME), report)
         write_golden(path, {origin.decoder: backend}, parity_images)
         for program in BOARD_PROGRAMS:
-            shutil.copyfile(Path(__file__).parent / program, path.with_name(program))
+            shutil.copyfile(BOARD / program, path.with_name(program))
         made = (FILE_NAME, contract_path(path).name, PARITY_NAME, golden_path(path).name)
         for name in (*made, *BOARD_PROGRAMS):
             path.with_name(name).replace(output / name)

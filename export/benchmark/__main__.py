@@ -26,11 +26,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from export.benchmarking.machine import describe_machine, describe_state
-from export.benchmarking.memory import peak_memory
-from export.benchmarking.report import Measured, machine_line, profile_table, table
-from export.benchmarking.subject import Subject, open_subject
-from export.benchmarking.timing import Schedule, Times, time_in_turn
+from export.benchmark.machine import describe_machine, describe_state
+from export.benchmark.memory import peak_memory
+from export.benchmark.report import Measured, machine_line, profile_table, table
+from export.benchmark.subject import Subject, open_subject
+from export.benchmark.timing import Schedule, Times, time_in_turn
 from mtdepth.files import DataError, write_json
 from mtdepth.pictures import read_rgb
 
@@ -121,9 +121,9 @@ def _times(subjects: Sequence[Subject], schedule: Schedule) -> list[dict[str, Ti
 
 def _complete(result: Measured, picture_size: tuple[int, int], options: argparse.Namespace) -> None:
     # Late: what they open must not be in memory, or in the caches, while the models are timed.
-    from export.benchmarking.operators import graph_alone
-    from export.benchmarking.profile import profile, report
-    from export.delegation import delegation_of
+    from export.benchmark.operators import graph_alone
+    from export.benchmark.profile import profile, report
+    from export.tflite.delegation import delegation_of
 
     path, signature = result.subject.path, result.subject.signature
     if not options.no_memory:

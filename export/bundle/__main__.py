@@ -26,17 +26,17 @@ _OPTIONS = flags.DEFINE_string(
 )
 
 # Where a device enters; a program that this project lacks yet is left out.
-PROGRAMS = ("export.device.__main__", "export.verify", "export.benchmark")
+PROGRAMS = ("export.device.__main__", "export.verify", "export.benchmark.__main__")
 
 
 def main() -> int | None:
     """Packs."""
-    from export.bundling import texts
-    from export.bundling.archive import folder_name, is_archive, write_bundle
-    from export.bundling.models import TABLE_HEAD, checked_models
-    from export.bundling.modules import BundleError, closure, data_files, module_file
+    from export.bundle import texts
+    from export.bundle.archive import folder_name, is_archive, write_bundle
+    from export.bundle.models import TABLE_HEAD, checked_models
+    from export.bundle.modules import BundleError, closure, data_files, module_file
 
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     output = Path(_OUTPUT.value)
     try:
         models = checked_models([Path(model) for model in _MODELS.value])

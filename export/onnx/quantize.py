@@ -17,8 +17,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from export.jetson.calibrate import MAX_INTEGER
-from export.jetson.graph import Array, Graph, Node
+from export.onnx.calibrate import MAX_INTEGER
+from export.onnx.graph import Array, Graph, Node
 
 # A tensor or channel that is always 0 is right with any scale; TensorRT refuses 0.
 _SCALE_OF_NOTHING = 1.0

@@ -9,9 +9,9 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from tqdm import tqdm
 
-from export.benchmarking.operators import SingleOperator, single_operators
-from export.benchmarking.subject import synthetic
-from export.benchmarking.timing import Schedule, time_in_turn
+from export.benchmark.operators import SingleOperator, single_operators
+from export.benchmark.subject import synthetic
+from export.benchmark.timing import Schedule, time_in_turn
 
 # One operator is small: many runs are cheap, and its tensors stay in the caches as in the network.
 SCHEDULE = Schedule(warm_up=3, rounds=1, runs_per_round=30)

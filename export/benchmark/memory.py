@@ -29,7 +29,7 @@ def peak_memory(
       `first_result_s`, from the start of the process to its first result. Nothing where the system
       has no `/proc`, or the process fails.
     """
-    command = [sys.executable, "-m", "export.benchmarking.memory", str(path)]
+    command = [sys.executable, "-m", "export.benchmark.memory", str(path)]
     command += [str(number) for number in (*picture_size, num_threads)]
     command += [] if size is None else [size]
     start_s = time.perf_counter()
@@ -48,7 +48,7 @@ def main() -> None:
     import cv2
     import numpy as np
 
-    from export.benchmarking.subject import open_subject
+    from export.benchmark.subject import open_subject
 
     cv2.setNumThreads(1)
     path, height_px, width_px, num_threads, *sizes = sys.argv[1:]

@@ -13,12 +13,12 @@ import numpy.typing as npt
 import tensorflow as tf
 from absl import logging
 
-from export.flatbuffer import (
+from export.inference_graph import INPUT_NAME, ClassOutput, write_inference_graph
+from export.tflite.flatbuffer import (
     foreign_operators,
     with_delegated_input,
     with_dequantized_input,
 )
-from export.graph import INPUT_NAME, ClassOutput, write_inference_graph
 from mtdepth.contract import Precision
 from mtdepth.trained import InferenceNetwork
 

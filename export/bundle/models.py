@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.bundling.modules import BundleError
+from export.bundle.modules import BundleError
 from export.golden import golden_path, read_golden
 from mtdepth.contract import Contract, contract_path
 from mtdepth.files import DataError

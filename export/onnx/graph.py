@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from export.jetson.packages import load
+from export.onnx.packages import load
 
 Array = npt.NDArray[Any]
 

@@ -1,0 +1,1 @@
+"""From a trained network to a `.tflite` file, of one decoder size or of all."""
