@@ -25,6 +25,7 @@ _QAT = flags.DEFINE_bool(
     "qat", False, "Whether to train further, rounded as in int8, with the zeros kept."
 )
 
+shared.define_flags()
 flags.adopt_module_key_flags(shared)
 
 

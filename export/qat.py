@@ -20,6 +20,7 @@ from export.fine_tune import options as shared
 from mtdepth import program
 from mtdepth.files import write_json
 
+shared.define_flags()
 flags.adopt_module_key_flags(shared)
 
 

@@ -2,10 +2,10 @@
 
 import json
 import subprocess
-import sys
 
 import pytest
 from absl import flags
+from fakes.programs import run_program
 
 import mtdepth.describe
 from mtdepth.describe import build
@@ -13,12 +13,7 @@ from mtdepth.models.description import describe, part_of, table
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mtdepth.describe", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_program("mtdepth.describe", *arguments)
 
 
 def test_standard_output_is_only_json() -> None:

@@ -1,34 +1,22 @@
 """The whole way as a user types it: recordings, labels, training, scores, int8, device."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from fakes.conditioned import condition
 from fakes.kitti_tree import build_kitti_tree
+from fakes.programs import run_process, run_program
 
 from mtdepth.models.student import build_training_graph
 from mtdepth.recipes.registry import find_recipe
 
-ROOT = Path(__file__).parents[1]
 
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def succeed(*arguments: object) -> str:
-    done = run(*arguments)
+def succeed(*arguments: Any) -> str:
+    done = run_program(*arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -40,7 +28,7 @@ def write_start(path: Path) -> None:
     graph.save_weights(path)
 
 
-def training_line(root: Path) -> tuple[object, ...]:
+def training_line(root: Path) -> tuple[Any, ...]:
     return (
         *("mtdepth.train", "--recipe", "demo", "--data", root / "labels_train"),
         *("--val_data", root / "labels_val", "--workdir", root / "run"),
@@ -104,7 +92,7 @@ def test_the_device_program_runs_the_file_on_a_folder(way: Path) -> None:
 
 
 def test_the_same_training_line_again_finds_nothing_to_do(way: Path) -> None:
-    done = run(*training_line(way))
+    done = run_program(*training_line(way))
     assert done.returncode == 0, done.stderr
     assert "finished" in done.stderr
 
@@ -122,14 +110,14 @@ def test_a_wrong_training_line_is_answered_in_words(
     way: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     common = ("--data", way / "labels_train", "--workdir", way / "run", "--recipe", "demo")
-    done = run(arguments[0], *common, *arguments[1:])
+    done = run_program(arguments[0], *common, *arguments[1:])
     assert done.returncode != 0
     assert message in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
 
 
 def test_a_missing_label_store_is_answered_with_the_command_that_makes_it(way: Path) -> None:
-    done = run("mtdepth.train", "--data", way / "nowhere", "--workdir", way / "other")
+    done = run_program("mtdepth.train", "--data", way / "nowhere", "--workdir", way / "other")
     assert done.returncode == 1
     assert "data_prep.generate_teachers" in done.stderr
     assert not (way / "other").exists()
@@ -149,5 +137,5 @@ PROGRAMS = (
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_help_shows_a_full_example(program: str) -> None:
-    done = run(program, "--help")
+    done = run_process(program, "--help")
     assert f"python -m {program} --" in done.stdout + done.stderr

@@ -1,7 +1,6 @@
 """The program `python -m mtdepth.evaluate`, as a user runs it."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes.programs import run_program
 from fakes.workdir import build_workdir
 
 from mtdepth.datasets.frames import KittiRaw
@@ -22,16 +22,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def evaluate(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    environment.pop("MTDEPTH_KITTI_ROOT", None)
-    return subprocess.run(
-        [sys.executable, "-m", "mtdepth.evaluate", *map(str, arguments)],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_program("mtdepth.evaluate", *arguments, cwd=cwd, env={"MTDEPTH_KITTI_ROOT": ""})
 
 
 def test_a_workdir_and_its_saved_predictions_score_the_same(

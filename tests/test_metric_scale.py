@@ -2,13 +2,13 @@
 
 import json
 import subprocess
-import sys
 import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fakes.panned_video import CAMERA, pan, shot_of, write_frames
+from fakes.programs import run_program
 from fakes.video_workdir import build_video_workdir
 
 from mtdepth import metric_scale
@@ -20,8 +20,6 @@ from mtdepth.runtime.pipeline import Prediction
 from mtdepth.trained import load_trained, scale_of
 from mtdepth.workdir import Workdir
 
-ROOT = Path(__file__).parents[1]
-
 
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
@@ -29,13 +27,7 @@ def workdir(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
 
 
 def run(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_program(module, *arguments)
 
 
 def test_the_scale_is_the_median_and_the_spread_is_said() -> None:

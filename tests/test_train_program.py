@@ -2,25 +2,17 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from fakes.panned_video import CAMERA, pan, write_frames
+from fakes.programs import run_program
 
 from mtdepth.pictures import read_rgb
 
-ROOT = Path(__file__).parents[1]
-
 
 def train(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mtdepth.train", *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_program("mtdepth.train", *arguments)
 
 
 @pytest.fixture

@@ -11,66 +11,69 @@ from mtdepth.contract import DECODERS
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.workdir import Workdir
 
-_WORKDIR = flags.DEFINE_string(
-    "workdir", None, "Run to begin with. Default: demo/run, or the paper's."
-)
-_DECODER = flags.DEFINE_enum(
-    "decoder",
-    None,
-    [size for sizes in DECODERS.values() for size in sizes],
-    "Size to detach: L M S XS of a student, F H Q E of a MiniNet. Default: as trained.",
-)
-_OUTPUT = flags.DEFINE_string(
-    "output", None, "Folder to write to. Default: beside the workdir, export_<decoder>_<treatment>."
-)
-_CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Weights of the workdir.")
-_DATA = flags.DEFINE_string(
-    "data", None, "Label store to learn from. Default: the workdir's own, where it has one."
-)
-_PICTURES = flags.DEFINE_string(
-    "pictures",
-    None,
-    "Folder of pictures to learn from in place of labels: the float network alone teaches.",
-)
-_VAL_DATA = flags.DEFINE_string(
-    "val_data",
-    None,
-    "Label store of other drives: its Abs Rel chooses the state that is kept, and refuses a result "
-    "that is worse than --max_rise allows. Default: the last state, whatever it is.",
-)
-_STEPS = flags.DEFINE_integer("steps", 300, "Length of each fine-tuning.", lower_bound=1)
-_LEARNING_RATE = flags.DEFINE_float(
-    "learning_rate",
-    1e-4,
-    "Adam's at the start. A trained student stays nearer to its float self with 3e-5.",
-    lower_bound=0.0,
-)
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 8, "Pictures of a step.", lower_bound=1)
-_SCORE_EVERY = flags.DEFINE_integer(
-    "score_every", 50, "Steps from one score on --val_data to the next.", lower_bound=1
-)
-_TEACH = flags.DEFINE_enum(
-    "teach",
-    "float",
-    ["float", "labels", "both"],
-    "What is learned: the float network's answers, the labels, or the sum of both.",
-)
-_SEED = flags.DEFINE_integer("seed", 0, "Of the order of the pictures and their variation.")
-_NUM_CALIBRATION = flags.DEFINE_integer(
-    "num_calibration", 64, "Pictures that the ranges of activations start from.", lower_bound=1
-)
-_MAX_RISE = flags.DEFINE_float(
-    "max_rise",
-    0.05,
-    "Largest rise of the held-out Abs Rel over the float network's, as a share of it.",
-    lower_bound=0.0,
-)
-_CLASS_OUTPUT = flags.DEFINE_enum(
-    "class_output",
-    "scores",
-    ["scores", "ids"],
-    "A score for each class, or the index of the largest, found in the graph.",
-)
+
+def define_flags() -> None:
+    """Defines them, for the program that is run."""
+    flags.DEFINE_string("workdir", None, "Run to begin with. Default: demo/run, or the paper's.")
+    flags.DEFINE_enum(
+        "decoder",
+        None,
+        [size for sizes in DECODERS.values() for size in sizes],
+        "Size to detach: L M S XS of a student, F H Q E of a MiniNet. Default: as trained.",
+    )
+    flags.DEFINE_string(
+        "output",
+        None,
+        "Folder to write to. Default: beside the workdir, export_<decoder>_<treatment>.",
+    )
+    flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Weights of the workdir.")
+    flags.DEFINE_string(
+        "data", None, "Label store to learn from. Default: the workdir's own, where it has one."
+    )
+    flags.DEFINE_string(
+        "pictures",
+        None,
+        "Folder of pictures to learn from in place of labels: the float network alone teaches.",
+    )
+    flags.DEFINE_string(
+        "val_data",
+        None,
+        "Label store of other drives: its Abs Rel chooses the state that is kept, and refuses a "
+        "result that is worse than --max_rise allows. Default: the last state, whatever it is.",
+    )
+    flags.DEFINE_integer("steps", 300, "Length of each fine-tuning.", lower_bound=1)
+    flags.DEFINE_float(
+        "learning_rate",
+        1e-4,
+        "Adam's at the start. A trained student stays nearer to its float self with 3e-5.",
+        lower_bound=0.0,
+    )
+    flags.DEFINE_integer("batch_size", 8, "Pictures of a step.", lower_bound=1)
+    flags.DEFINE_integer(
+        "score_every", 50, "Steps from one score on --val_data to the next.", lower_bound=1
+    )
+    flags.DEFINE_enum(
+        "teach",
+        "float",
+        ["float", "labels", "both"],
+        "What is learned: the float network's answers, the labels, or the sum of both.",
+    )
+    flags.DEFINE_integer("seed", 0, "Of the order of the pictures and their variation.")
+    flags.DEFINE_integer(
+        "num_calibration", 64, "Pictures that the ranges of activations start from.", lower_bound=1
+    )
+    flags.DEFINE_float(
+        "max_rise",
+        0.05,
+        "Largest rise of the held-out Abs Rel over the float network's, as a share of it.",
+        lower_bound=0.0,
+    )
+    flags.DEFINE_enum(
+        "class_output",
+        "scores",
+        ["scores", "ids"],
+        "A score for each class, or the index of the largest, found in the graph.",
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -118,43 +121,43 @@ def options() -> Options:
       ValueError: If flags contradict each other.
     """
     workdir = Workdir(
-        Path(_WORKDIR.value or defaults.default_workdir(defaults.default_kitti_root()))
+        Path(flags.FLAGS.workdir or defaults.default_workdir(defaults.default_kitti_root()))
     )
-    decoder = workdir.checked_size(_DECODER.value)
+    decoder = workdir.checked_size(flags.FLAGS.decoder)
     # Refused here, not an epoch later.
-    workdir.weights(_CHECKPOINT.value)
-    pictures = open_pictures(workdir, labels=_DATA.value, folder=_PICTURES.value)
-    labels = None if _PICTURES.value else _DATA.value or workdir.run().get("labels")
+    workdir.weights(flags.FLAGS.checkpoint)
+    pictures = open_pictures(workdir, labels=flags.FLAGS.data, folder=flags.FLAGS.pictures)
+    labels = None if flags.FLAGS.pictures else flags.FLAGS.data or workdir.run().get("labels")
     is_student = decoder in DECODERS["student"]
-    if _TEACH.value != "float" and (labels is None or not is_student):
+    if flags.FLAGS.teach != "float" and (labels is None or not is_student):
         raise ValueError(
-            f"--teach {_TEACH.value} needs a student and its labels; a MiniNet, or pictures "
+            f"--teach {flags.FLAGS.teach} needs a student and its labels; a MiniNet, or pictures "
             "without labels, are taught by the float network"
         )
     return Options(
         workdir=workdir,
-        checkpoint=_CHECKPOINT.value,
+        checkpoint=flags.FLAGS.checkpoint,
         decoder=decoder,
         pictures=pictures,
         store=LabelStore.open(Path(labels)) if labels and is_student else None,
-        val_store=LabelStore.open(Path(_VAL_DATA.value)) if _VAL_DATA.value else None,
-        num_steps=_STEPS.value,
-        learning_rate=_LEARNING_RATE.value,
-        batch_size=_BATCH_SIZE.value,
-        score_every=_SCORE_EVERY.value,
-        seed=_SEED.value,
-        label_weight=0.0 if _TEACH.value == "float" else 1.0,
-        teacher_weight=0.0 if _TEACH.value == "labels" else 1.0,
-        num_calibration=_NUM_CALIBRATION.value,
-        max_rise=_MAX_RISE.value,
-        class_output=_CLASS_OUTPUT.value,
+        val_store=LabelStore.open(Path(flags.FLAGS.val_data)) if flags.FLAGS.val_data else None,
+        num_steps=flags.FLAGS.steps,
+        learning_rate=flags.FLAGS.learning_rate,
+        batch_size=flags.FLAGS.batch_size,
+        score_every=flags.FLAGS.score_every,
+        seed=flags.FLAGS.seed,
+        label_weight=0.0 if flags.FLAGS.teach == "float" else 1.0,
+        teacher_weight=0.0 if flags.FLAGS.teach == "labels" else 1.0,
+        num_calibration=flags.FLAGS.num_calibration,
+        max_rise=flags.FLAGS.max_rise,
+        class_output=flags.FLAGS.class_output,
     )
 
 
 def output_folder(options: Options, *, treatment: str) -> Path:
     """Where the result goes: `--output`, or beside the workdir; says so, and what goes there."""
     name = f"export_{options.decoder}_{treatment}"
-    output = Path(_OUTPUT.value) if _OUTPUT.value else options.workdir.path.parent / name
+    output = Path(flags.FLAGS.output) if flags.FLAGS.output else options.workdir.path.parent / name
     logging.info("decoder %s of %s (%s)", options.decoder, options.workdir.path, options.checkpoint)
     logging.info(
         "%d pictures of %s, to %s", len(options.pictures.names), options.pictures.root, output

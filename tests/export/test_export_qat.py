@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes.conditioned import pictures
+from fakes.programs import run_program
 from fakes.tuning import mininet_workdir, student_workdir
 
 from export.tflite.delegation import delegation_of
@@ -26,16 +27,8 @@ def student(labels: LabelStore, tmp_path_factory: pytest.TempPathFactory) -> Wor
 
 
 def tune(program: str, workdir: Workdir, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", f"export.{program}", "--workdir", str(workdir.path)),
-            *("--batch_size", "2", "--num_calibration", "4", *map(str, arguments)),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    small = ("--workdir", workdir.path, "--batch_size", 2, "--num_calibration", 4)
+    return run_program(f"export.{program}", *small, *arguments)
 
 
 def run_patched(patch: str, *arguments: object) -> subprocess.CompletedProcess[str]:

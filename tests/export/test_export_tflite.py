@@ -3,12 +3,12 @@
 import dataclasses
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fakes.conditioned import condition
+from fakes.programs import run_program
 from fakes.workdir import CAMERA, build_workdir
 
 from export.frames import Pictures, open_pictures
@@ -24,8 +24,6 @@ from mtdepth.runtime.tflite import TfliteBackend
 from mtdepth.trained import load_trained
 from mtdepth.training.restore import load_training_graph
 from mtdepth.workdir import Workdir
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +41,7 @@ def pictures_of(number: int) -> Pictures:
 
 
 def export(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "export.tflite", *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_program("export.tflite", *arguments)
 
 
 def test_the_file_is_compared_on_frames_that_calibration_did_not_see() -> None:
