@@ -11,7 +11,6 @@ PACKAGES = (
     "keras",
     "ai-edge-litert",
     "tensorflow-model-optimization",
-    "jax",
     "torch",
     "onnx",
     "onnxruntime",

@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from mtdepth.data.features import IMAGE
-from mtdepth.training.supervised import network_input
+from mtdepth.training.student_objective import network_input
 
 
 class BatchStatistics:

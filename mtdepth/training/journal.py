@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from mtdepth.datasets.label_map import colorize
 from mtdepth.files import write_text
@@ -28,17 +29,13 @@ class Journal:
         self._path = workdir.history_path
         lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.is_file() else []
         self._entries = [entry for entry in map(json.loads, lines) if entry["step"] <= first_step]
-        # Here and not above: a run on another back end needs TensorFlow for nothing else.
-        import tensorflow as tf
-
-        self._summary = tf.summary
         self._writer = tf.summary.create_file_writer(str(workdir.logs_path))
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Adds curves."""
         with self._writer.as_default(step=step):
             for name, value in values.items():
-                self._summary.scalar(name, value)
+                tf.summary.scalar(name, value)
 
     def epoch(self, entry: dict[str, Any]) -> None:
         """Adds a line to the history, atomically.
@@ -61,7 +58,7 @@ class Journal:
     def sheet(self, step: int, sheet: npt.NDArray[np.uint8], *, title: str) -> None:
         """Adds a picture `[height, width, 3]`, RGB."""
         with self._writer.as_default(step=step):
-            self._summary.image(title, sheet[None])
+            tf.summary.image(title, sheet[None])
         self._writer.flush()
 
 

@@ -14,9 +14,9 @@ from absl import logging
 
 from mtdepth.files import write_json
 from mtdepth.training.checkpoints import Progress, load_resume, save_resume
-from mtdepth.training.guarded_step import NonFiniteLossError, StepResult
 from mtdepth.training.journal import Journal
 from mtdepth.training.schedule import Scheduled, learning_rate
+from mtdepth.training.step import NonFiniteLossError, StepResult
 from mtdepth.workdir import Checkpoint, Workdir
 
 SCALARS_EVERY_STEPS = 10
@@ -45,7 +45,7 @@ class Paced(Scheduled, Protocol):
 
 
 class Step(Protocol):
-    """Takes one training step; see `mtdepth.training.guarded_step.GuardedStep`."""
+    """Takes one training step; see `mtdepth.training.step.TrainingStep`."""
 
     def take(self, batch: dict[str, Any], *, rate: float) -> StepResult:
         """Takes one step."""

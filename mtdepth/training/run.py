@@ -20,10 +20,10 @@ from mtdepth.models.student import build_training_graph
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.training.batch_statistics import BatchStatistics
 from mtdepth.training.checkpoints import Progress, save_weights
-from mtdepth.training.guarded_step import NonFiniteLossError, StepResult
 from mtdepth.training.loop import RunOptions, TrainingLoop, restored
 from mtdepth.training.start import start_weights
-from mtdepth.training.supervised import SupervisedStep
+from mtdepth.training.step import NonFiniteLossError, StepResult, TrainingStep
+from mtdepth.training.student_objective import StudentObjective
 from mtdepth.training.validation import training_pictures, validate
 from mtdepth.versions import package_versions
 from mtdepth.workdir import Checkpoint, Workdir
@@ -64,7 +64,10 @@ class TrainingRun(TrainingLoop):
         keras.utils.set_random_seed(recipe.seed)
         self._graph = build_training_graph(recipe.spec, input_size=recipe.input_size_px)
         self._optimizer = keras.optimizers.Adam(recipe.learning_rate)
-        self._step = SupervisedStep(self._graph, recipe, self._optimizer)
+        self._objective = StudentObjective(self._graph, recipe)
+        self._step = TrainingStep(
+            self._graph, self._objective.losses, self._optimizer, clip_norm=recipe.clip_norm
+        )
         self._statistics = BatchStatistics(self._graph)
         progress = self._start()
         # Not before the weights are there: a wrong weight file must not leave a run behind.
@@ -109,12 +112,12 @@ class TrainingRun(TrainingLoop):
         scores = {"train_loss": progress.epoch_loss_sum / recipe.steps_per_epoch}
         focal_px = self._camera.focal_px
         if self._val_store:
-            result = validate(self._step, self._val_store, recipe, focal_px=focal_px)
+            result = validate(self._objective, self._val_store, recipe, focal_px=focal_px)
             scores |= result.scores
             title, pictures = "held-out", result.pictures
         else:
             title = "training"
-            pictures = training_pictures(self._step, self._store, recipe, focal_px=focal_px)
+            pictures = training_pictures(self._objective, self._store, recipe, focal_px=focal_px)
         self._journal.pictures(progress.step, pictures, recipe, title=title)
         self._report_epoch(scores)
         name = "val_abs_rel" if self._val_store else "train_loss"

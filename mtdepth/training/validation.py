@@ -16,7 +16,7 @@ from mtdepth.datasets.label_map import IGNORE_ID
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.recipes.base import TrainRecipe
-from mtdepth.training.supervised import SupervisedStep
+from mtdepth.training.student_objective import StudentObjective
 
 MAX_FRAMES = 200  # enough to rank checkpoints, few enough to be done often
 NUM_PICTURES = 3
@@ -48,12 +48,12 @@ class ValidationResult:
 
 
 def validate(
-    step: SupervisedStep, store: LabelStore, recipe: TrainRecipe, *, focal_px: float
+    objective: StudentObjective, store: LabelStore, recipe: TrainRecipe, *, focal_px: float
 ) -> ValidationResult:
-    """Scores the graph behind `step` on a label store that it is not trained on.
+    """Scores the graph behind `objective` on a label store that it is not trained on.
 
     Args:
-      step: Holds the graph.
+      objective: Holds the graph.
       store: Held-out labels; at most `MAX_FRAMES` evenly spaced frames are used.
       recipe: Of the training.
       focal_px: The training camera's focal length at the network's size.
@@ -67,7 +67,7 @@ def validate(
     pictures: list[Picture] = []
     for first in range(0, len(frames), recipe.batch_size):
         batch = frames[first : first + recipe.batch_size]
-        loss, predicted = _predict(step, reader, batch, recipe, focal_px=focal_px)
+        loss, predicted = _predict(objective, reader, batch, recipe, focal_px=focal_px)
         sums["loss"] += loss * len(batch)
         for picture in predicted:
             _add(sums, picture, far_m=recipe.far_m)
@@ -84,22 +84,22 @@ def validate(
 
 
 def training_pictures(
-    step: SupervisedStep, store: LabelStore, recipe: TrainRecipe, *, focal_px: float
+    objective: StudentObjective, store: LabelStore, recipe: TrainRecipe, *, focal_px: float
 ) -> list[Picture]:
     """Predicts a few of the training frames, for a run without held-out ones to look at.
 
     Args:
-      step: Holds the graph.
+      objective: Holds the graph.
       store: The training labels.
       recipe: Of the training.
       focal_px: The training camera's focal length at the network's size.
     """
     frames = evenly_spaced(store.frames, number=NUM_PICTURES)
-    return _predict(step, ExampleReader(store), frames, recipe, focal_px=focal_px)[1]
+    return _predict(objective, ExampleReader(store), frames, recipe, focal_px=focal_px)[1]
 
 
 def _predict(
-    step: SupervisedStep,
+    objective: StudentObjective,
     reader: ExampleReader,
     frames: Sequence[FrameId],
     recipe: TrainRecipe,
@@ -108,7 +108,7 @@ def _predict(
 ) -> tuple[float, list[Picture]]:
     """Returns the loss of one batch of frames, and what the graph makes of each."""
     examples = [evaluation_example(reader, frame, recipe, focal_px=focal_px) for frame in frames]
-    losses, outputs = step.evaluate(
+    losses, outputs = objective.evaluate(
         {
             IMAGE: np.stack([example.image for example in examples]),
             DEPTH_M: np.stack([example.depth_m for example in examples])[..., None],

@@ -9,9 +9,9 @@ from absl import logging
 
 from mtdepth.data.features import FRAME
 from mtdepth.data.video_batches import FRAMES
-from mtdepth.training.guarded_step import StepResult
 from mtdepth.training.loop import Step
-from mtdepth.training.video_step import LOG_DEPTH_STD, ROTATION_RAD, TRANSLATION_PER_DEPTH
+from mtdepth.training.step import StepResult
+from mtdepth.training.video_objective import LOG_DEPTH_STD, ROTATION_RAD, TRANSLATION_PER_DEPTH
 
 # ours, all four. A lens cap's noise is about 2 of 255, the dullest fog of KITTI's frames 30.
 MIN_IMAGE_STD = 4.0

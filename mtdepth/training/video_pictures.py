@@ -21,7 +21,7 @@ def sheet(frames: npt.NDArray[Any], found: dict[str, npt.NDArray[Any]], *, numbe
 
     Args:
       frames: `[B, 3, H, W, 3]`, RGB 0..255.
-      found: See `VideoStep.evaluate`.
+      found: See `VideoObjective.evaluate`.
       number: Triplets to show, at most.
 
     Returns:

@@ -18,13 +18,13 @@ from mtdepth.geometry.camera import Intrinsics
 from mtdepth.recipes.video import VideoRecipe
 from mtdepth.runtime.fitting import fitted_intrinsics
 from mtdepth.training.checkpoints import Progress, save_weights
-from mtdepth.training.guarded_step import NonFiniteLossError, StepResult
 from mtdepth.training.loop import RunOptions, TrainingLoop, restored
 from mtdepth.training.schedule import learning_rate
+from mtdepth.training.step import NonFiniteLossError, StepResult, TrainingStep
 from mtdepth.training.video_guards import WatchedStep, named
 from mtdepth.training.video_networks import VideoNetworks, build_networks
+from mtdepth.training.video_objective import VideoObjective
 from mtdepth.training.video_pictures import PANELS, sheet
-from mtdepth.training.video_step import VideoStep
 from mtdepth.versions import package_versions
 from mtdepth.workdir import Checkpoint, Workdir
 
@@ -75,8 +75,12 @@ class VideoRun(TrainingLoop):
         optimizer = keras.optimizers.Adam(
             recipe.learning_rate, beta_1=ADAM_BETAS[0], beta_2=ADAM_BETAS[1]
         )
-        self._step = VideoStep(self._networks, recipe, optimizer)
-        self._watched = WatchedStep(self._step)
+        self._objective = VideoObjective(self._networks, recipe)
+        self._watched = WatchedStep(
+            TrainingStep(
+                self._networks, self._objective.losses, optimizer, clip_norm=recipe.clip_norm
+            )
+        )
         progress = restored(workdir, recipe, self._networks, optimizer) or Progress()
         # Not before the weights are there: a wrong weight file must not leave a run behind.
         workdir.begin(recipe, run)
@@ -124,7 +128,7 @@ class VideoRun(TrainingLoop):
         sums: collections.Counter[str] = collections.Counter()
         num_batches = 0
         for batch in held_out.in_order(MAX_VAL_TRIPLETS):
-            sums.update(self._step.evaluate(batch)[0])
+            sums.update(self._objective.evaluate(batch)[0])
             num_batches += 1
         return {
             "val_loss": sums["total"] / num_batches,
@@ -134,7 +138,7 @@ class VideoRun(TrainingLoop):
     def _show(self) -> None:
         title = "held-out" if self._held_out else "training"
         batch = next((self._held_out or self._batches).in_order(self._recipe.batch_size))
-        _, found = self._step.evaluate(batch)
+        _, found = self._objective.evaluate(batch)
         picture = sheet(batch[FRAMES], found, number=NUM_PICTURES)
         self._journal.sheet(self._progress.step, picture, title=f"{title}: {PANELS}")
 
@@ -172,7 +176,6 @@ def _describe(
         "video": triplets.summary(),
         "scale_source": NO_SCALE,
         "training_camera": camera.to_dict() if camera else None,
-        "backend": keras.backend.backend(),
         "versions": package_versions(),
     }
 

@@ -18,8 +18,8 @@ from absl import logging
 from mtdepth.data.supervised import frame_position
 from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.training.checkpoints import Progress
-from mtdepth.training.guarded_step import GuardedStep, NonFiniteLossError, StepResult, Tensors
 from mtdepth.training.loop import TrainingLoop, restored
+from mtdepth.training.step import NonFiniteLossError, StepResult, Tensors, TrainingStep
 from mtdepth.versions import package_versions
 from mtdepth.workdir import Checkpoint, Workdir
 from teachers.training.batch_statistics import BatchStatistics
@@ -108,7 +108,7 @@ class TeacherRun(TrainingLoop, Generic[Files]):
         keras.utils.set_random_seed(recipe.seed)
         self._task = open_task()
         self._optimizer = keras.optimizers.Adam(recipe.learning_rate)
-        self._step = GuardedStep(
+        self._step = TrainingStep(
             self._task.graph, self._task.losses, self._optimizer, clip_norm=recipe.clip_norm
         )
         self._statistics = BatchStatistics(self._task.graph, self._task.losses)

@@ -85,8 +85,9 @@ def parts(given: argparse.Namespace, folder: Path) -> dict[str, Callable[[], Any
     from mtdepth.losses.video import VideoLossWeights, target_to_sources, video_loss
     from mtdepth.models.mininet_spec import MiniNetSpec
     from mtdepth.recipes.video import VideoRecipe
+    from mtdepth.training.step import TrainingStep
     from mtdepth.training.video_networks import build_networks
-    from mtdepth.training.video_step import VideoStep
+    from mtdepth.training.video_objective import VideoObjective
 
     recipe = VideoRecipe(
         name="benchmark",
@@ -102,7 +103,12 @@ def parts(given: argparse.Namespace, folder: Path) -> dict[str, Callable[[], Any
     stream = batches(recipe, folder)
     batch = next(stream)
     networks = build_networks(recipe)
-    step = VideoStep(networks, recipe, keras.optimizers.Adam(recipe.learning_rate))
+    step = TrainingStep(
+        networks,
+        VideoObjective(networks, recipe).losses,
+        keras.optimizers.Adam(recipe.learning_rate),
+        clip_norm=recipe.clip_norm,
+    )
     frames, K = tf.constant(batch["frames"], tf.float32) / 255, tf.constant(batch["intrinsics"])
     pairs = tf.concat([frames[:, :2], frames[:, 1:]], axis=-1)
     pairs = tf.reshape(pairs, (-1, given.height, given.width, 6))

@@ -12,7 +12,7 @@ from fakes.interrupting import during_step
 from fakes.labelled_sets import build_demo_set
 
 from mtdepth.recipes.base import Augmentation, overridden
-from mtdepth.training.guarded_step import NonFiniteLossError
+from mtdepth.training.step import NonFiniteLossError
 from mtdepth.workdir import Workdir
 from teachers.deeplab_v3 import network as network_module
 from teachers.deeplab_v3.checkpoint import load_deeplab

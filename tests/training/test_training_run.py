@@ -16,10 +16,10 @@ from mtdepth.data import supervised as data_supervised
 from mtdepth.datasets.label_store import LabelStore, depth_path, write_depth_png
 from mtdepth.files import DataError
 from mtdepth.recipes.base import TrainRecipe, overridden
-from mtdepth.training import supervised as step_module
-from mtdepth.training.guarded_step import NonFiniteLossError
+from mtdepth.training import student_objective
 from mtdepth.training.restore import load_training_graph
 from mtdepth.training.run import TrainingRun
+from mtdepth.training.step import NonFiniteLossError
 from mtdepth.workdir import Workdir
 
 RECIPE = tiny_recipe()
@@ -226,7 +226,7 @@ def test_a_nan_loss_names_its_frames_and_keeps_the_weights_before_it(
             found.depth_m[:] = 9999.0
         return found
 
-    total_loss = step_module.total_loss
+    total_loss = student_objective.total_loss
 
     def poisoned(outputs: dict, depth_m: tf.Tensor, *args: object, **kwargs: object) -> object:
         total, parts = total_loss(outputs, depth_m, *args, **kwargs)
@@ -234,7 +234,7 @@ def test_a_nan_loss_names_its_frames_and_keeps_the_weights_before_it(
         return total + poison, parts | {"depth_1": parts["depth_1"] + poison}
 
     monkeypatch.setattr(data_supervised, "training_example", marked)
-    monkeypatch.setattr(step_module, "total_loss", poisoned)
+    monkeypatch.setattr(student_objective, "total_loss", poisoned)
     workdir = Workdir(tmp_path / "run")
     run = TrainingRun(workdir, RECIPE, store)
     good: list[np.ndarray] = []

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mtdepth.training.guarded_step import StepResult
+from mtdepth.training.step import StepResult
 from mtdepth.training.video_guards import MIN_STEPS_TO_COLLAPSE, WatchedStep
-from mtdepth.training.video_step import LOG_DEPTH_STD, ROTATION_RAD, TRANSLATION_PER_DEPTH
+from mtdepth.training.video_objective import LOG_DEPTH_STD, ROTATION_RAD, TRANSLATION_PER_DEPTH
 
 SANE = {LOG_DEPTH_STD: 0.6, ROTATION_RAD: 0.02, TRANSLATION_PER_DEPTH: 0.1, "total": 0.5}
 

@@ -17,7 +17,7 @@ from mtdepth.files import DataError
 from mtdepth.recipes.base import overridden
 from mtdepth.recipes.video import VideoRecipe
 from mtdepth.training import video_run
-from mtdepth.training.guarded_step import NonFiniteLossError
+from mtdepth.training.step import NonFiniteLossError
 from mtdepth.training.video_networks import VideoNetworks
 from mtdepth.training.video_run import VideoRun
 from mtdepth.workdir import Workdir
@@ -101,7 +101,6 @@ def test_a_run_leaves_everything_that_a_workdir_promises(
     assert run["labels_digest"] == videos[0].digest
     assert run["val_labels_digest"] == videos[1].digest
     assert (run["num_frames"], run["scale_source"], run["kitti_root"]) == (8, "none", None)
-    assert run["backend"] == "tensorflow"
     # Pictures of 160 columns at 64: their centres move, too.
     assert finished.training_camera().fx_px == pytest.approx(CAMERA.fx_px * 64 / 160)
     assert all(np.isfinite(value).all() for value in stored(finished, "best"))

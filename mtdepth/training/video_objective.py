@@ -1,10 +1,10 @@
-"""One training step of MiniNet on triplets of frames."""
+"""What MiniNet and its pose network learn: their losses on triplets of frames."""
 
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 from keras import ops
 
 from mtdepth.data.video_batches import FRAMES, INTRINSICS, JITTERED
@@ -12,11 +12,10 @@ from mtdepth.losses.video import VideoLossWeights, Views, target_to_sources, vid
 from mtdepth.losses.view_synthesis import inverse_depth
 from mtdepth.models.mininet_spec import OUTPUT_STRIDE
 from mtdepth.recipes.video import VideoRecipe
-from mtdepth.training.guarded_step import GuardedStep, StepResult, compiled
+from mtdepth.training.step import Tensors
 from mtdepth.training.video_networks import VideoNetworks
 
 Tensor = Any
-Tensors = dict[str, Any]
 Arrays = dict[str, npt.NDArray[Any]]
 
 # What a step tells beside the loss's parts; `mtdepth.training.video_guards` watches them.
@@ -27,21 +26,15 @@ TRANSLATION_PER_DEPTH = "translation_per_depth"  # the batch's largest, of the s
 _EVERY_PX = 4  # pixels that the deviation of depth is taken from
 
 
-class VideoStep:
-    """Takes training steps on both networks, refusing those that would poison their weights.
+class VideoObjective:
+    """The losses of both networks on batches of triplets (see `mtdepth.data.video_batches`).
 
     Args:
       networks: Trained together.
-      recipe: Of the loss and the clipping.
-      optimizer: Applied to the weights of both.
+      recipe: Of the loss.
     """
 
-    def __init__(
-        self,
-        networks: VideoNetworks,
-        recipe: VideoRecipe,
-        optimizer: keras.optimizers.Optimizer,
-    ) -> None:
+    def __init__(self, networks: VideoNetworks, recipe: VideoRecipe) -> None:
         self._networks = networks
         self._scale = list(OUTPUT_STRIDE).index(recipe.output)
         self._weights = VideoLossWeights(
@@ -50,21 +43,13 @@ class VideoStep:
             scale_decay=recipe.smoothness_scale_decay,
             auto_mask=recipe.auto_mask,
         )
-        self._step = GuardedStep(
-            networks, self._training_losses, optimizer, clip_norm=recipe.clip_norm
-        )
-        self._evaluation = compiled(networks, self._evaluate)
+        self._evaluation = tf.function(self._losses_and_pictures, jit_compile=False)
 
-    def take(self, batch: Arrays, *, rate: float) -> StepResult:
-        """Takes one step.
+    def losses(self, batch: Tensors) -> Tensors:
+        """Runs both networks in training mode; returns `total`, its parts and health, scalars."""
+        return self._losses_and_views(batch, training=True)[0]
 
-        Args:
-          batch: See `mtdepth.data.video_batches`.
-          rate: Learning rate.
-        """
-        return self._step.take(batch[FRAMES], batch[JITTERED], batch[INTRINSICS], rate=rate)
-
-    def evaluate(self, batch: Arrays) -> tuple[dict[str, float], Arrays]:
+    def evaluate(self, batch: Tensors) -> tuple[dict[str, float], Arrays]:
         """Judges both networks as they are; changes nothing.
 
         Returns:
@@ -72,17 +57,14 @@ class VideoStep:
           `error` `[B, H, W]`, `warped_0` and `warped_1` `[B, H, W, 3]` (0..1, from t-1 and t+1)
           and, with auto-masking, `is_moving` `[B, H, W]`.
         """
-        losses, pictures = self._evaluation(batch[FRAMES], batch[JITTERED], batch[INTRINSICS])
+        losses, pictures = self._evaluation(batch)
         return (
             {name: float(value) for name, value in losses.items()},
             {name: np.asarray(ops.convert_to_numpy(value)) for name, value in pictures.items()},
         )
 
-    def _training_losses(self, frames: Tensor, jittered: Tensor, K: Tensor) -> Tensors:
-        return self._losses(frames, jittered, K, training=True)[0]
-
-    def _evaluate(self, frames: Tensor, jittered: Tensor, K: Tensor) -> tuple[Tensors, Tensors]:
-        losses, views = self._losses(frames, jittered, K, training=False)
+    def _losses_and_pictures(self, batch: Tensors) -> tuple[Tensors, Tensors]:
+        losses, views = self._losses_and_views(batch, training=False)
         scale = self._scale
         pictures = {
             "unit_inverse_depth": views.unit_inverse_depth[scale],
@@ -94,14 +76,12 @@ class VideoStep:
             pictures["is_moving"] = views.is_moving[scale]
         return losses, pictures
 
-    def _losses(
-        self, frames: Tensor, jittered: Tensor, K: Tensor, *, training: bool
-    ) -> tuple[Tensors, Views]:
-        codes, next_from_this = self._networks(jittered, training=training)
+    def _losses_and_views(self, batch: Tensors, *, training: bool) -> tuple[Tensors, Views]:
+        codes, next_from_this = self._networks(batch[JITTERED], training=training)
         total, parts, views = video_loss(
             [codes[size] for size in OUTPUT_STRIDE],
-            ops.cast(frames, "float32") / 255,
-            K,
+            ops.cast(batch[FRAMES], "float32") / 255,
+            batch[INTRINSICS],
             target_to_sources(next_from_this),
             self._weights,
         )

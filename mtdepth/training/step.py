@@ -1,0 +1,122 @@
+"""One training step, which refuses what would poison the weights."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+Tensors = dict[str, Any]
+
+
+class NonFiniteLossError(Exception):
+    """The loss or its gradient is no number any more; the weights before it are kept."""
+
+
+@dataclasses.dataclass(frozen=True)
+class StepResult:
+    """What a step found.
+
+    Attributes:
+      losses: `total` and each part, scalars.
+      gradient_norm: Norm of the whole gradient before clipping.
+      is_finite: Whether the step was taken; False leaves every variable as it was.
+    """
+
+    losses: dict[str, float]
+    gradient_norm: float
+    is_finite: bool
+
+
+class TrainingStep:
+    """Takes training steps, refusing those whose loss or gradient is no number.
+
+    Args:
+      network: A model of Keras 3 or `tf_keras`; its trainable weights are learned.
+      losses: From a batch of tensors to scalars, `total` among them; runs `network` in training
+        mode.
+      optimizer: Of the same Keras.
+      clip_norm: Largest norm of the whole gradient; 0 leaves it alone.
+      change_gradients: From the gradients of the trainable weights, in their order and clipped, to
+        those that are applied.
+      after: Called, and traced, when the weights have changed.
+
+    Raises:
+      ValueError: If Keras runs on another back end than TensorFlow.
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        losses: Callable[[Tensors], Tensors],
+        optimizer: Any,
+        *,
+        clip_norm: float = 0.0,
+        change_gradients: Callable[[list[Any]], list[Any]] = lambda gradients: gradients,
+        after: Callable[[], object] = lambda: None,
+    ) -> None:
+        require_tensorflow()
+        self._network, self._losses, self._optimizer = network, losses, optimizer
+        self._clip_norm = clip_norm
+        self._change_gradients, self._after = change_gradients, after
+        optimizer.build(network.trainable_variables)
+        # XLA makes such graphs several times slower on CPU, so it is not left to a default.
+        self._step = tf.function(self._traced, jit_compile=False)
+
+    def take(self, batch: Tensors, *, rate: float) -> StepResult:
+        """Takes one step.
+
+        Args:
+          batch: What the losses take; arrays or tensors.
+          rate: Learning rate.
+        """
+        self._optimizer.learning_rate.assign(rate)
+        losses, norm, is_finite = self._step(batch)
+        return StepResult(
+            losses={name: float(value) for name, value in losses.items()},
+            gradient_norm=float(norm),
+            is_finite=bool(is_finite),
+        )
+
+    def _traced(self, batch: Tensors) -> tuple[Tensors, Any, Any]:
+        weights = self._network.trainable_variables
+        statistics = self._network.non_trainable_variables
+        before = [tf.identity(_variable(each)) for each in statistics]
+        with tf.GradientTape() as tape:
+            losses = self._losses(batch)
+        gradients = tape.gradient(losses["total"], [_variable(weight) for weight in weights])
+        norm = tf.linalg.global_norm(gradients)
+        is_finite = tf.math.is_finite(norm) & tf.math.is_finite(losses["total"])
+        if self._clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm, norm)
+
+        def apply() -> Any:
+            changed = self._change_gradients(gradients)
+            self._optimizer.apply_gradients(list(zip(changed, weights, strict=True)))
+            self._after()
+            return tf.constant(True)
+
+        def undo() -> Any:
+            for variable, value in zip(statistics, before, strict=True):
+                variable.assign(value)
+            return tf.constant(False)
+
+        return losses, norm, tf.cond(is_finite, apply, undo)
+
+
+def require_tensorflow() -> None:
+    """Refuses another back end of Keras.
+
+    Raises:
+      ValueError: Naming it.
+    """
+    if (name := keras.backend.backend()) != "tensorflow":
+        raise ValueError(
+            f"Keras runs on {name} (KERAS_BACKEND), but networks are trained on TensorFlow: unset "
+            "it; weights that were learned on another back end fit"
+        )
+
+
+def _variable(variable: Any) -> Any:
+    return variable if isinstance(variable, tf.Variable) else variable.value
