@@ -42,7 +42,7 @@ from data_prep.label_job import LabelJob, Labeller
 from data_prep.teacher_choice import define_depth_teacher_flags, define_seg_teacher_flags
 from mtdepth import program
 from mtdepth.datasets.frames import FrameId
-from mtdepth.datasets.recordings import open_recordings
+from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.splits import evenly_spaced
 
 FLAGS = flags.FLAGS

@@ -12,9 +12,10 @@ from absl import logging
 from data_prep.engines.dealing import Engine, run_frames
 from data_prep.label_job import LabelJob
 from data_prep.questions import CompareWithLidar, LidarPairs
+from mtdepth.datasets.eigen import EIGEN_TEST_DRIVES
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.recordings import Recordings
-from mtdepth.datasets.splits import EIGEN_TEST_DRIVES, evenly_spaced
+from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.defaults import is_demo
 from mtdepth.geometry.bias_table import BiasTable, Index, Statistic, fit_bias_table
 from mtdepth.metrics.depth import DepthErrors, error_sums

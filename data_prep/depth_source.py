@@ -9,7 +9,7 @@ from data_prep.teacher_choice import TeacherChoice, given_teacher_flags, teacher
 from mtdepth import defaults
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import LabelStore
-from mtdepth.datasets.recordings import open_recordings
+from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.splits import resolve_split
 
 flags.disclaim_key_flags()  # so that --help of the program that defines them shows them

@@ -22,7 +22,7 @@ from data_prep.engines.choice import define_batch_flag, define_engine_flags, eng
 from data_prep.label_job import LabelJob
 from data_prep.teacher_choice import define_depth_teacher_flags
 from mtdepth import program
-from mtdepth.datasets.recordings import open_recordings
+from mtdepth.datasets.readers import open_recordings
 from mtdepth.geometry.bias_table import Index, Statistic
 
 FLAGS = flags.FLAGS

@@ -36,7 +36,7 @@ from mtdepth.datasets.label_store import (
     records_path,
     write_records,
 )
-from mtdepth.datasets.recordings import open_recordings
+from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.splits import resolve_split
 from mtdepth.files import DISK_ERRORS
 from mtdepth.geometry.bias_table import BiasTable, Index, Statistic

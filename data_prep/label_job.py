@@ -16,7 +16,7 @@ import numpy.typing as npt
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.lidar import project_to_depth, read_velodyne
-from mtdepth.datasets.recordings import open_recordings
+from mtdepth.datasets.readers import open_recordings
 from mtdepth.files import DISK_ERRORS, DataError, atomic_path
 from mtdepth.geometry.bias_table import BiasTable
 from teachers.interface import StereoSample, load_sample

@@ -11,7 +11,7 @@ from absl import logging
 
 from mtdepth.contract import Fit
 from mtdepth.datasets.label_store import LabelStore
-from mtdepth.datasets.recordings import open_recordings
+from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.files import DataError
 from mtdepth.pictures import PICTURE_SUFFIXES, pictures_in, read_rgb

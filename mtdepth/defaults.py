@@ -3,16 +3,17 @@
 import os
 from pathlib import Path
 
-KITTI_ROOT_VARIABLE = "MTDEPTH_KITTI_ROOT"
+from mtdepth.datasets.readers import reader_of
+from mtdepth.datasets.recordings import ROOT_VARIABLE
+
 DEMO = Path("demo")
 RUNS = Path("runs")
 DEMO_MARKER = "demo_world.json"  # the demo world's writer leaves it in a complete tree
-RIG_FILE = "rig.json"  # the root of another rig's recordings holds it
 
 
 def default_kitti_root() -> Path:
     """`$MTDEPTH_KITTI_ROOT` where it is set, else the demo tree (`make demo` makes it)."""
-    root = os.environ.get(KITTI_ROOT_VARIABLE)
+    root = os.environ.get(ROOT_VARIABLE)
     return Path(root) if root else DEMO / "kitti"
 
 
@@ -27,7 +28,7 @@ def is_default_demo(kitti_root: Path) -> bool:
 
 
 def default_split(kitti_root: Path, *, part: str = "train") -> str:
-    """The split of a tree: its own lists on demo data, whole drives of another rig, else Eigen's.
+    """The split of a tree: its own lists on demo data, else what its layout calls the part.
 
     Args:
       kitti_root: The tree.
@@ -35,9 +36,7 @@ def default_split(kitti_root: Path, *, part: str = "train") -> str:
     """
     if is_default_demo(kitti_root):
         return str(kitti_root / "splits" / f"{part}.txt")
-    if (kitti_root / RIG_FILE).is_file():
-        return part
-    return {"train": "eigen_train", "val": "eigen_test"}[part]
+    return reader_of(kitti_root).layout.default_splits[part]
 
 
 def default_labels(kitti_root: Path, *, part: str = "train") -> Path:

@@ -28,7 +28,8 @@ from mtdepth import defaults, program
 from mtdepth.contract import DECODERS, NO_SCALE
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.prediction_store import PredictionStore
-from mtdepth.datasets.recordings import open_recordings
+from mtdepth.datasets.readers import open_recordings
+from mtdepth.datasets.recordings import ROOT_VARIABLE
 from mtdepth.datasets.splits import evenly_spaced, resolve_split
 from mtdepth.evaluation.contestants import (
     Contestant,
@@ -61,7 +62,7 @@ _DECODER = flags.DEFINE_enum(
 )
 _CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Weights of a workdir.")
 _KITTI_ROOT = flags.DEFINE_string(
-    "kitti_root", None, f"Recordings. Default: ${defaults.KITTI_ROOT_VARIABLE}, or the demo."
+    "kitti_root", None, f"Recordings. Default: ${ROOT_VARIABLE}, or the demo."
 )
 _SPLIT = flags.DEFINE_string(
     "split",

@@ -41,8 +41,8 @@ from mtdepth import defaults, program
 from mtdepth.data.video_preview import write_preview
 from mtdepth.data.video_request import VideoRequest
 from mtdepth.data.video_samples import write_samples
+from mtdepth.datasets.eigen import EIGEN_TEST_DRIVES
 from mtdepth.datasets.label_store import LabelStore
-from mtdepth.datasets.splits import EIGEN_TEST_DRIVES
 from mtdepth.models.mininet_spec import OutputSize, Variant
 from mtdepth.models.specs import DESIGNS, NUM_BLOCKS, designed
 from mtdepth.recipes.base import Recipe, TrainRecipe, overridden

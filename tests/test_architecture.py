@@ -20,7 +20,7 @@ MAY_IMPORT = {
     # mtdepth, from the floor up. What predicts never imports what trains.
     "mtdepth.files": (),
     "mtdepth.pictures": (),
-    "mtdepth.defaults": (),
+    "mtdepth.defaults": ("mtdepth.datasets",),
     "mtdepth.program": (),
     "mtdepth.versions": (),
     "mtdepth.geometry": (),

@@ -12,7 +12,7 @@ import pytest
 from fakes.programs import run_program
 from fakes.workdir import build_workdir
 
-from mtdepth.datasets.frames import KittiRaw
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import LabelStore, read_depth_png
 from mtdepth.datasets.prediction_store import PredictionStore
 from mtdepth.pictures import read_rgb

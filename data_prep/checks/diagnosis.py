@@ -19,10 +19,10 @@ from data_prep.checks import (
 from data_prep.checks.findings import Finding, Report
 from data_prep.checks.frame_pass import FrameAnswer, FramePlan, look_at_frames
 from mtdepth.datasets.calibration import StereoRig
-from mtdepth.datasets.frames import CAMERA_OF_SIDE, FrameId, KittiRaw
-from mtdepth.datasets.rig_folder import LIDAR_FOLDER, RigFolder
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.readers import open_recordings, reader_of
+from mtdepth.datasets.recordings import Recordings
 from mtdepth.datasets.splits import evenly_spaced, resolve_split
-from mtdepth.defaults import RIG_FILE
 from mtdepth.files import DataError
 from mtdepth.pictures import PICTURE_SUFFIXES
 
@@ -39,8 +39,6 @@ ALL_CHECKS = (
 )
 NUM_MATCHED = 5  # pairs of a drive that are compared by matching
 NUM_QUICK = 200
-
-_SENSORS = (*CAMERA_OF_SIDE.values(), "velodyne_points", "oxts")
 
 
 def diagnose(
@@ -68,35 +66,35 @@ def diagnose(
     return report
 
 
-def _opened(root: Path, report: Report) -> KittiRaw | RigFolder | None:
+def _opened(root: Path, report: Report) -> Recordings | None:
     """The recordings, None with the reason in the report where nothing can be opened."""
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: no such folder; --kitti_root names the recordings")
     report.looked(layout.WRONG_ROOT)
-    if not (root / RIG_FILE).is_file():
+    if reader_of(root).layout.has_dates:
         found = layout.wrong_root_findings(root)
         report.add(found)
         if found:
             return None
         report.looked(layout.MISPLACED, layout.DRIVE_NAME)
         report.add(layout.folder_findings(root))
-        raw = KittiRaw(root)
+        raw = open_recordings(root)
         if not raw.drives() and report.is_healthy:
             report.add([Finding(layout.NO_PICTURES, str(root), "no drive in its date folders")])
         return raw
     try:
-        return RigFolder(root)
+        return open_recordings(root)
     except FileNotFoundError as error:
         report.add([Finding(layout.NO_PICTURES, str(root), str(error))])
     except DataError as error:
-        is_rig = error.path.name == RIG_FILE
-        check = calibration.CALIBRATION_VALUES if is_rig else layout.DRIVE_NAME
+        is_rigs = error.path.suffix == ".json"
+        check = calibration.CALIBRATION_VALUES if is_rigs else layout.DRIVE_NAME
         report.add([Finding(check, error.path.name, error.why)])
     return None
 
 
 def _examine(
-    raw: KittiRaw | RigFolder,
+    raw: Recordings,
     frames: Sequence[FrameId] | None,
     report: Report,
     *,
@@ -110,14 +108,14 @@ def _examine(
         report.looked(*lists.CHECKS, number=len(frames))
         report.add(lists.split_findings(raw, frames))
     rigs = _rigs(raw, listings, report)
-    if isinstance(raw, KittiRaw):
+    if raw.layout.timed_sensors:
         for listing in listings:
             _look_at_times(raw, listing, report)
     moments = _moments(listings, frames)
     _look_at_files(raw, moments, rigs, report, quick=quick, num_processes=num_processes)
 
 
-def _listed(raw: KittiRaw | RigFolder, drive: str, report: Report) -> presence.DriveListing | None:
+def _listed(raw: Recordings, drive: str, report: Report) -> presence.DriveListing | None:
     """The frames of a drive, with what their names show; None where nothing can be read."""
     misnamed = _look_at_names(raw, drive, report)
     report.looked(layout.NO_PICTURES)
@@ -132,8 +130,9 @@ def _listed(raw: KittiRaw | RigFolder, drive: str, report: Report) -> presence.D
         return None
     if not frames:
         # Of KITTI's layout the folders have said so already.
-        if isinstance(raw, RigFolder):
-            report.add([Finding(layout.NO_PICTURES, drive, "no picture in left or right")])
+        if not raw.layout.has_dates:
+            folders = " or ".join(raw.layout.camera_folders.values())
+            report.add([Finding(layout.NO_PICTURES, drive, f"no picture in {folders}")])
         return None
     listing = presence.DriveListing(
         drive=drive,
@@ -152,14 +151,14 @@ def _listed(raw: KittiRaw | RigFolder, drive: str, report: Report) -> presence.D
     return listing
 
 
-def _look_at_names(raw: KittiRaw | RigFolder, drive: str, report: Report) -> set[str]:
+def _look_at_names(raw: Recordings, drive: str, report: Report) -> set[str]:
     """Reports the files of a drive whose names no reader takes, and returns them."""
     misnamed = set()
     for kind, folder in _folders(raw, drive).items():
         found = presence.name_findings(
             folder,
             suffixes=(".bin",) if kind == "sweeps" else PICTURE_SUFFIXES,
-            num_digits=10 if isinstance(raw, KittiRaw) else None,
+            num_digits=raw.layout.num_digits,
             shown=str(folder.relative_to(raw.root)),
         )
         report.looked(presence.FRAME_NAME, presence.NO_FILE)
@@ -169,21 +168,21 @@ def _look_at_names(raw: KittiRaw | RigFolder, drive: str, report: Report) -> set
     return misnamed
 
 
-def _folders(raw: KittiRaw | RigFolder, drive: str) -> dict[str, Path]:
+def _folders(raw: Recordings, drive: str) -> dict[str, Path]:
     """Where a drive keeps its pictures and sweeps."""
-    inside = {"left": "image_02/data", "right": "image_03/data", "sweeps": "velodyne_points/data"}
-    if isinstance(raw, RigFolder):
-        inside = {"left": "left", "right": "right", "sweeps": LIDAR_FOLDER}
+    cameras = raw.layout.camera_folders
+    inside = {"left": cameras["l"], "right": cameras["r"], "sweeps": raw.layout.lidar_folder}
     return {kind: raw.drive_dir(drive) / folder for kind, folder in inside.items()}
 
 
 def _rigs(
-    raw: KittiRaw | RigFolder, listings: Sequence[presence.DriveListing], report: Report
+    raw: Recordings, listings: Sequence[presence.DriveListing], report: Report
 ) -> dict[str, StereoRig]:
     """The usable rig of each drive; a drive whose calibration is wrong is left out."""
-    if isinstance(raw, RigFolder):
-        rig = raw.rig(FrameId(raw.drives()[0], 0))
-        found = calibration.rig_findings(rig, RIG_FILE)
+    if not raw.layout.has_dates:
+        drive = raw.drives()[0]
+        rig = raw.rig(FrameId(drive, 0))
+        found = calibration.rig_findings(rig, raw.calibration_files(drive)[0].name)
         report.looked(calibration.CALIBRATION_VALUES)
         report.add(found)
         return {} if found else {listing.drive: rig for listing in listings}
@@ -201,10 +200,10 @@ def _rigs(
     return rigs
 
 
-def _look_at_times(raw: KittiRaw, listing: presence.DriveListing, report: Report) -> None:
+def _look_at_times(raw: Recordings, listing: presence.DriveListing, report: Report) -> None:
     """Time stamps and the presence of GPS/IMU packets."""
     folder = raw.drive_dir(listing.drive)
-    sensors = [name for name in _SENSORS if (folder / name).is_dir()]
+    sensors = [name for name in raw.layout.timed_sensors if (folder / name).is_dir()]
     read: dict[str, times.Times] = {}
     for name in sensors:
         path = folder / name / "timestamps.txt"
@@ -224,7 +223,8 @@ def _look_at_times(raw: KittiRaw, listing: presence.DriveListing, report: Report
         report.add(times.sensor_findings(read[name], where, num_frames=last + 1))
     report.looked(times.SENSOR_DRIFT, number=int(len(read) > 1))
     report.add(times.drift_findings(read, listing.drive))
-    packets = [i for i in listing.moments if raw.oxts_path(FrameId(listing.drive, i)).is_file()]
+    paths = {i: raw.oxts_path(FrameId(listing.drive, i)) for i in listing.moments}
+    packets = [i for i, path in paths.items() if path is not None and path.is_file()]
     report.looked(motion.MISSING_OXTS, number=len(listing.moments) if packets else 0)
     report.add(motion.missing_findings(listing.drive, listing.moments, packets))
 
@@ -241,7 +241,7 @@ def _moments(
 
 
 def _look_at_files(
-    raw: KittiRaw | RigFolder,
+    raw: Recordings,
     moments: Sequence[FrameId],
     rigs: dict[str, StereoRig],
     report: Report,

@@ -14,10 +14,10 @@ from tqdm import tqdm
 from data_prep.checks import motion, pictures, stereo_order, sweeps
 from data_prep.checks.findings import Check, Finding
 from mtdepth.datasets.calibration import Side, StereoRig
-from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.lidar import project_to_depth, read_velodyne
 from mtdepth.datasets.oxts import read_oxts
-from mtdepth.datasets.recordings import open_recordings
+from mtdepth.datasets.readers import open_recordings
 from mtdepth.files import DataError
 
 Image = npt.NDArray[np.uint8]
@@ -90,8 +90,8 @@ class FrameReader:
             if is_pair and frame in self._plan.matched:
                 answer.matches = stereo_order.match_corners(left, right)
         self._sweep(left, rig, answer)
-        if isinstance(self._raw, KittiRaw):
-            self._packet(self._raw.oxts_path(frame), answer)
+        if (packet := self._raw.oxts_path(frame)) is not None:
+            self._packet(packet, answer)
         return answer
 
     def _picture(
@@ -132,7 +132,7 @@ class FrameReader:
             answer.take(found, sweeps.UNREADABLE_SWEEP)
             return
         answer.take([], sweeps.UNREADABLE_SWEEP)
-        found = sweeps.value_findings(points, where, z_is_up=isinstance(self._raw, KittiRaw))
+        found = sweeps.value_findings(points, where, z_is_up=self._raw.layout.lidar_z_is_up)
         if not answer.take(found, sweeps.SWEEP_VALUES) or rig is None or left is None:
             return
         size = (left.shape[0], left.shape[1])

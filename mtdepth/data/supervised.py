@@ -23,7 +23,7 @@ from mtdepth.data.features import DEPTH_M, FRAME, IMAGE, TRAIN_ID
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import IGNORE_ID
 from mtdepth.datasets.label_store import LabelStore
-from mtdepth.datasets.recordings import open_recordings
+from mtdepth.datasets.readers import open_recordings
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.runtime.fitting import fitted_intrinsics

@@ -11,7 +11,7 @@ from mtdepth.contract import Fit
 from mtdepth.data.motion import Motion, Pair, measure_motion
 from mtdepth.data.triplets import Reason, Selection, Triplet, TripletSet
 from mtdepth.data.video import Shot, VideoSource
-from mtdepth.datasets.splits import EIGEN_TEST_DRIVES
+from mtdepth.datasets.eigen import EIGEN_TEST_DRIVES
 
 # ours: neighbours in KITTI have 62 % in common or more, first frames of two of its drives 3 %.
 _MIN_AGREEMENT = 0.2

@@ -15,10 +15,11 @@ from mtdepth.datasets.odometry import (
     sequences_of_split,
     sequences_on_disk,
 )
-from mtdepth.datasets.recordings import Recordings, open_recordings
-from mtdepth.datasets.rig_folder import FOLDER_OF_SIDE
+from mtdepth.datasets.readers import open_recordings
+from mtdepth.datasets.recordings import Recordings
+from mtdepth.datasets.rig_folder import RIG_FILE, RigFolder
 from mtdepth.datasets.splits import resolve_split
-from mtdepth.defaults import RIG_FILE, default_split
+from mtdepth.defaults import default_split
 
 SIDES: tuple[Side, ...] = ("l", "r")
 
@@ -47,9 +48,10 @@ def recordings_at(path: Path) -> Place | None:
     path = path.resolve()
     for drive in (path, *path.parents[:2]):
         is_kittis = is_kitti_drive(drive.name) and drive.parent.name == drive.name[:10]
-        is_rigs = (drive.parent / RIG_FILE).is_file() and (drive / FOLDER_OF_SIDE["l"]).is_dir()
+        folder_of_side = RigFolder.layout.camera_folders
+        is_rigs = RigFolder.is_root(drive.parent) and (drive / folder_of_side["l"]).is_dir()
         inner = path.relative_to(drive).parts
-        cameras = CAMERA_OF_SIDE if is_kittis else FOLDER_OF_SIDE
+        cameras = CAMERA_OF_SIDE if is_kittis else folder_of_side
         sides = tuple(side for side in SIDES if inner[:1] in ((), (cameras[side],)))
         if (is_kittis or is_rigs) and sides:
             return Place(drive.parents[1] if is_kittis else drive.parent, drive.name, sides)

@@ -8,6 +8,7 @@ from mtdepth import defaults
 from mtdepth.data.triplet_selection import select_triplets, warn_of_overlap
 from mtdepth.data.triplets import TripletSet
 from mtdepth.data.video_sources import open_videos
+from mtdepth.datasets.recordings import ROOT_VARIABLE
 from mtdepth.recipes.video import VideoRecipe
 
 
@@ -48,7 +49,7 @@ class VideoRequest:
         if not learned:
             raise FileNotFoundError(
                 f"{kitti_root}: no such folder; `make demo` renders streets there. Or name a video "
-                f"of your own by --video, or KITTI by ${defaults.KITTI_ROOT_VARIABLE}"
+                f"of your own by --video, or KITTI by ${ROOT_VARIABLE}"
             )
         request = dataclasses.replace(
             self,

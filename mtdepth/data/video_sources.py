@@ -18,7 +18,7 @@ from mtdepth.data.video_file import VIDEO_SUFFIXES, decode_video
 from mtdepth.data.video_folder import picture_folders, read_folder
 from mtdepth.data.video_intrinsics import find_intrinsics, read_intrinsics
 from mtdepth.data.video_kitti import read_odometry, read_recordings, recordings_at
-from mtdepth.defaults import RIG_FILE
+from mtdepth.datasets.rig_folder import RIG_FILE
 
 _KINDS = (
     "KITTI raw recordings (2011_09_26/2011_09_26_drive_0001_sync/...), KITTI's odometry "

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from mtdepth.geometry.camera import Intrinsics
 
 Matrix = npt.NDArray[np.float64]
@@ -28,6 +28,21 @@ _REMEDY = (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class RightCamera:
+    """The right camera of a rectified pair.
+
+    Attributes:
+      intrinsics: With the size of its images.
+      P_rect: 3x4, rectified camera 0 points to homogeneous pixels.
+      baseline_m: Distance to the left camera's optical centre along the rows.
+    """
+
+    intrinsics: Intrinsics
+    P_rect: Matrix
+    baseline_m: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class StereoRig:
     """The rectified colour cameras 02 and 03, and where the laser scanner sits.
 
@@ -38,23 +53,35 @@ class StereoRig:
 
     Attributes:
       intrinsics_left: Rectified camera 02, with the size of its images.
-      intrinsics_right: Rectified camera 03.
-      baseline_m: Distance between the optical centres along the rows.
       P_rect_02: 3x4, rectified camera 0 points to homogeneous pixels of image_02.
-      P_rect_03: 3x4, the same for image_03.
+      right: Rectified camera 03; None for a rig of one camera, of which whatever asks for the
+        right camera or the baseline raises `UserError`.
       R_rect_00: 3x3 rectifying rotation; the identity where the files are rectified throughout.
       T_velodyne_to_camera_0: 4x4; None for an odometry sequence without `Tr`.
       T_imu_to_velodyne: 4x4; None where `calib_imu_to_velo.txt` is absent.
     """
 
     intrinsics_left: Intrinsics
-    intrinsics_right: Intrinsics
-    baseline_m: float
     P_rect_02: Matrix
-    P_rect_03: Matrix
+    right: RightCamera | None
     R_rect_00: Matrix
     T_velodyne_to_camera_0: Matrix | None
     T_imu_to_velodyne: Matrix | None = None
+
+    @property
+    def has_right(self) -> bool:
+        """Whether there is a right camera."""
+        return self.right is not None
+
+    @property
+    def intrinsics_right(self) -> Intrinsics:
+        """Rectified camera 03."""
+        return self._right().intrinsics
+
+    @property
+    def baseline_m(self) -> float:
+        """Distance between the optical centres along the rows."""
+        return self._right().baseline_m
 
     def intrinsics(self, side: Side) -> Intrinsics:
         """Returns the rectified camera of one side."""
@@ -88,7 +115,7 @@ class StereoRig:
 
     def P_rect(self, side: Side) -> Matrix:
         """Returns the 3x4 projection of one side."""
-        return self.P_rect_02 if check_side(side) == "l" else self.P_rect_03
+        return self.P_rect_02 if check_side(side) == "l" else self._right().P_rect
 
     def velodyne_to_image(self, side: Side) -> Matrix:
         """Returns the 3x4 matrix from homogeneous velodyne points to homogeneous pixels.
@@ -114,6 +141,14 @@ class StereoRig:
         T_rectify = np.eye(4)
         T_rectify[:3, :3] = self.R_rect_00
         return T_shift @ T_rectify @ self._T_velodyne_to_camera_0()
+
+    def _right(self) -> RightCamera:
+        if self.right is None:
+            raise UserError(
+                "this rig has one camera: its rig.json has no baseline_m, so there is no stereo "
+                "pair; take a teacher that needs none, or add baseline_m and the right pictures"
+            )
+        return self.right
 
     def _T_velodyne_to_camera_0(self) -> Matrix:
         if self.T_velodyne_to_camera_0 is None:
@@ -165,12 +200,13 @@ def rig_from_projections(
     *,
     path: Path,
     P_rect_02: Matrix,
-    P_rect_03: Matrix,
+    P_rect_03: Matrix | None,
     size_left: tuple[int, int],
     size_right: tuple[int, int],
     R_rect_00: Matrix,
     T_velodyne_to_camera_0: Matrix | None,
-    T_imu_to_velodyne: Matrix | None,
+    T_imu_to_velodyne: Matrix | None = None,
+    baseline_m: float | None = None,
 ) -> StereoRig:
     """Builds the record from projection matrices, whichever file format they came in.
 
@@ -180,57 +216,59 @@ def rig_from_projections(
     Args:
       path: The file the matrices came from, for error messages.
       P_rect_02: 3x4 projection of the left colour camera.
-      P_rect_03: 3x4 projection of the right colour camera.
+      P_rect_03: 3x4 projection of the right colour camera; None where there is none.
       size_left: (height, width) of its images.
       size_right: (height, width) of its images.
       R_rect_00: 3x3.
       T_velodyne_to_camera_0: 4x4 or None.
       T_imu_to_velodyne: 4x4 or None.
+      baseline_m: Where the file states it, instead of the quotients.
 
     Raises:
       DataError: If the matrices are no rectified pair.
     """
-    cameras = []
-    for name, P_rect, (height_px, width_px) in (
-        ("02", P_rect_02, size_left),
-        ("03", P_rect_03, size_right),
-    ):
-        try:
-            camera = Intrinsics(
-                fx_px=float(P_rect[0, 0]),
-                fy_px=float(P_rect[1, 1]),
-                cx_px=float(P_rect[0, 2]),
-                cy_px=float(P_rect[1, 2]),
-                width_px=width_px,
-                height_px=height_px,
+    left = _pinhole(path, "02", P_rect_02, size_left)
+    camera = None
+    if P_rect_03 is not None:
+        right = _pinhole(path, "03", P_rect_03, size_right)
+        if abs(right.cx_px - left.cx_px) > MAX_CX_DIFFERENCE_PX:
+            raise DataError(
+                path,
+                "P_rect_02 and P_rect_03 (P2 and P3 of an odometry sequence) must have one "
+                f"principal column, or every disparity is off; found {left.cx_px} and "
+                f"{right.cx_px}",
             )
-        except ValueError as error:
-            raise DataError(path, f"camera {name} is no pinhole camera: {error}") from error
-        cameras.append(camera)
-    difference_px = cameras[1].cx_px - cameras[0].cx_px
-    if abs(difference_px) > MAX_CX_DIFFERENCE_PX:
-        raise DataError(
-            path,
-            "P_rect_02 and P_rect_03 (P2 and P3 of an odometry sequence) must have one principal "
-            f"column, or every disparity is off; found {cameras[0].cx_px} and {cameras[1].cx_px}",
-        )
-    baseline_m = float(P_rect_02[0, 3] / P_rect_02[0, 0] - P_rect_03[0, 3] / P_rect_03[0, 0])
-    if not baseline_m > 0:
-        raise DataError(
-            path,
-            f"camera 03 must lie to the right of camera 02, got a baseline of {baseline_m:.4f} m; "
-            "are the two projections exchanged?",
-        )
+        if baseline_m is None:
+            baseline_m = float(P_rect_02[0, 3] / left.fx_px - P_rect_03[0, 3] / right.fx_px)
+        if not baseline_m > 0:
+            raise DataError(
+                path,
+                f"camera 03 must lie to the right of camera 02, got a baseline of "
+                f"{baseline_m:.4f} m; are the two projections exchanged?",
+            )
+        camera = RightCamera(intrinsics=right, P_rect=P_rect_03, baseline_m=baseline_m)
     return StereoRig(
-        intrinsics_left=cameras[0],
-        intrinsics_right=cameras[1],
-        baseline_m=baseline_m,
+        intrinsics_left=left,
         P_rect_02=P_rect_02,
-        P_rect_03=P_rect_03,
+        right=camera,
         R_rect_00=R_rect_00,
         T_velodyne_to_camera_0=T_velodyne_to_camera_0,
         T_imu_to_velodyne=T_imu_to_velodyne,
     )
+
+
+def _pinhole(path: Path, name: str, P_rect: Matrix, size: tuple[int, int]) -> Intrinsics:
+    try:
+        return Intrinsics(
+            fx_px=float(P_rect[0, 0]),
+            fy_px=float(P_rect[1, 1]),
+            cx_px=float(P_rect[0, 2]),
+            cy_px=float(P_rect[1, 2]),
+            width_px=size[1],
+            height_px=size[0],
+        )
+    except ValueError as error:
+        raise DataError(path, f"camera {name} is no pinhole camera: {error}") from error
 
 
 class CalibrationFile:

@@ -10,7 +10,7 @@ from mtdepth.datasets.calibration import Side
 from mtdepth.datasets.frames import CAMERA_OF_SIDE, is_kitti_drive
 from mtdepth.datasets.odometry import SEQUENCES_OF_SPLIT, OdometrySequence
 from mtdepth.datasets.oxts import read_oxts, world_from_imu
-from mtdepth.datasets.recordings import open_recordings
+from mtdepth.datasets.readers import open_recordings
 
 Pose = npt.NDArray[np.float64]
 

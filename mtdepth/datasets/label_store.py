@@ -24,8 +24,8 @@ import numpy.typing as npt
 
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES
-from mtdepth.datasets.recordings import open_recordings
-from mtdepth.defaults import KITTI_ROOT_VARIABLE
+from mtdepth.datasets.readers import open_recordings
+from mtdepth.datasets.recordings import ROOT_VARIABLE
 from mtdepth.files import DataError, atomic_path, read_json, write_json
 from mtdepth.pictures import read_gray_png, write_png
 
@@ -287,7 +287,7 @@ class LabelStore:
 
 def _find_tree(root: Path, manifest: Manifest) -> Path:
     recorded = root / manifest.kitti_root
-    instead = os.environ.get(KITTI_ROOT_VARIABLE)
+    instead = os.environ.get(ROOT_VARIABLE)
     return Path(instead) if instead and not recorded.is_dir() else recorded
 
 

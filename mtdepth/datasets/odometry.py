@@ -20,10 +20,10 @@ from mtdepth.datasets.calibration import (
     check_side,
     rig_from_projections,
 )
-from mtdepth.datasets.frames import find_image, image_indices
+from mtdepth.datasets.frames import find_image, numbered_files
 from mtdepth.datasets.splits import lines_of_list
 from mtdepth.files import DataError
-from mtdepth.pictures import read_rgb
+from mtdepth.pictures import PICTURE_SUFFIXES, read_rgb
 
 Matrix = npt.NDArray[np.float64]
 
@@ -160,10 +160,8 @@ class OdometrySequence:
     def frames(self, side: Side = "l") -> list[OdometryFrame]:
         """Returns the frames of one camera that have a picture, sorted."""
         folder = self.folder / CAMERA_OF_SIDE[check_side(side)]
-        return [
-            OdometryFrame(self.sequence, index, side)
-            for index in image_indices(folder, num_digits=6)
-        ]
+        indices = numbered_files(folder, PICTURE_SUFFIXES, num_digits=6)
+        return [OdometryFrame(self.sequence, index, side) for index in indices]
 
     def image_path(self, frame: OdometryFrame) -> Path:
         """Finds the picture of a frame, as png or jpg.
@@ -243,7 +241,6 @@ class OdometrySequence:
             size_right=self._image_size("r") if self.frames("r") else size_left,
             R_rect_00=np.eye(3),
             T_velodyne_to_camera_0=T_velodyne_to_camera_0,
-            T_imu_to_velodyne=None,
         )
 
     def _image_size(self, side: Side) -> tuple[int, int]:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, Literal, TypeVar, get_args
 
-from mtdepth.datasets.frames import FrameId, KittiRaw, find_image
+from mtdepth.datasets.frames import FrameId, find_image
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.splits import read_frame_list
 from mtdepth.files import DataError, visible_files
 

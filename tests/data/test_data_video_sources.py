@@ -16,7 +16,7 @@ from mtdepth.data.video_file import decode_video
 from mtdepth.data.video_folder import frame_numbers, read_folder
 from mtdepth.data.video_intrinsics import doubts, read_intrinsics
 from mtdepth.data.video_sources import open_video, open_videos
-from mtdepth.datasets.frames import KittiRaw
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.files import DataError
 from mtdepth.geometry.camera import Intrinsics
 

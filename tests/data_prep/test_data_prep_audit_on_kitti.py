@@ -15,7 +15,8 @@ from data_prep.audit.self_test import judge_pair
 from data_prep.engines.local import LocalEngine
 from data_prep.label_job import LabelJob, Labeller
 from data_prep.teacher_choice import TeacherChoice
-from mtdepth.datasets.frames import CAMERA_OF_SIDE, FrameId, KittiRaw
+from mtdepth.datasets.frames import CAMERA_OF_SIDE, FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.splits import resolve_split
 
 WRONG_WAY = 1 / 1.17

@@ -22,7 +22,7 @@ from data_prep.audit.self_test import judge_pair
 from data_prep.engines.local import LocalEngine
 from data_prep.label_job import LabelJob, Labeller
 from data_prep.teacher_choice import TeacherChoice
-from mtdepth.datasets.frames import KittiRaw
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import (
     LabelStore,
     depth_path,

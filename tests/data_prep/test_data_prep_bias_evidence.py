@@ -8,7 +8,8 @@ import pytest
 
 from data_prep.bias_evidence import BiasEvidence, check_no_test_drive, frames_with_lidar
 from data_prep.bias_report import choices_table, distance_table, fit_and_report
-from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.geometry.bias_table import BiasTable
 
 

@@ -10,7 +10,7 @@ from data_prep.bias_evidence import BiasEvidence, collect_evidence
 from data_prep.engines.local import LocalEngine
 from data_prep.label_job import LabelJob
 from data_prep.teacher_choice import TeacherChoice
-from mtdepth.datasets.frames import KittiRaw
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.splits import resolve_split
 from mtdepth.geometry.bias_table import Index, Statistic, fit_bias_table
 

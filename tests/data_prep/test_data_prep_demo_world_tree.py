@@ -8,7 +8,8 @@ import pytest
 from fakes.kitti_tree import build_kitti_tree
 
 from data_prep.demo_world import layout
-from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.datasets.label_store import read_depth_png, read_train_id_png
 from mtdepth.datasets.lidar import read_velodyne
@@ -70,7 +71,7 @@ def poses_of(root: Path, drive: str) -> np.ndarray:
 
 def test_the_readers_find_all_drives_frames_and_both_cameras(raw: KittiRaw) -> None:
     assert raw.drives() == [f"2011_09_26_drive_910{i}_sync" for i in (1, 2, 3, 4)]
-    for frame in all_frames(raw):
+    for frame in raw.all_frames():
         for side in (frame, frame.other_side):
             assert raw.read_image(side).shape == (*SIZE, 3)
 
@@ -90,7 +91,7 @@ def test_the_camera_is_kittis_at_the_chosen_size(raw: KittiRaw) -> None:
 def test_the_splits_hold_whole_drives_apart(raw: KittiRaw) -> None:
     train = resolve_split(raw, "splits/train.txt")
     val = resolve_split(raw, "splits/val.txt")
-    assert sorted(train + val) == all_frames(raw)
+    assert sorted(train + val) == raw.all_frames()
     assert {frame.drive for frame in val} == {"2011_09_26_drive_9104_sync"}
     assert not {frame.drive for frame in train} & {frame.drive for frame in val}
 
@@ -105,7 +106,7 @@ def test_lidar_points_have_the_true_depth_where_they_are_not_occluded(
 ) -> None:
     errors = []
     rig = raw.calibration("2011_09_26")
-    for frame in all_frames(raw):
+    for frame in raw.all_frames():
         points = read_velodyne(raw.velodyne_path(frame))[:, :3]
         camera_m = points @ rig.T_velodyne_to("l")[:3, :3].T + rig.T_velodyne_to("l")[:3, 3]
         uv, z_m = rig.intrinsics_left.project(camera_m)
@@ -129,7 +130,7 @@ def test_exactly_matched_stereo_points_triangulate_to_the_true_depth(
     """The right camera stands where its projection matrix says, in every row the left one's."""
     rig = raw.calibration("2011_09_26")
     T_left_to_right = rig.T_velodyne_to("r") @ np.linalg.inv(rig.T_velodyne_to("l"))
-    for frame in all_frames(raw):
+    for frame in raw.all_frames():
         depth_m = depth_of(root, frame).astype(np.float64)
         points_m = rig.intrinsics_left.unproject(depth_m)
         right_m = points_m @ T_left_to_right[:3, :3].T + T_left_to_right[:3, 3]
@@ -148,7 +149,7 @@ def test_exactly_matched_stereo_points_triangulate_to_the_true_depth(
 
 def test_disparity_is_focal_times_baseline_over_depth(root: Path, raw: KittiRaw) -> None:
     rig = raw.calibration("2011_09_26")
-    for frame in all_frames(raw):
+    for frame in raw.all_frames():
         depth_m = depth_of(root, frame)
         path = layout.truth_path(root, "disparity", frame)
         disparity_px = read_gray_png(path, np.uint16) / 256.0
@@ -165,7 +166,7 @@ def test_true_disparity_leads_to_the_same_texture_in_the_right_image(
 ) -> None:
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]].astype(np.float64)
     warped_errors, plain_errors = [], []
-    for frame in all_frames(raw):
+    for frame in raw.all_frames():
         left = raw.read_image(frame).astype(np.float32)
         right = raw.read_image(frame.other_side).astype(np.float32)
         path = layout.truth_path(root, "disparity", frame)
@@ -196,7 +197,7 @@ def test_corners_followed_into_the_right_picture_triangulate_to_the_true_depth(
 ) -> None:
     rig = raw.calibration("2011_09_26")
     ratios = []
-    for frame in all_frames(raw):
+    for frame in raw.all_frames():
         left, right = (cv2.cvtColor(raw.read_image(side), cv2.COLOR_RGB2GRAY)
                        for side in (frame, frame.other_side))  # fmt: skip
         corners = cv2.goodFeaturesToTrack(left, 1500, 0.01, 3)
@@ -224,7 +225,7 @@ def test_semi_global_matching_finds_most_disparities_but_not_all(root: Path, raw
                                     speckleWindowSize=100, speckleRange=2,
                                     mode=cv2.STEREO_SGBM_MODE_SGBM_3WAY)  # fmt: skip
     num_true = num_found = num_wrong = 0
-    for frame in all_frames(raw):
+    for frame in raw.all_frames():
         pair = [cv2.cvtColor(raw.read_image(side), cv2.COLOR_RGB2GRAY)
                 for side in (frame, frame.other_side)]  # fmt: skip
         found_px = matcher.compute(*pair).astype(np.float32) / 16
@@ -284,7 +285,7 @@ def test_oxts_poses_are_the_camera_poses_seen_from_the_imu(root: Path, raw: Kitt
 
 def test_sky_is_above_road_below_and_near_at_the_bottom(root: Path, raw: KittiRaw) -> None:
     road, sky = CLASS_NAMES.index("road"), CLASS_NAMES.index("sky")
-    for frame in all_frames(raw):
+    for frame in raw.all_frames():
         ids, depth_m = train_id_of(root, frame), depth_of(root, frame)
         assert not np.any(ids[SIZE[0] * 3 // 4 :] == sky)
         assert not np.any(ids[: SIZE[0] // 3] == road)
@@ -294,7 +295,7 @@ def test_sky_is_above_road_below_and_near_at_the_bottom(root: Path, raw: KittiRa
 
 
 def test_most_classes_of_a_street_are_there(root: Path, raw: KittiRaw) -> None:
-    counts = sum(np.bincount(train_id_of(root, f).ravel(), minlength=256) for f in all_frames(raw))
+    counts = sum(np.bincount(train_id_of(root, f).ravel(), minlength=256) for f in raw.all_frames())
     assert isinstance(counts, np.ndarray)
     assert not counts[19:255].any()
     assert counts[255] < 0.05 * counts.sum()  # bins, benches, guard rails: not among the 19

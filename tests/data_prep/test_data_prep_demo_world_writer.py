@@ -19,7 +19,8 @@ from data_prep.demo_world.settings import MARKER, VERSION, WorldSettings
 from data_prep.demo_world.shading import glass, view_of
 from data_prep.demo_world.shapes import Pattern
 from mtdepth.datasets.camera_poses import true_poses
-from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.defaults import is_demo
 from mtdepth.files import DataError, read_json, write_json
 from mtdepth.pictures import read_gray_png, read_rgb

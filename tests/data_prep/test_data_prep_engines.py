@@ -20,9 +20,9 @@ from data_prep.engines.ray_cluster import RayEngine, workers_of
 from data_prep.generation import GenerationRequest, generate
 from data_prep.label_job import LabelJob
 from data_prep.teacher_choice import TeacherChoice
-from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import LabelStore
-from mtdepth.datasets.splits import all_frames
 
 ROOT = Path(__file__).resolve().parents[2]
 NUM_FRAMES = 12  # three drives, two frames, two cameras
@@ -105,7 +105,7 @@ def test_relative_paths_mean_on_a_cluster_what_they_mean_here(
 def test_a_frame_that_kills_its_worker_once_is_labelled_by_the_next_under_ray(
     tree: Path, tmp_path: Path, ray_engine: RayEngine
 ) -> None:
-    frames = all_frames(KittiRaw(tree))
+    frames = KittiRaw(tree).all_frames()
     marker = tmp_path / "killed"
     job = LabelJob(
         kitti_root=tree, teachers=TeacherChoice(depth_teacher="sgm"), output=tmp_path / "labels"
@@ -120,7 +120,7 @@ def test_a_frame_that_kills_its_worker_once_is_labelled_by_the_next_under_ray(
 def test_a_frame_that_kills_every_worker_is_given_up_and_the_others_are_labelled(
     tree: Path, tmp_path: Path
 ) -> None:
-    frames = all_frames(KittiRaw(tree))[:5]
+    frames = KittiRaw(tree).all_frames()[:5]
     marker = tmp_path / "killed"
     job = LabelJob(
         kitti_root=tree, teachers=TeacherChoice(depth_teacher="sgm"), output=tmp_path / "labels"
@@ -139,7 +139,7 @@ def test_a_full_disk_under_ray_keeps_its_error_number(
         kitti_root=tree, teachers=TeacherChoice(depth_teacher="sgm"), output=tmp_path / "labels"
     )
     with pytest.raises(OSError, match="No space left") as caught:
-        list(ray_engine.answers(FullDisk(), all_frames(KittiRaw(tree))[:2], job))
+        list(ray_engine.answers(FullDisk(), KittiRaw(tree).all_frames()[:2], job))
     assert caught.value.errno == errno.ENOSPC
 
 

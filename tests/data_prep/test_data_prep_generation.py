@@ -15,9 +15,9 @@ from data_prep.generation import GenerationRequest, generate
 from data_prep.label_job import Labeller, Prediction
 from data_prep.questions import CompareWithLidar, WriteLabels
 from data_prep.teacher_choice import TeacherChoice
-from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import FrameRecord, LabelStore
-from mtdepth.datasets.splits import all_frames
 from mtdepth.files import DataError
 from mtdepth.geometry.bias_table import BiasTable
 from teachers.interface import StereoSample
@@ -488,5 +488,5 @@ def test_a_table_for_all_frames_is_fitted_on_every_one_that_has_lidar(
     monkeypatch.setattr(CompareWithLidar, "answer", noted)
     teachers = TeacherChoice(depth_teacher="sgm")
     generate(request_for(tree, split="all", bias="fit", teachers=teachers))
-    assert asked == all_frames(KittiRaw(tree))
+    assert asked == KittiRaw(tree).all_frames()
     assert len(asked) == 3 * NUM_FRAMES * 2

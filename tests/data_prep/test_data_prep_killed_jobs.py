@@ -16,9 +16,9 @@ import data_prep.generation
 from data_prep.claim import Shard, one_run_at_a_time, remove_leftovers
 from data_prep.generation import GenerationRequest, generate
 from data_prep.teacher_choice import TeacherChoice
-from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import LabelStore, depth_path, read_manifest
-from mtdepth.datasets.splits import all_frames
 
 ROOT = Path(__file__).resolve().parents[2]
 NUM_FRAMES = 36  # three drives, six frames, two cameras
@@ -166,7 +166,7 @@ def test_a_full_disk_stops_the_job_at_once_and_the_same_line_goes_on_later(
     assert len(list(request.output.rglob("*/image_0?/*.png"))) == 5
     assert not (request.output / "frames.jsonl").exists()
     records = generate(request)
-    assert [record.frame for record in records] == all_frames(KittiRaw(tree))
+    assert [record.frame for record in records] == KittiRaw(tree).all_frames()
     whole = dataclasses.replace(request, output=tmp_path / "whole")
     generate(whole)
     assert every_file(request.output) == every_file(whole.output)

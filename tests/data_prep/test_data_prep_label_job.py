@@ -14,9 +14,9 @@ from fakes.kitti_tree import build_kitti_tree
 from data_prep.label_job import LabelJob, Labeller
 from data_prep.questions import WriteLabels
 from data_prep.teacher_choice import TeacherChoice
-from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import read_depth_png
-from mtdepth.datasets.splits import all_frames
 from mtdepth.files import DataError
 from teachers.interface import StereoSample
 
@@ -63,7 +63,7 @@ def tree(tmp_path: Path) -> Path:
     """Two drives of four frames of two cameras, the second drive in smaller pictures."""
     root = build_kitti_tree(tmp_path / "raw", num_drives=2, num_frames=4)
     raw = KittiRaw(root)
-    for frame in all_frames(raw):
+    for frame in raw.all_frames():
         if frame.drive == raw.drives()[1]:
             path = raw.image_path(frame)
             cv2.imwrite(str(path), cv2.imread(str(path))[::2, ::2])
@@ -81,7 +81,7 @@ def label(tree: Path, output: Path, frames: Sequence[FrameId], teacher: Counting
 
 
 def test_short_batches_are_filled_up_and_sizes_never_mixed(tree: Path, tmp_path: Path) -> None:
-    frames = all_frames(KittiRaw(tree))
+    frames = KittiRaw(tree).all_frames()
     mixed = [frame for pair in zip(frames[:8], frames[8:], strict=True) for frame in pair]
     teacher = CountingTeacher()
     label(tree, tmp_path / "labels", mixed, teacher)
@@ -91,7 +91,7 @@ def test_short_batches_are_filled_up_and_sizes_never_mixed(tree: Path, tmp_path:
 
 
 def test_labels_do_not_depend_on_which_frames_share_a_batch(tree: Path, tmp_path: Path) -> None:
-    frames = all_frames(KittiRaw(tree))
+    frames = KittiRaw(tree).all_frames()
     label(tree, tmp_path / "whole", frames, CountingTeacher())
     # As a job that was cut short twice, and met its frames in another order.
     for part in (frames[:1], frames[5:3:-1], frames):
@@ -105,7 +105,7 @@ def test_labels_do_not_depend_on_which_frames_share_a_batch(tree: Path, tmp_path
 
 
 def test_a_frame_that_spoils_its_batch_fails_alone(tree: Path, tmp_path: Path) -> None:
-    frames = all_frames(KittiRaw(tree))[:6]
+    frames = KittiRaw(tree).all_frames()[:6]
     answers = label(tree, tmp_path / "labels", frames, CountingTeacher(damaged=frames[1]))
     assert isinstance(answers, dict)
     failed = [frame for frame in frames if answers[frame].status == "failed"]
@@ -131,7 +131,7 @@ class SlowTeacher(CountingTeacher):
 @pytest.mark.slow
 def test_reading_and_writing_cost_less_than_a_twentieth_of_a_slow_teacher(tmp_path: Path) -> None:
     tree = build_kitti_tree(tmp_path / "raw", num_drives=2, num_frames=6, size=(375, 1242))
-    frames = all_frames(KittiRaw(tree))
+    frames = KittiRaw(tree).all_frames()
     teacher = SlowTeacher()
     seconds = []
     # The best of three: other programs on the machine only ever add to it.

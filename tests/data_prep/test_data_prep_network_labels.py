@@ -9,7 +9,7 @@ from fakes.kitti_tree import build_kitti_tree
 
 from data_prep.generation import GenerationRequest, generate
 from data_prep.teacher_choice import TeacherChoice
-from mtdepth.datasets.frames import KittiRaw
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import LabelStore
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from fakes.kitti_tree import build_kitti_tree
 
-from mtdepth.datasets.frames import KittiRaw
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.geometry.bias_table import BiasTable
 

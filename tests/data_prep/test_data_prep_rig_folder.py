@@ -13,7 +13,8 @@ from fakes.rig_tree import build_rig_tree, rig_drive
 from data_prep.generation import GenerationRequest, generate
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.data.supervised import ExampleReader, training_camera
-from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import LabelStore, depth_path, write_manifest, write_records
 from mtdepth.datasets.rig_folder import RigFolder
 from mtdepth.defaults import default_labels, default_split

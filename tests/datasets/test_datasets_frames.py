@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.files import DataError
 from mtdepth.pictures import write_png
 
@@ -132,7 +133,7 @@ def test_a_missing_right_image_is_named_with_what_was_tried_and_the_remedy(raw: 
         raw.image_path(FrameId(DRIVE, 12, "r"))
     message = str(caught.value)
     assert f"no right image of frame 2011_09_26/{DRIVE} 0000000012 r" in message
-    assert "0000000012.png, 0000000012.jpg, 0000000012.jpeg" in message
+    assert "has no number 0000000012 (.png, .jpg, .jpeg, .bmp)" in message
     assert str(raw.root / "2011_09_26" / DRIVE / "image_03/data") in message
     assert f"{DRIVE}.zip holds both cameras: download it again" in message
 

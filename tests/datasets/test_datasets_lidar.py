@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtdepth.datasets.calibration import Side, StereoRig, rig_from_projections
-from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.lidar import PIXEL_RULES, PixelRule, project_to_depth, read_velodyne
 from mtdepth.files import DataError
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.oxts import FIELD_NAMES, OxtsPacket, read_oxts, world_from_imu
 from mtdepth.files import DataError
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,10 @@ from fakes.rig_tree import build_rig_tree, rig_drive
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.lidar import project_to_depth, read_velodyne
-from mtdepth.datasets.recordings import open_recordings
+from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.rig_folder import RigFolder, read_rig_file
 from mtdepth.datasets.splits import resolve_split
 from mtdepth.files import DataError
@@ -145,6 +147,26 @@ def test_the_file_becomes_the_rig(root: Path) -> None:
     np.testing.assert_allclose(to_right, [-1.12, 0.0, 4.9, 1.0], atol=1e-12)
 
 
+def test_a_rig_may_have_one_camera(root: Path) -> None:
+    path = write_rig(root, baseline_m=None, T_lidar_to_camera=T_LIDAR_TO_CAMERA)
+    with pytest.raises(DataError, match=r"drive garden_1 has right but no baseline_m"):
+        RigFolder(root)
+    shutil.rmtree(root / "garden_1" / "right")
+    raw = RigFolder(root)
+    assert raw.frames_of("garden_1", "r") == []
+    assert {frame.side for frame in resolve_split(raw, "all")} == {"l"}
+    rig = raw.rig(FrameId("garden_1", 3))
+    assert not rig.has_right
+    assert rig.camera("l", size=(3, 4)).fx_px == 3.5
+    np.testing.assert_allclose(rig.T_velodyne_to("l") @ [5.0, 1.0, -0.2, 1.0], [-1, 0, 4.9, 1])
+    ahead_m = project_to_depth(np.array([[5.0, 0, 0]]), rig, side="l", pixel_rule="nearest")
+    np.testing.assert_allclose(ahead_m[ahead_m > 0], [4.9], rtol=1e-6)
+    for ask in (lambda: rig.baseline_m, lambda: rig.intrinsics("r"), lambda: rig.P_rect("r")):
+        with pytest.raises(ValueError, match=r"this rig has one camera: .*no baseline_m"):
+            ask()
+    assert read_rig_file(path).right is None
+
+
 def test_shrunk_pictures_are_told_from_cropped_ones(root: Path) -> None:
     raw = RigFolder(root)
     frame = FrameId("garden_1", 3)
@@ -181,7 +203,7 @@ def test_a_rig_that_cannot_be_is_named(tmp_path: Path, changes: dict[str, Any], 
 def test_a_file_that_is_no_object_is_named(tmp_path: Path) -> None:
     path = tmp_path / "rig.json"
     path.write_text("[1, 2]")
-    with pytest.raises(DataError, match="no baseline_m"):
+    with pytest.raises(DataError, match="no cx_px, no cy_px"):
         read_rig_file(path)
     path.write_text("{")
     with pytest.raises(DataError, match="not valid JSON"):

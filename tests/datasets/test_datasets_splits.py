@@ -4,16 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from mtdepth.datasets.frames import FrameId, KittiRaw
-from mtdepth.datasets.splits import (
+from mtdepth.datasets.eigen import (
     CALIBRATION_DRIVES,
     EIGEN_TEST_DRIVES,
     KITTI_DRIVES,
     eigen_test_frames,
-    evenly_spaced,
-    read_frame_list,
-    resolve_split,
 )
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
+from mtdepth.datasets.readers import READERS, reader_of
+from mtdepth.datasets.rig_folder import RigFolder
+from mtdepth.datasets.splits import evenly_spaced, read_frame_list, resolve_split
+from mtdepth.defaults import default_split
 from mtdepth.files import DataError
 
 TRAIN = "2011_09_26_drive_0001_sync"
@@ -85,6 +87,18 @@ def test_all_is_every_frame_on_disk_in_order(raw: KittiRaw) -> None:
 
 def test_the_test_side_is_complete_whatever_is_on_disk(raw: KittiRaw) -> None:
     assert resolve_split(raw, "eigen_test") == eigen_test_frames()
+
+
+def test_the_reader_says_what_programs_take_unasked(raw: KittiRaw) -> None:
+    for reader in READERS:
+        defaults = reader.layout.default_splits
+        assert set(defaults) == {"train", "val"}
+        assert set(defaults.values()) <= set(reader.layout.split_names)
+    assert reader_of(raw.root) is KittiRaw
+    assert default_split(raw.root, part="val") == "eigen_test"
+    (raw.root / "rig.json").touch()
+    assert reader_of(raw.root) is RigFolder
+    assert default_split(raw.root, part="val") == "val"
 
 
 def test_a_list_is_read_in_its_order_without_blank_lines_and_comments(

@@ -10,7 +10,8 @@ import pytest
 from fakes.kitti_tree import shrunk_tree
 from fakes.label_store import build_label_store
 
-from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import LabelStore, train_id_path, write_train_id_png
 from mtdepth.datasets.prediction_store import PredictionStore
 from mtdepth.evaluation.contestants import (

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import write_depth_png
 from mtdepth.datasets.lidar import project_to_depth, read_velodyne
 from mtdepth.evaluation.truth import TruthReader

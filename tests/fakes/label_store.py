@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from mtdepth.datasets.frames import KittiRaw
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import (
     FrameRecord,
     LabelStore,

@@ -4,8 +4,9 @@ import json
 import shutil
 from pathlib import Path
 
-from mtdepth.datasets.frames import FrameId, KittiRaw
-from mtdepth.datasets.rig_folder import FOLDER_OF_SIDE
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
+from mtdepth.datasets.rig_folder import RigFolder
 
 
 def rig_drive(drive: str) -> str:
@@ -31,7 +32,9 @@ def build_rig_tree(root: Path, tree: Path, *, with_lidar: bool = True, num_digit
 def _copy(raw: KittiRaw, frame: FrameId, drive: Path, num_digits: int, *, with_lidar: bool) -> None:
     name = f"{frame.index:0{num_digits}d}"
     picture = raw.image_path(frame)
-    copies = {picture: drive / FOLDER_OF_SIDE[frame.side] / f"{name}{picture.suffix}"}
+    copies = {
+        picture: drive / RigFolder.layout.camera_folders[frame.side] / f"{name}{picture.suffix}"
+    }
     sweep = raw.velodyne_path(frame)
     if with_lidar and frame.side == "l" and sweep.is_file():
         copies[sweep] = drive / "lidar" / f"{name}.bin"

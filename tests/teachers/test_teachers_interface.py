@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from fakes.kitti_tree import build_kitti_tree
 
-from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.files import DataError
 from teachers.interface import StereoSample, load_sample
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mtdepth.datasets.frames import KittiRaw
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.lidar import project_to_depth, read_velodyne
 from mtdepth.datasets.splits import resolve_split
 from mtdepth.geometry.stereo import depth_to_disparity

@@ -6,7 +6,7 @@ import numpy.typing as npt
 import pytest
 from fakes.kitti_tree import build_kitti_tree
 
-from mtdepth.datasets.frames import KittiRaw
+from mtdepth.datasets.kitti_raw import KittiRaw
 from teachers.interface import StereoSample, load_sample
 from teachers.sgm import SgmSettings, SgmTeacher, match_sgm
 

@@ -17,7 +17,8 @@ from fakes.labelled_sets import (
 )
 
 from data_prep.demo_world import layout
-from mtdepth.datasets.frames import FrameId, KittiRaw
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.files import DataError, write_text
 from mtdepth.pictures import write_png
 from teachers.training.examples import read_classes, read_pair

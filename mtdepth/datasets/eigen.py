@@ -1,10 +1,49 @@
-"""The test frames of Eigen, Puhrsch and Fergus 2014, as every later paper scores them.
+"""The sides of KITTI raw that papers train and test on since Eigen, Puhrsch and Fergus 2014."""
 
-697 frames of 28 drives, all of the left camera. Facts of the published list, kept in its order so
-that rows line up with other people's prediction arrays.
-"""
+from mtdepth.datasets.frames import FrameId
 
-EIGEN_TEST_TABLE = """
+# Every synchronised drive that KITTI publishes (raw_data_downloader.sh of its web page).
+_DRIVE_NUMBERS = {
+    "2011_09_26": """
+        1 2 5 9 11 13 14 15 17 18 19 20 22 23 27 28 29 32 35 36 39 46 48 51 52 56 57 59 60 61 64 70
+        79 84 86 87 91 93 95 96 101 104 106 113 117 119""",
+    "2011_09_28": """
+        1 2 16 21 34 35 37 38 39 43 45 47 53 54 57 65 66 68 70 71 75 77 78 80 82 86 87 89 90 94 95
+        96 98 100 102 103 104 106 108 110 113 117 119 121 122 125 126 128 132 134 135 136 138 141
+        143 145 146 149 153 154 155 156 160 161 162 165 166 167 168 171 174 177 179 183 184 185 186
+        187 191 192 195 198 199 201 204 205 208 209 214 216 220 222 225""",
+    "2011_09_29": "4 26 71 108",
+    "2011_09_30": "16 18 20 27 28 33 34 72",
+    "2011_10_03": "27 34 42 47 58",
+}
+
+
+def _drive(date: str, number: int) -> str:
+    return f"{date}_drive_{number:04d}_sync"
+
+
+KITTI_DRIVES: frozenset[str] = frozenset(
+    _drive(date, int(number))
+    for date, numbers in _DRIVE_NUMBERS.items()
+    for number in numbers.split()
+)
+"""The 156 drives that exist. A drive of another number is somebody's own."""
+
+CALIBRATION_DRIVES: frozenset[str] = frozenset(
+    (
+        "2011_09_26_drive_0119_sync",
+        "2011_09_28_drive_0225_sync",
+        "2011_09_29_drive_0108_sync",
+        "2011_09_30_drive_0072_sync",
+        "2011_10_03_drive_0058_sync",
+    )
+)
+"""Recordings of checkerboards in a hall, without laser scans, one in each date."""
+
+
+# A drive, then the numbers of its frames, all of the left camera, in the published order, so that
+# rows line up with other people's prediction arrays.
+_TEST_TABLE = """
 2011_09_26_drive_0002_sync
   69 54 42 57 30 27 12 75 36 33 15 72 3 39 9 51 60 21 0 24 45 18 48 6 63
 2011_09_26_drive_0009_sync
@@ -73,4 +112,19 @@ EIGEN_TEST_TABLE = """
   96 800 320 576 0 480 640 32 384 160 704 736 672 64 288 352 512 544 608 128 224 416 192 448
   768
 """
-"""A drive, then the numbers of its frames, in the published order."""
+
+
+def eigen_test_frames() -> list[FrameId]:
+    """Returns the 697 test frames of Eigen et al. 2014, in the published order."""
+    frames = []
+    drive = ""
+    for word in _TEST_TABLE.split():
+        if word.isdigit():
+            frames.append(FrameId(drive, int(word), "l"))
+        else:
+            drive = word
+    return frames
+
+
+EIGEN_TEST_DRIVES: frozenset[str] = frozenset(frame.drive for frame in eigen_test_frames())
+"""The 28 drives whose other frames look like the test frames, so none of them may be trained on."""
