@@ -17,7 +17,7 @@ from mtdepth.geometry.depth_codec import (
     LogDepthCodec,
     SigmoidDisparityCodec,
 )
-from mtdepth.models.input_law import InputLaw
+from mtdepth.models.normalisation import InputNormalisation
 from mtdepth.trained import InferenceNetwork
 
 SIGNATURE = "serving_default"
@@ -57,7 +57,7 @@ def write_inference_graph(
     def infer(image: Any) -> dict[str, Any]:
         if is_rounded:
             image = tf.quantization.fake_quant_with_min_max_args(image, 0.0, 255.0)
-        outputs = subject.network(_fed(image, subject.input_law), training=False)
+        outputs = subject.network(_fed(image, subject.normalisation), training=False)
         return {
             **_depth(outputs["depth_code"], subject.codec, depth_output),
             **_classes(outputs.get("class_scores"), class_output),
@@ -76,7 +76,7 @@ def write_inference_graph(
     tf.saved_model.save(module, str(folder), signatures={SIGNATURE: serve})
 
 
-def _fed(image: Any, law: InputLaw) -> Any:
+def _fed(image: Any, law: InputNormalisation) -> Any:
     """What the network is fed with."""
     if image.dtype != tf.float32:
         return law(tf.cast(image, tf.float32))

@@ -58,7 +58,7 @@ BOUNDS: dict[Precision, Parity] = {
 
 def keras_output(subject: InferenceNetwork, image: Image) -> NetworkOutput:
     """What the Keras network says of one fitted picture, `[height, width, 3]`."""
-    fed = subject.input_law(image[None].astype(np.float32))
+    fed = subject.normalisation(image[None].astype(np.float32))
     outputs = subject.network(fed, training=False)
     code = np.asarray(outputs["depth_code"])[0, :, :, 0]
     depth_m = np.asarray(subject.codec.decode(code), np.float32)

@@ -36,7 +36,8 @@ from absl import flags, logging
 
 from mtdepth import program
 from mtdepth.files import write_json
-from mtdepth.models.description import GRAPHS, aligned, describe, describe_mininet, table
+from mtdepth.models import mininet, student
+from mtdepth.models.counting import GRAPHS, aligned, describe, describe_mininet, table
 from mtdepth.models.mininet_spec import MODULES, OUTPUT_STRIDE, MiniNetSpec
 from mtdepth.models.specs import DESIGNS, NUM_BLOCKS, DecoderSize, StudentSpec, Task, designed
 
@@ -70,8 +71,6 @@ def build(
     Raises:
       ValueError: If an argument is not legal.
     """
-    from mtdepth.models import student
-
     spec = designed(StudentSpec(tasks=tasks), design).for_decoder(decoder)
     training_graph = student.build_training_graph(spec, input_size=input_size)
     if graph == "training":
@@ -85,12 +84,10 @@ def signals(spec: MiniNetSpec, *, input_size: tuple[int, int]) -> dict[str, dict
     Raises:
       ValueError: If the size is not legal.
     """
-    from mtdepth.models import mininet_signal
-
     return {
         name: {
             f"1/{stride}": std
-            for stride, std in mininet_signal.signal_stds(start, input_size=input_size).items()
+            for stride, std in mininet.signal_stds(start, input_size=input_size).items()
         }
         for name, start in (("ours", spec), ("stock", spec.stock_start()))
     }

@@ -210,7 +210,7 @@ def _compiled(trained: "TrainedNetwork") -> Any:
     # One fixed shape is traced once; XLA is slower than plain kernels on CPU.
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)], jit_compile=False)
     def infer(image: Any) -> Any:
-        fed = trained.input_law(tf.cast(image, tf.float32))
+        fed = trained.normalisation(tf.cast(image, tf.float32))
         outputs = trained.network(fed[None], training=False)
         code = outputs["depth_code"][0, :, :, 0]
         if "segmentation" not in trained.tasks:

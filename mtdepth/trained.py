@@ -12,7 +12,7 @@ from mtdepth.files import DataError, read_json, sha256_of
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import DepthCodec, SigmoidDisparityCodec
 from mtdepth.models import mininet, student
-from mtdepth.models.input_law import MININET_INPUT, STUDENT_INPUT, InputLaw
+from mtdepth.models.normalisation import MININET_INPUT, STUDENT_INPUT, InputNormalisation
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.recipes.video import VideoRecipe
 from mtdepth.training.restore import load_mininet_graph, load_training_graph
@@ -24,15 +24,16 @@ class InferenceNetwork:
     """A network cut to one decoder size, between bytes and metres.
 
     Attributes:
-      network: Input `image` `[B, height, width, 3]`, already through `input_law`; outputs, a dict:
-        `depth_code` `[B, h, w, 1]` and, with segmentation, `class_scores` `[B, h, w, classes]`.
+      network: Input `image` `[B, height, width, 3]`, already through `normalisation`; outputs, a
+        dict: `depth_code` `[B, h, w, 1]` and, with segmentation, `class_scores`
+        `[B, h, w, classes]`.
       codec: From code to depth.
-      input_law: From RGB in 0..255 to the network's input.
+      normalisation: From RGB in 0..255 to the network's input.
     """
 
     network: keras.Model
     codec: DepthCodec
-    input_law: InputLaw
+    normalisation: InputNormalisation
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -126,7 +127,7 @@ def _student(
         network=student.detach(graph, recipe.spec, decoder=decoder),
         size=decoder,
         codec=recipe.codec,
-        input_law=STUDENT_INPUT,
+        normalisation=STUDENT_INPUT,
         fit=recipe.fit,
         training_camera=workdir.training_camera(),
         scale_source=str(workdir.run().get("scale_source") or "unknown"),
@@ -151,7 +152,7 @@ def _mininet(
         network=mininet.detach(graph, recipe.mininet, output=output),
         size=output,
         codec=SigmoidDisparityCodec(scale=scale),
-        input_law=MININET_INPUT,
+        normalisation=MININET_INPUT,
         fit=recipe.fit,
         training_camera=workdir.training_camera_or_none(),
         scale_source=source,

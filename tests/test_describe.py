@@ -9,7 +9,7 @@ from fakes.programs import run_program
 
 import mtdepth.describe
 from mtdepth.describe import build
-from mtdepth.models.description import describe, part_of, table
+from mtdepth.models.counting import describe, part_of, table
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -27,7 +27,7 @@ from export.origin import origin_of
 from export.tflite.convert import ExportError
 from mtdepth.contract import Precision, Treatment
 from mtdepth.files import sha256_of
-from mtdepth.models.input_law import InputLaw
+from mtdepth.models.normalisation import InputNormalisation
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.trained import InferenceNetwork, TrainedNetwork, load_trained
 
@@ -82,7 +82,7 @@ class Job:
         if self._held_out is None:
             return None
         fed = (
-            self.trained.input_law(image[None].astype(np.float32))
+            self.trained.normalisation(image[None].astype(np.float32))
             for image in self._held_out.images
         )
         codes = [np.asarray(self.trained.network(one, training=False)["depth_code"]) for one in fed]
@@ -96,7 +96,7 @@ class Job:
           plan: Its weights.
           masks: Of the weights that stay zero.
         """
-        law = quantised.centred(self.trained.input_law)
+        law = quantised.centred(self.trained.normalisation)
         ranges = quantised.calibrated(
             plan,
             law(np.stack(self.calibration).astype(np.float32)),
@@ -137,7 +137,7 @@ class Job:
         tuning = FineTuning(
             model,
             self.plan,
-            law=self.trained.input_law,
+            law=self.trained.normalisation,
             objective=self._objective(),
             settings=dataclasses.replace(settings, first_score=first_score),
             held_out=self._held_out,
@@ -183,14 +183,14 @@ class Job:
         """What the file has to say."""
         trained = self.trained
         if tuned.ranges is None:
-            network, law = build_twin(tuned.plan), trained.input_law
+            network, law = build_twin(tuned.plan), trained.normalisation
         else:
-            centred = quantised.centred(trained.input_law)
+            centred = quantised.centred(trained.normalisation)
             network = quantised.build_quantised(
                 *quantised.in_grey_levels(tuned.plan, tuned.ranges, centred)
             )
-            law = InputLaw(1.0, -float(trained.input_law.centre))
-        return InferenceNetwork(network=network, codec=trained.codec, input_law=law)
+            law = InputNormalisation(1.0, -float(trained.normalisation.centre))
+        return InferenceNetwork(network=network, codec=trained.codec, normalisation=law)
 
     def _check_loss(self, tuned: Tuned) -> None:
         before = self.float_abs_rel()

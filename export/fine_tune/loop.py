@@ -19,7 +19,7 @@ from export.fine_tune.plan import NetworkPlan
 from export.fine_tune.state import load_state, save_state
 from export.fine_tune.twin import kernel_layers, weight_variables
 from mtdepth.data.features import IMAGE
-from mtdepth.models.input_law import InputLaw
+from mtdepth.models.normalisation import InputNormalisation
 
 SCORE_BATCH = 8
 SAVE_SECONDS = 60.0
@@ -54,7 +54,7 @@ class FineTuning:
     Args:
       model: Of `build_twin` or one of its wrapped forms.
       plan: What it was built from.
-      law: Input law that the network is fed through.
+      law: Normalisation that the network is fed through.
       objective: The loss; holds the float network.
       settings: See `Settings`.
       held_out: Scores the network; None keeps the last state.
@@ -68,7 +68,7 @@ class FineTuning:
         model: Any,
         plan: NetworkPlan,
         *,
-        law: InputLaw,
+        law: InputNormalisation,
         objective: Objective,
         settings: Settings,
         held_out: HeldOut | None,
@@ -160,7 +160,7 @@ class FineTuning:
     def _traced_step(self, batch: dict[str, Any]) -> Any:
         image = tf.cast(batch[IMAGE], tf.float32)
         subject = self._objective.subject
-        teacher = subject.network(subject.input_law(image), training=False)
+        teacher = subject.network(subject.normalisation(image), training=False)
         with tf.GradientTape() as tape:
             outputs = self._model(self._law(image), training=True)
             loss = self._objective(outputs, teacher, batch)

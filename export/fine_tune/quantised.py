@@ -11,7 +11,7 @@ import tf_keras
 from export.fine_tune.plan import NetworkPlan, PlannedLayer
 from export.fine_tune.quantisers import KERNELS, DeviceConfig, RangeQuantizer
 from export.fine_tune.twin import build_twin
-from mtdepth.models.input_law import InputLaw
+from mtdepth.models.normalisation import InputNormalisation
 
 # The converter's own choice for a sigmoid: 256 steps of 1/256 from 0.
 _SIGMOID_RANGE = (0.0, 255.0 / 256.0)
@@ -24,7 +24,7 @@ class Ranges:
     """Of every tensor that is rounded: entry name to (low, high).
 
     Attributes:
-      image: Of the picture behind the input law.
+      image: Of the picture behind the normalisation.
       entries: Of the entries of `rounded_entries`.
     """
 
@@ -60,7 +60,7 @@ def calibrated(plan: NetworkPlan, fed: Any, *, image: tuple[float, float]) -> Ra
 
     Args:
       plan: The network.
-      fed: `[B, height, width, 3]`, through the input law; pictures of the training.
+      fed: `[B, height, width, 3]`, through the normalisation; pictures of the training.
       image: Range of such numbers, whatever the pictures.
     """
     twin = build_twin(plan)
@@ -126,10 +126,12 @@ def ranges_of(model: Any, plan: NetworkPlan) -> Ranges:
     return Ranges(image=(float(image["min"]), float(image["max"])), entries=found)
 
 
-def in_grey_levels(plan: NetworkPlan, ranges: Ranges, law: InputLaw) -> tuple[NetworkPlan, Ranges]:
+def in_grey_levels(
+    plan: NetworkPlan, ranges: Ranges, law: InputNormalisation
+) -> tuple[NetworkPlan, Ranges]:
     """The same network for pictures of which only a whole grey level was subtracted.
 
-    The factor of the input law goes into the first convolutions, so that the device spends no
+    The factor of the normalisation goes into the first convolutions, so that the device spends no
     operator on it.
 
     Args:
@@ -146,6 +148,6 @@ def in_grey_levels(plan: NetworkPlan, ranges: Ranges, law: InputLaw) -> tuple[Ne
     return plan.with_weights(weights), dataclasses.replace(ranges, image=(low, high))
 
 
-def centred(law: InputLaw) -> InputLaw:
-    """The input law with its zero at a whole grey level; see `InputLaw.centre`."""
-    return InputLaw(law.scale, -law.scale * law.centre)
+def centred(law: InputNormalisation) -> InputNormalisation:
+    """The normalisation with its zero at a whole grey level; see `InputNormalisation.centre`."""
+    return InputNormalisation(law.scale, -law.scale * law.centre)

@@ -4,14 +4,24 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 import tf_keras
 
 from export.fine_tune.plan import INPUT, NetworkPlan, PlannedLayer
-from mtdepth.models.pixel_shuffle_tf_keras import PixelShuffle
+from mtdepth.models.layers import SHUFFLE_FACTOR
 
 _WEIGHT_NAMES = ("kernel", "depthwise_kernel", "bias")
 # What is put around a layer: for quantisation a wrapper, for a plain twin nothing.
 Wrap = Callable[[PlannedLayer, Any], Any]
+
+
+@tf_keras.saving.register_keras_serializable(package="mtdepth")
+class PixelShuffle(tf_keras.layers.Layer):
+    """`[B, H, W, 4*C]` to `[B, 2*H, 2*W, C]`; see `mtdepth.models.layers.PixelShuffle`."""
+
+    def call(self, inputs: Any) -> Any:
+        """Moves channels into space."""
+        return tf.nn.depth_to_space(inputs, SHUFFLE_FACTOR)
 
 
 def build_twin(

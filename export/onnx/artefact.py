@@ -60,7 +60,7 @@ def convert(
     if precision == "int8" and not calibration:
         raise ValueError("int8 needs representative pictures; give a label store with frames")
     load("onnx"), load("onnxruntime")  # now, not after the work
-    graph = emit(subject.network, input_law=subject.input_law, class_output=class_output)
+    graph = emit(subject.network, normalisation=subject.normalisation, class_output=class_output)
     if precision == "int8":
         graph = quantize(graph, find_ranges(graph, list(quantized_tensors(graph)), calibration))
     model = to_model(graph, opset=opset)

@@ -13,7 +13,7 @@ from export.inference_graph import ClassOutput
 from export.onnx.calls import read_calls
 from export.onnx.graph import Graph
 from export.onnx.layers import LayerWriter
-from mtdepth.models.input_law import InputLaw
+from mtdepth.models.normalisation import InputNormalisation
 
 _INT32 = 6  # of ONNX's types
 
@@ -21,7 +21,7 @@ _INT32 = 6  # of ONNX's types
 def emit(
     network: Any,
     *,
-    input_law: InputLaw,
+    normalisation: InputNormalisation,
     class_output: ClassOutput = "scores",
 ) -> Graph:
     """Writes a network in ONNX's operators.
@@ -32,7 +32,7 @@ def emit(
 
     Args:
       network: Of `mtdepth.trained.TrainedNetwork`, of a fixed size.
-      input_law: From bytes to its input.
+      normalisation: From bytes to its input.
       class_output: Scores, or the index of the largest.
 
     Raises:
@@ -41,7 +41,7 @@ def emit(
     calls, outputs = read_calls(network)
     graph = Graph()
     height_px, width_px = network.input_shape[1:3]
-    image = _take_image(graph, input_law, height_px=height_px, width_px=width_px)
+    image = _take_image(graph, normalisation, height_px=height_px, width_px=width_px)
     writer = LayerWriter(graph, calls, image=image)
     for call in calls:
         writer.write(call)
@@ -50,7 +50,7 @@ def emit(
     return graph
 
 
-def _take_image(graph: Graph, law: InputLaw, *, height_px: int, width_px: int) -> str:
+def _take_image(graph: Graph, law: InputNormalisation, *, height_px: int, width_px: int) -> str:
     """The picture's way to the first layer."""
     graph.shapes[graph.input] = (1, height_px, width_px, 3)
     shape = (1, 3, height_px, width_px)

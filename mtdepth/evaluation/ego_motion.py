@@ -24,7 +24,7 @@ from mtdepth.metrics.odometry import (
     poses_of,
     snippet_errors,
 )
-from mtdepth.models.input_law import MININET_INPUT
+from mtdepth.models.normalisation import MININET_INPUT
 from mtdepth.models.pose_net import build_pose_net
 from mtdepth.recipes.video import VideoRecipe
 from mtdepth.runtime.fitting import fit_image, fitted_intrinsics

@@ -44,7 +44,7 @@ def build_pose_net(
 
     Returns:
       A model named `pose_net`. Input: `[B, H, W, 6]`, two frames in temporal order, each RGB
-      through `mtdepth.models.input_law.MININET_INPUT`. Output: `[B, 6]` float32: axis-angle in
+      through `mtdepth.models.normalisation.MININET_INPUT`. Output: `[B, 6]` float32: axis-angle in
       radians, then translation in the depth network's unit of length.
 
     Raises:

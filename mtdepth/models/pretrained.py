@@ -1,17 +1,17 @@
-"""Starts the encoder from ImageNet or from a file instead of from random numbers."""
+"""Published weight files, and the encoder started from one instead of from random numbers."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
+import keras
 import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from mtdepth.files import DataError
-from mtdepth.models.backbone import is_encoder_layer
-from mtdepth.models.download import downloaded
+from mtdepth.files import DataError, sha256_of
+from mtdepth.models.student import is_encoder_layer
 
 IMAGENET_FILE = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
 IMAGENET_URL = (
@@ -27,7 +27,7 @@ def start_encoder(graph: Any, source: str) -> None:
     """Gives the encoder of a training graph its first weights, all of them or none.
 
     Args:
-      graph: Of `mtdepth.models.student.build_training_graph`, either namespace.
+      graph: Of `mtdepth.models.student.build_training_graph`.
       source: `"none"` leaves it as it is. `"imagenet"` is the file that keras.applications
         publishes for MobileNetV2 0.35, downloaded once. Else a path: a legacy Keras `.h5` of
         MobileNetV2 with or without top, or a Keras 3 `.weights.h5`, a workdir's for instance.
@@ -51,6 +51,35 @@ def start_encoder(graph: Any, source: str) -> None:
     for layer, values in zip(layers, weights, strict=True):
         layer.set_weights(values)
     logging.info("The encoder starts from %s (%d layers).", path, len(layers))
+
+
+def downloaded(name: str, url: str, *, sha256: str, what: str, way_around: str) -> Path:
+    """Fetches a file into Keras's cache, or finds it there.
+
+    Args:
+      name: Of the file in the cache.
+      url: Where it is published.
+      sha256: Its digest.
+      what: What could not be had, for the message.
+      way_around: What the user can do without it, for the message.
+
+    Raises:
+      ConnectionError: If it cannot be fetched.
+      DataError: If it is another file than the one meant.
+    """
+    try:
+        path = Path(keras.utils.get_file(name, url, cache_subdir="models"))
+    except Exception as error:  # Keras raises no narrower one
+        raise ConnectionError(
+            f"{what} could not be downloaded from {url} ({error}); {way_around}"
+        ) from error
+    if (digest := sha256_of(path)) != sha256:
+        raise DataError(
+            path,
+            f"SHA-256 is {digest}, that of {url} is {sha256}; delete the file and start again, or "
+            f"{way_around}",
+        )
+    return path
 
 
 def _imagenet_file() -> Path:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from absl import logging
 
 from mtdepth.files import DataError
-from mtdepth.models.download import downloaded
+from mtdepth.models.pretrained import downloaded
 
 FIRST_CONV = "conv1_conv"
 FIRST_NORM = "conv1_bn"

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from mtdepth.data.features import DEPTH_M, IMAGE, TRAIN_ID
 from mtdepth.losses.total import total_loss
-from mtdepth.models.input_law import STUDENT_INPUT
+from mtdepth.models.normalisation import STUDENT_INPUT
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.training.step import Tensors
 

@@ -14,7 +14,7 @@ from mtdepth.evaluation.ego_motion import PosePredictor, free_stem, tracks_of
 from mtdepth.evaluation.trajectory_plot import write_trajectories
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.losses.view_synthesis import transform
-from mtdepth.models.input_law import MININET_INPUT
+from mtdepth.models.normalisation import MININET_INPUT
 from mtdepth.models.pose_net import build_pose_net
 from mtdepth.pictures import read_rgb
 from mtdepth.runtime.fitting import fit_image

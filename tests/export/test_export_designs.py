@@ -12,7 +12,7 @@ from export.fine_tune.twin import build_twin
 from export.onnx.emit import emit
 from export.onnx.graph import to_model
 from export.tflite.delegation import delegation_of
-from mtdepth.models.input_law import STUDENT_INPUT
+from mtdepth.models.normalisation import STUDENT_INPUT
 from mtdepth.models.specs import DESIGNS, DecoderSize
 from mtdepth.runtime.onnx import open_session
 from mtdepth.runtime.tflite import TfliteBackend
@@ -25,7 +25,7 @@ IMAGE = pictures(1, size=SIZE, seed=77)[0]
 def test_onnx_and_the_twin_say_what_keras_says(design: str) -> None:
     network = random_network("L", design=design)
     expected = np.asarray(network(as_input([IMAGE]))["depth_code"])
-    graph = emit(network, input_law=STUDENT_INPUT)
+    graph = emit(network, normalisation=STUDENT_INPUT)
     session = open_session(to_model(graph, opset=13).SerializeToString(), num_threads=1)
     (found,) = session.run(["depth_code"], {"image": IMAGE[None].astype(np.float32)})
     allowed = 1e-4 * expected.std()

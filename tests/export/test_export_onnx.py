@@ -27,13 +27,13 @@ from export.tflite.convert import ExportError
 from mtdepth.contract import Contract, Precision, contract_path
 from mtdepth.files import sha256_of
 from mtdepth.models import mininet
-from mtdepth.models.input_law import MININET_INPUT, STUDENT_INPUT, InputLaw
 from mtdepth.models.mininet_spec import MiniNetSpec
+from mtdepth.models.normalisation import MININET_INPUT, STUDENT_INPUT, InputNormalisation
 from mtdepth.models.specs import DecoderSize
 from mtdepth.runtime.onnx import OnnxBackend, open_session
 
 CASES: list[tuple[DecoderSize, Precision]] = [("L", "float32"), ("XS", "int8")]
-AS_IT_IS = InputLaw(scale=1.0, offset=0.0)
+AS_IT_IS = InputNormalisation(scale=1.0, offset=0.0)
 
 
 def export(
@@ -81,7 +81,7 @@ def test_axes_are_exchanged_at_the_ends_only(folder: Path) -> None:
     layers = [type(layer).__name__ for layer in random_network("L").layers]
     convolutions = sum(name in ("Conv2D", "DepthwiseConv2D") for name in layers)
     assert report["operators"] == {
-        "Add": layers.count("Add") + 1,  # the input law's
+        "Add": layers.count("Add") + 1,  # the normalisation's
         "Clip": layers.count("ReLU"),
         "Concat": 4,
         "Conv": convolutions,
@@ -129,7 +129,7 @@ def test_a_class_for_each_pixel_is_found_in_the_graph(folder: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("opset", [17, 21])
 def test_newer_operator_sets_say_the_same(opset: int) -> None:
-    graph = emit(random_network("XS"), input_law=STUDENT_INPUT)
+    graph = emit(random_network("XS"), normalisation=STUDENT_INPUT)
     image = images(1)[0][None].astype(np.float32)
     old, new = answers(graph, image), answers(graph, image, opset=opset)
     np.testing.assert_allclose(new["depth_code"], old["depth_code"], atol=1e-5)
@@ -142,7 +142,7 @@ def test_mininet_shares_its_module_in_the_file() -> None:
     keras.utils.set_random_seed(2)
     training = mininet.build_training_graph(spec, input_size=(64, 64))
     network = mininet.detach(training, spec, output="F")
-    graph = emit(network, input_law=MININET_INPUT)
+    graph = emit(network, normalisation=MININET_INPUT)
     image = pictures(1, size=(64, 64), seed=3)[0][None].astype(np.float32)
     expected = np.asarray(network(MININET_INPUT(image))["depth_code"])
     np.testing.assert_allclose(answers(graph, image)["depth_code"], expected, atol=1e-5)
@@ -178,7 +178,7 @@ def test_every_layer_keeps_its_function() -> None:
             variable.assign(np.random.default_rng(1).uniform(0.2, 1.5, variable.shape))
     image = pictures(1, size=(33, 47), seed=8)[0][None].astype(np.float32) / 50
     expected = np.asarray(network(image, training=False)["depth_code"])
-    found = answers(emit(network, input_law=AS_IT_IS), image)["depth_code"]
+    found = answers(emit(network, normalisation=AS_IT_IS), image)["depth_code"]
     assert np.ptp(expected) > 0.5
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
@@ -200,7 +200,7 @@ def test_a_layer_without_an_operator_is_named(layer: Any, message: str) -> None:
     image = keras.Input((8, 8, 3))
     network = keras.Model(image, {"depth_code": layer(image)})
     with pytest.raises(ExportError, match=message):
-        emit(network, input_law=AS_IT_IS)
+        emit(network, normalisation=AS_IT_IS)
 
 
 def test_a_failed_export_leaves_what_was_there(
@@ -212,9 +212,9 @@ def test_a_failed_export_leaves_what_was_there(
         patch.setattr("export.onnx.artefact.violations", lambda _: ["node (Odd): not known"])
         with pytest.raises(ExportError, match=r"TensorRT 8\.2 .* node \(Odd\): not known"):
             export(tmp_path)
-    wrong = InputLaw(scale=1 / 255, offset=0.0)
+    wrong = InputNormalisation(scale=1 / 255, offset=0.0)
     with monkeypatch.context() as patch:
-        patch.setattr("export.onnx.artefact.emit", lambda net, **_: emit(net, input_law=wrong))
+        patch.setattr("export.onnx.artefact.emit", lambda net, **_: emit(net, normalisation=wrong))
         with pytest.raises(ExportError, match=r"the float32 file .* median_relative"):
             export(tmp_path)
     with pytest.raises(ValueError, match="int8 needs representative pictures"):

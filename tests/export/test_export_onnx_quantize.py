@@ -12,12 +12,12 @@ from export.onnx.emit import emit
 from export.onnx.graph import Graph, to_model
 from export.onnx.quantize import quantize, quantized_tensors
 from export.onnx.rules import violations
-from mtdepth.models.input_law import STUDENT_INPUT, InputLaw
+from mtdepth.models.normalisation import STUDENT_INPUT, InputNormalisation
 
 
 @cache
 def float_graph() -> Graph:
-    return emit(random_network("XS"), input_law=STUDENT_INPUT)
+    return emit(random_network("XS"), normalisation=STUDENT_INPUT)
 
 
 @cache
@@ -43,7 +43,9 @@ def test_every_convolution_reads_pairs_and_a_float_bias() -> None:
 
 def test_an_addition_reads_its_skip_through_a_pair_and_its_convolution_without() -> None:
     graph = integer_graph()
-    additions = [node for node in graph.nodes if node.operator == "Add"][1:]  # after the input law
+    additions = [node for node in graph.nodes if node.operator == "Add"][
+        1:
+    ]  # after the normalisation
     assert len(additions) == 11
     for node in additions:
         producers = [graph.producer(tensor) for tensor in node.inputs]
@@ -84,7 +86,7 @@ def test_squeeze_and_excite_stays_float() -> None:
     mean = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
     x = keras.layers.Multiply()([x, keras.layers.Conv2D(4, 1, activation="sigmoid")(mean)])
     network = keras.Model(image, {"depth_code": keras.layers.Conv2D(1, 1)(x)})
-    graph = emit(network, input_law=InputLaw(scale=1.0, offset=0.0))
+    graph = emit(network, normalisation=InputNormalisation(scale=1.0, offset=0.0))
     made = quantize(graph, dict.fromkeys(quantized_tensors(graph), 1.0))
     assert made.operators()["Conv"] == 3
     assert made.operators()["QuantizeLinear"] == 4  # two maps and their weights
@@ -94,7 +96,7 @@ def test_a_tensor_of_zeros_has_a_legal_scale() -> None:
     image = keras.Input((8, 8, 3))
     conv = keras.layers.Conv2D(2, 1, kernel_initializer="zeros")
     network = keras.Model(image, {"depth_code": keras.layers.Conv2D(1, 1)(conv(image))})
-    graph = emit(network, input_law=InputLaw(scale=1.0, offset=0.0))
+    graph = emit(network, normalisation=InputNormalisation(scale=1.0, offset=0.0))
     ranges = find_ranges(graph, list(quantized_tensors(graph)), pictures(2, size=(8, 8)))
     assert sorted(ranges.values())[0] == 0.0
     assert violations(to_model(quantize(graph, ranges), opset=13)) == []

@@ -14,8 +14,8 @@ from export.onnx.emit import emit
 from export.onnx.graph import to_model
 from export.onnx.quantize import quantize, quantized_tensors
 from export.onnx.rules import oldest_tensorrt, violations
-from mtdepth.models.input_law import InputLaw
-from mtdepth.models.pixel_shuffle_keras import PixelShuffle
+from mtdepth.models.layers import PixelShuffle
+from mtdepth.models.normalisation import InputNormalisation
 
 
 @cache
@@ -26,7 +26,7 @@ def good_model() -> Any:
     )
     x = keras.layers.UpSampling2D(name="up")(PixelShuffle(name="shuffle")(x))
     network = keras.Model(image, {"depth_code": keras.layers.Conv2D(1, 1, name="head")(x)})
-    graph = emit(network, input_law=InputLaw(scale=1.0, offset=0.0))
+    graph = emit(network, normalisation=InputNormalisation(scale=1.0, offset=0.0))
     graph = quantize(graph, dict.fromkeys(quantized_tensors(graph), 7.0))
     return to_model(graph, opset=13)
 

@@ -13,7 +13,7 @@ from export.origin import Origin
 from mtdepth.contract import Precision
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import LogDepthCodec
-from mtdepth.models.input_law import STUDENT_INPUT
+from mtdepth.models.normalisation import STUDENT_INPUT
 from mtdepth.models.specs import DecoderSize, StudentSpec, Task, designed
 from mtdepth.models.student import build_training_graph, detach
 from mtdepth.runtime.pipeline import Backend
@@ -52,7 +52,7 @@ def subject(network: keras.Model | None = None) -> InferenceNetwork:
     return InferenceNetwork(
         network=random_network() if network is None else network,
         codec=CODEC,
-        input_law=STUDENT_INPUT,
+        normalisation=STUDENT_INPUT,
     )
 
 

@@ -12,7 +12,7 @@ from fakes.conditioned import condition, pictures
 from export.artefact import Part
 from export.four_sizes import export_sizes
 from mtdepth.contract import Precision
-from mtdepth.models.input_law import STUDENT_INPUT
+from mtdepth.models.normalisation import STUDENT_INPUT
 from mtdepth.models.specs import DecoderSize, StudentSpec
 from mtdepth.models.student import build_training_graph, detach
 from mtdepth.trained import InferenceNetwork
@@ -31,7 +31,7 @@ def subjects(
     condition(graph, seed=4)
     return {
         decoder: InferenceNetwork(
-            network=detach(graph, spec, decoder=decoder), codec=CODEC, input_law=STUDENT_INPUT
+            network=detach(graph, spec, decoder=decoder), codec=CODEC, normalisation=STUDENT_INPUT
         )
         for decoder in decoders
     }

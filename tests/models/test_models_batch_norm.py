@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mtdepth.models.batch_norm_keras import BatchNormalization
+from mtdepth.models.layers import BatchNormalization
 
 RNG = np.random.default_rng(0)
 FEATURES = (RNG.normal(size=(2, 5, 7, 4)) * [1, 3, 0.1, 10] + [0, 5, -1, 2]).astype(np.float32)

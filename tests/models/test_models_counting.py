@@ -2,9 +2,8 @@
 
 import keras
 import pytest
-import tf_keras
 
-from mtdepth.models.counting import count, count_layers
+from mtdepth.models.counting import count
 from mtdepth.models.specs import DESIGN_A_BLOCKS, BlockSpec, StudentSpec
 from mtdepth.models.student import build_training_graph, detach
 
@@ -132,16 +131,3 @@ def test_an_open_size_is_refused() -> None:
     image = keras.Input(shape=(None, None, 3))
     with pytest.raises(ValueError, match="no fixed size"):
         count(keras.Model(image, {"out": keras.layers.Conv2D(2, 1)(image)}))
-
-
-def test_both_namespaces_count_alike() -> None:
-    spec = StudentSpec(tasks=BOTH)
-    layers = [
-        [
-            (layer.name, layer.output_shape, layer.params, layer.macs)
-            for layer in count_layers(build_training_graph(spec, input_size=(64, 96), nn=nn))
-            if layer.params
-        ]
-        for nn in (keras, tf_keras)
-    ]
-    assert layers[0] == layers[1]

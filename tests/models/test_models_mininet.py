@@ -1,4 +1,4 @@
-"""MiniNet: its counts, its recursion, what is cut out of it, and its twin in the other Keras."""
+"""MiniNet: its counts, its recursion, and what is cut out of it."""
 
 import dataclasses
 import math
@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import pytest
 
-from mtdepth.models import counting, mininet, mininet_signal
-from mtdepth.models.description import describe_mininet
-from mtdepth.models.input_law import MININET_INPUT, STUDENT_INPUT
+from mtdepth.models import mininet
+from mtdepth.models.counting import describe_mininet
 from mtdepth.models.mininet_spec import MODULES, OUTPUT_STRIDE, MiniNetSpec
+from mtdepth.models.normalisation import MININET_INPUT, STUDENT_INPUT
 from mtdepth.models.student import copy_weights
 
 SIZE = (32, 64)
@@ -118,33 +118,9 @@ def test_cutting_out_shares_the_weights(small_graph) -> None:
     assert not any(name.startswith(("up_4", "up_2", "up_1_", "depth_code_Q")) for name in names)
 
 
-@pytest.mark.parametrize(
-    "spec",
-    [
-        SMALL,
-        pytest.param(ORIGINAL, marks=pytest.mark.slow),
-        pytest.param(MEDIUM, marks=pytest.mark.slow),
-        pytest.param(MiniNetSpec(reuse=False), marks=pytest.mark.slow),
-        dataclasses.replace(SMALL, dense_decoder=True),
-    ],
-)
-def test_the_twin_of_the_other_keras_agrees(spec, image) -> None:
-    import tf_keras
-
-    graph = mininet.build_training_graph(spec, input_size=SIZE)
-    twin = mininet.build_training_graph(spec, input_size=SIZE, nn=tf_keras, batch_size=2)
-    assert {layer.name for layer in twin.layers} == {layer.name for layer in graph.layers}
-    copy_weights(source=graph, target=twin)
-    expected, found = graph(image), twin(image)
-    for name, code in expected.items():
-        np.testing.assert_allclose(found[name], code, atol=2e-6, err_msg=name)
-    cut = mininet.detach(twin, spec, output="H", nn=tf_keras)
-    np.testing.assert_allclose(cut(image)["depth_code"], expected["depth_code_H"], atol=2e-6)
-    assert counting.count(cut).macs == counting.count(mininet.detach(graph, spec, output="H")).macs
-
-
 def test_another_size_keeps_the_weights(small_graph) -> None:
-    wide = mininet.resized(small_graph, SMALL, input_size=(32, 96))
+    wide = mininet.build_training_graph(SMALL, input_size=(32, 96))
+    copy_weights(source=small_graph, target=wide)
     for weight, value in zip(wide.weights, small_graph.get_weights(), strict=True):
         np.testing.assert_array_equal(np.asarray(weight), value)
 
@@ -172,10 +148,10 @@ def test_a_stride_of_two_pads_one_pixel_on_every_side(small_graph) -> None:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_our_start_keeps_the_signal_and_the_stock_one_loses_it(variant, seed) -> None:
     spec = MiniNetSpec(variant=variant)
-    ours = mininet_signal.signal_stds(spec, input_size=(64, 128), seed=seed)
+    ours = mininet.signal_stds(spec, input_size=(64, 128), seed=seed)
     assert list(ours) == [2, 4, 8, 16, 32]
     assert ours[2] / 10 < ours[32] < ours[2] * 10
-    stock = mininet_signal.signal_stds(spec.stock_start(), input_size=(64, 128), seed=seed)
+    stock = mininet.signal_stds(spec.stock_start(), input_size=(64, 128), seed=seed)
     assert stock[32] < 1e-5 * stock[2]
 
 
@@ -244,7 +220,7 @@ def test_illegal_fields_are_named(field, value) -> None:
         MiniNetSpec(**{field: value})
 
 
-def test_input_laws() -> None:
+def test_normalisations() -> None:
     values = np.array([0, 255], np.float32)
     np.testing.assert_allclose(STUDENT_INPUT(values), [-1, 1], atol=1e-6)
     np.testing.assert_allclose(MININET_INPUT(values), [-2, 0.55 / 0.225], atol=1e-6)

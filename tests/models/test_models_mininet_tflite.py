@@ -11,8 +11,8 @@ from export.tflite.convert import convert
 from export.tflite.delegation import delegation_of
 from mtdepth.geometry.depth_codec import SigmoidDisparityCodec
 from mtdepth.models import mininet
-from mtdepth.models.input_law import MININET_INPUT
 from mtdepth.models.mininet_spec import MODULES, OUTPUT_STRIDE, MiniNetSpec
+from mtdepth.models.normalisation import MININET_INPUT
 from mtdepth.runtime.tflite import open_interpreter
 from mtdepth.trained import InferenceNetwork
 
@@ -31,7 +31,7 @@ def _subject(spec: MiniNetSpec, output: str) -> InferenceNetwork:
     return InferenceNetwork(
         network=mininet.detach(graph, spec, output=output),
         codec=SigmoidDisparityCodec(scale=30.0),
-        input_law=MININET_INPUT,
+        normalisation=MININET_INPUT,
     )
 
 

@@ -12,10 +12,9 @@ import tf_keras
 
 from mtdepth.files import DataError
 from mtdepth.models import pretrained
-from mtdepth.models.backbone import is_encoder_layer
 from mtdepth.models.pretrained import start_encoder
 from mtdepth.models.specs import StudentSpec
-from mtdepth.models.student import build_training_graph
+from mtdepth.models.student import build_training_graph, is_encoder_layer
 
 SIZE = (64, 96)
 
@@ -131,12 +130,6 @@ def test_weights_of_a_workdir_start_another_networks_encoder(tmp_path, graph, ra
     start_encoder(graph, str(tmp_path / "best.weights.h5"))
     _assert_equal(_weights(graph, encoder=True), _weights(trained, encoder=True))
     _assert_equal(_weights(graph, encoder=False), decoder)
-
-
-def test_twin_of_the_other_namespace_starts_alike(library, legacy_file) -> None:
-    twin = build_training_graph(StudentSpec(), input_size=SIZE, nn=tf_keras)
-    start_encoder(twin, str(legacy_file))
-    _assert_equal(_weights(twin, encoder=True), _library_encoder(library))
 
 
 def test_encoder_of_another_width_is_refused_and_changes_nothing(tmp_path, graph) -> None:

@@ -1,14 +1,14 @@
-"""How the bytes of a picture become the numbers that a network takes: one law per network."""
+"""How the bytes of a picture become the numbers that a network takes: one rule per network."""
 
 import dataclasses
 from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
-class InputLaw:
+class InputNormalisation:
     """An affine map of RGB values 0..255 to a network's input, the same for all three colours.
 
-    Args:
+    Attributes:
       scale: Factor of the value.
       offset: Added after it.
     """
@@ -34,6 +34,6 @@ class InputLaw:
 
 
 # [-1, 1], as the published weights of MobileNetV2 expect it.
-STUDENT_INPUT = InputLaw(scale=1 / 127.5, offset=-1.0)
+STUDENT_INPUT = InputNormalisation(scale=1 / 127.5, offset=-1.0)
 # (x / 255 - 0.45) / 0.225: Liu et al. 2020, section IV; close to ImageNet's mean and deviation.
-MININET_INPUT = InputLaw(scale=1 / (255 * 0.225), offset=-0.45 / 0.225)
+MININET_INPUT = InputNormalisation(scale=1 / (255 * 0.225), offset=-0.45 / 0.225)
