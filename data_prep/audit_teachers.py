@@ -37,8 +37,8 @@ from data_prep.audit.self_test import judge_pair
 from data_prep.bias_evidence import eigen_test_drives_of, frames_with_lidar
 from data_prep.bias_report import TABLE_NAME
 from data_prep.depth_source import DepthSource, define_source_flags, source_from_flags
-from data_prep.engines.choice import define_engine_flags, engine_from_flags
-from data_prep.label_job import LabelJob, Labeller
+from data_prep.jobs.labels import LabelJob, Labeller
+from data_prep.jobs.pools import define_pool_flags, pool_from_flags
 from data_prep.teacher_choice import define_depth_teacher_flags, define_seg_teacher_flags
 from mtdepth import program
 from mtdepth.datasets.frames import FrameId
@@ -49,7 +49,7 @@ FLAGS = flags.FLAGS
 define_source_flags()
 define_depth_teacher_flags()
 define_seg_teacher_flags()
-define_engine_flags()
+define_pool_flags()
 flags.DEFINE_bool("self_test", False, "Judges one pair and stops.")
 flags.DEFINE_integer("num_frames", 200, "At most so many frames, evenly spread.", lower_bound=1)
 flags.DEFINE_bool(
@@ -76,13 +76,13 @@ def main() -> int:
     if compare_views is None:
         compare_views = source.teachers.depth_teacher != "precomputed"
     job = LabelJob(kitti_root=source.kitti_root, teachers=source.teachers)
-    engine = engine_from_flags(source.teachers)
+    pool = pool_from_flags(is_neural=source.teachers.is_neural)
     subject, pair_verdict = _self_test(source, job, frames, compare_views=compare_views)
     if FLAGS.self_test:
         return 0 if pair_verdict.is_good else 1
     output = Path(FLAGS.output)
     output.mkdir(parents=True, exist_ok=True)  # at the door, not after an hour
-    findings = collect_findings(frames, job, compare_views=compare_views, engine=engine)
+    findings = collect_findings(frames, job, compare_views=compare_views, pool=pool)
     report = make_report(
         findings,
         subject=subject,
@@ -91,7 +91,7 @@ def main() -> int:
         why_no_table=_why_no_table(source),
     )
     paths = draw_figures(output, report, findings)
-    paths |= draw_worst_frames(output, report, job, engine=engine)
+    paths |= draw_worst_frames(output, report, job, pool=pool)
     _write_table(output, report, findings)
     report.save(output / "audit.json")
     write_page(output / "audit.html", report, paths)

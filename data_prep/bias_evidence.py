@@ -1,6 +1,7 @@
 """A teacher's depth beside LiDAR's, and what a bias table does to frames it was not fitted on."""
 
 import dataclasses
+import operator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from data_prep.engines.dealing import Engine, run_frames
-from data_prep.label_job import LabelJob
-from data_prep.questions import CompareWithLidar, LidarPairs
+from data_prep.jobs.labels import LabelJob, LabelWorker, Prediction
+from data_prep.jobs.run import Failed, Pool, run_frames
 from mtdepth.datasets.eigen import EIGEN_TEST_DRIVES
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.recordings import Recordings
@@ -19,6 +19,7 @@ from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.defaults import is_demo
 from mtdepth.geometry.bias_table import BiasTable, Index, Statistic, fit_bias_table
 from mtdepth.metrics.depth import DepthErrors, error_sums
+from teachers.interface import StereoSample
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -117,38 +118,67 @@ def frames_with_lidar(raw: Recordings, frames: Sequence[FrameId], *, at_most: in
     return evenly_spaced(present, number=at_most)
 
 
-def collect_evidence(frames: Sequence[FrameId], job: LabelJob, *, engine: Engine) -> BiasEvidence:
+@dataclasses.dataclass(frozen=True, eq=False)
+class LidarPairs:
+    """A frame's depth where LiDAR hit.
+
+    Attributes:
+      predicted_m: `[n]` uncorrected teacher's depth, > 0.
+      lidar_m: `[n]` LiDAR depth at the same pixels, > 0.
+    """
+
+    predicted_m: Floats
+    lidar_m: Floats
+
+
+class CompareWithLidar(LabelWorker[LidarPairs]):
+    """Teacher and LiDAR where both have depth; keeps the prediction for the frame's labels."""
+
+    wants_train_ids = False
+
+    def result(self, sample: StereoSample, prediction: Prediction) -> LidarPairs:
+        """Looks at the prediction where LiDAR hit."""
+        self.labeller.keep(sample.frame, prediction.depth_m)
+        lidar_m = self.labeller.lidar_depth(sample)
+        both = (lidar_m > 0) & (prediction.depth_m > 0)
+        return LidarPairs(prediction.depth_m[both], lidar_m[both])
+
+
+def collect_evidence(frames: Sequence[FrameId], job: LabelJob, *, pool: Pool) -> BiasEvidence:
     """Runs the depth teacher on frames with LiDAR; a frame that cannot be read is left out.
 
     Args:
       frames: All with a sweep.
       job: The depth teacher; no bias.
-      engine: Where workers run.
+      pool: Where workers run.
 
     Raises:
       ValueError: If no frame gives a pair; with the first frame's reason if none can be read.
     """
-    answers = dict(run_frames(CompareWithLidar(), frames, job, engine=engine, title="bias table"))
-    for frame, answer in sorted(answers.items()):
-        if isinstance(answer, str):
-            logging.warning("left out of the bias table: frame %s: %s", frame, answer)
-    # Sorted, so that the result does not depend on which worker was first.
-    pairs = [(f, a) for f, a in sorted(answers.items()) if isinstance(a, LidarPairs)]
+    worker, size = CompareWithLidar(job), job.batch_size
+    results = sorted(
+        run_frames(worker, frames, pool=pool, title="bias table", batch_size=size),
+        key=operator.itemgetter(0),  # so that the table does not depend on which worker was first
+    )
+    failures = [(frame, result) for frame, result in results if isinstance(result, Failed)]
+    pairs = [(frame, result) for frame, result in results if isinstance(result, LidarPairs)]
+    for frame, failed in failures:
+        logging.warning("left out of the bias table: frame %s: %s", frame, failed.why)
     if not pairs:
-        frame, reason = min(answers.items())
+        frame, failed = failures[0]
         raise ValueError(
             f"none of {len(frames)} frames can be read, so no bias can be fitted; "
-            f"frame {frame}: {reason}"
+            f"frame {frame}: {failed.why}"
         )
-    if not sum(len(answer.lidar_m) for _, answer in pairs):
+    if not sum(len(found.lidar_m) for _, found in pairs):
         raise ValueError(
             f"none of {len(frames)} frames has teacher depth at a LiDAR point, so there is no bias "
             "to fit; `--bias none` writes labels as the teacher made them"
         )
     drives = {drive: number for number, drive in enumerate(sorted({f.drive for f, _ in pairs}))}
     return BiasEvidence(
-        predicted_m=np.concatenate([answer.predicted_m for _, answer in pairs]),
-        lidar_m=np.concatenate([answer.lidar_m for _, answer in pairs]),
+        predicted_m=np.concatenate([found.predicted_m for _, found in pairs]),
+        lidar_m=np.concatenate([found.lidar_m for _, found in pairs]),
         drive=np.concatenate([np.full(len(a.lidar_m), drives[f.drive]) for f, a in pairs]),
         num_drives=len(drives),
         num_frames=len(pairs),

@@ -18,8 +18,8 @@ from absl import flags, logging
 from data_prep.bias_evidence import check_no_test_drive, collect_evidence, frames_with_lidar
 from data_prep.bias_report import choices_table, fit_and_report
 from data_prep.depth_source import define_source_flags, source_from_flags
-from data_prep.engines.choice import define_batch_flag, define_engine_flags, engine_from_flags
-from data_prep.label_job import LabelJob
+from data_prep.jobs.labels import LabelJob
+from data_prep.jobs.pools import define_batch_flag, define_pool_flags, pool_from_flags
 from data_prep.teacher_choice import define_depth_teacher_flags
 from mtdepth import program
 from mtdepth.datasets.readers import open_recordings
@@ -31,7 +31,7 @@ define_depth_teacher_flags()
 flags.DEFINE_enum("bias_statistic", "median", list(get_args(Statistic)), "Middle of each bin.")
 flags.DEFINE_enum("bias_index", "predicted", list(get_args(Index)), "Distance that fills bins.")
 flags.DEFINE_integer("bias_frames", 200, "At most so many frames, evenly spread.", lower_bound=1)
-define_engine_flags()
+define_pool_flags()
 define_batch_flag()
 flags.DEFINE_string("output", "runs/bias", "Folder for bias_table.json and the figure.")
 
@@ -60,7 +60,7 @@ def main() -> None:
     evidence = collect_evidence(
         frames,
         LabelJob(kitti_root=kitti_root, teachers=teachers, batch_size=FLAGS.batch_size),
-        engine=engine_from_flags(teachers),
+        pool=pool_from_flags(is_neural=teachers.is_neural),
     )
     logging.info("%s", choices_table(evidence))
     fit_and_report(evidence, output, statistic=FLAGS.bias_statistic, index=FLAGS.bias_index)

@@ -36,8 +36,8 @@ from typing import get_args
 
 from absl import flags, logging
 
-from data_prep.engines.choice import define_batch_flag, define_engine_flags, engine_from_flags
 from data_prep.generation import GenerationRequest, generate
+from data_prep.jobs.pools import define_batch_flag, define_pool_flags, pool_from_flags
 from data_prep.teacher_choice import (
     define_depth_teacher_flags,
     define_seg_teacher_flags,
@@ -57,7 +57,7 @@ flags.DEFINE_string(
 )
 define_depth_teacher_flags()
 define_seg_teacher_flags()
-define_engine_flags()
+define_pool_flags()
 define_batch_flag()
 flags.DEFINE_string("output", None, "The label store. Default: the place where `train` looks.")
 flags.DEFINE_string(
@@ -101,7 +101,7 @@ def main() -> int:
             bias_statistic=FLAGS.bias_statistic,
             bias_index=FLAGS.bias_index,
             bias_frames=FLAGS.bias_frames,
-            engine=engine_from_flags(teachers),
+            pool=pool_from_flags(is_neural=teachers.is_neural),
             batch_size=FLAGS.batch_size,
             shard_index=FLAGS.shard_index,
             num_shards=FLAGS.num_shards,

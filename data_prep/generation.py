@@ -21,11 +21,10 @@ from data_prep.bias_evidence import (
 )
 from data_prep.bias_report import TABLE_NAME, fit_and_report
 from data_prep.claim import Shard, claim, one_run_at_a_time, remove_leftovers
-from data_prep.engines.dealing import Engine, run_frames
-from data_prep.engines.local import LocalEngine
-from data_prep.label_job import LabelJob
-from data_prep.questions import WriteLabels
-from data_prep.resume import missing_frames
+from data_prep.jobs.labels import LabelJob, WriteLabels
+from data_prep.jobs.pools import LocalPool
+from data_prep.jobs.resume import missing_frames
+from data_prep.jobs.run import Failed, Pool, run_frames
 from data_prep.sharding import frames_of_shard
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.frames import FrameId
@@ -58,7 +57,7 @@ class GenerationRequest:
       bias_statistic: Of a fitted table.
       bias_index: Of a fitted table.
       bias_frames: A table is fitted on at most so many frames.
-      engine: Where workers run, and how many.
+      pool: Where workers run, and how many.
       batch_size: Frames that a teacher is asked for together.
       shard_index: Which part of the split this run labels.
       num_shards: Into how many parts the split is divided.
@@ -74,7 +73,7 @@ class GenerationRequest:
     bias_statistic: Statistic = "median"
     bias_index: Index = "predicted"
     bias_frames: int = 200
-    engine: Engine = dataclasses.field(default_factory=LocalEngine)
+    pool: Pool = dataclasses.field(default_factory=LocalPool)
     batch_size: int = 1
     shard_index: int = 0
     num_shards: int = 1
@@ -207,7 +206,7 @@ def _bias_table(
     if path.is_file():
         logging.info("bias table %s, fitted before", path)
         return BiasTable.load(path)
-    evidence = collect_evidence(lidar_frames, job, engine=request.engine)
+    evidence = collect_evidence(lidar_frames, job, pool=request.pool)
     return fit_and_report(
         evidence, request.output, statistic=request.bias_statistic, index=request.bias_index
     )
@@ -226,7 +225,14 @@ def _label(
             "%d of %d frames are labelled already", len(frames) - len(missing), len(frames)
         )
     began_s = time.monotonic()
-    known.update(run_frames(WriteLabels(), missing, job, engine=request.engine, title="labels"))
+    for frame, result in run_frames(
+        WriteLabels(job), missing, pool=request.pool, title="labels", batch_size=job.batch_size
+    ):
+        known[frame] = (
+            FrameRecord(frame=frame, status="failed", why=result.why)
+            if isinstance(result, Failed)
+            else result
+        )
     if missing:
         seconds = time.monotonic() - began_s
         rate = len(missing) / seconds

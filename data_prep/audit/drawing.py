@@ -14,8 +14,8 @@ from data_prep.audit.pictures import pictures_of
 from data_prep.audit.recommendation import corrected_m, scored_evidence
 from data_prep.audit.report import LidarReport, Report
 from data_prep.bias_report import save_figure as save_bias_figure
-from data_prep.engines.dealing import Engine
-from data_prep.label_job import LabelJob
+from data_prep.jobs.labels import LabelJob
+from data_prep.jobs.run import Pool
 from mtdepth.reporting import comparison_sheet, save_figure
 
 NUM_WORST_FRAMES = 5
@@ -44,7 +44,7 @@ def draw_figures(folder: Path, report: Report, findings: Findings) -> dict[str, 
 
 
 def draw_worst_frames(
-    folder: Path, report: Report, job: LabelJob, *, engine: Engine
+    folder: Path, report: Report, job: LabelJob, *, pool: Pool
 ) -> dict[str, Path]:
     """Asks the teachers again for the worst frames and lays them under each other.
 
@@ -52,13 +52,13 @@ def draw_worst_frames(
       folder: Receives the file.
       report: Says which they are; without LiDAR nobody knows.
       job: The teachers.
-      engine: Where workers run.
+      pool: Where workers run.
 
     Returns:
       As `draw_figures`.
     """
     worst = report.lidar.by_frame[:NUM_WORST_FRAMES] if report.lidar else []
-    rows = pictures_of(worst, job, engine=engine)
+    rows = pictures_of(worst, job, pool=pool)
     if not rows:
         return {}
     path = folder / "worst.jpg"  # photographs: a fifth of the bytes

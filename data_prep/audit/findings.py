@@ -2,7 +2,8 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ import numpy.typing as npt
 from absl import logging
 
 from data_prep.bias_evidence import FAR_M, NEAR_M, BiasEvidence
-from data_prep.engines.dealing import Engine, run_frames
-from data_prep.label_job import FRAME_ERRORS, FrameByFrame, LabelJob, Labeller
+from data_prep.jobs.labels import LabelJob, Labeller, LabelWorker
+from data_prep.jobs.run import Failed, Pool, attempt, run_frames
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import IGNORE_ID
 from teachers.consistency import depth_and_difference
@@ -146,7 +147,7 @@ class Findings:
 
 
 def collect_findings(
-    frames: Sequence[FrameId], job: LabelJob, *, compare_views: bool, engine: Engine
+    frames: Sequence[FrameId], job: LabelJob, *, compare_views: bool, pool: Pool
 ) -> Findings:
     """Runs the teachers over frames; one that cannot be read is left out, with a warning.
 
@@ -154,44 +155,57 @@ def collect_findings(
       frames: With LiDAR or without.
       job: The teachers; no bias, no output.
       compare_views: Whether the depth teacher also answers for the partner's view.
-      engine: Where workers run.
+      pool: Where workers run.
 
     Raises:
       ValueError: If no frame can be read, with the first one's reason.
     """
-    question = FrameByFrame(functools.partial(examine_frame, compare_views=compare_views))
-    answers = sorted(
-        run_frames(question, frames, job, engine=engine, title="audit"),
-        key=lambda answer: answer[0],  # so that nothing depends on which worker was first
+    worker = ExamineFrame(job, compare_views=compare_views)
+    results = sorted(
+        run_frames(worker, frames, pool=pool, title="audit"),
+        key=operator.itemgetter(0),  # so that nothing depends on which worker was first
     )
-    left_out = [(frame, answer) for frame, answer in answers if isinstance(answer, str)]
+    left_out = [(frame, found.why) for frame, found in results if isinstance(found, Failed)]
     for frame, reason in left_out[:NUM_SHOWN_REASONS]:
         logging.warning("left out of the audit: frame %s: %s", frame, reason)
     if len(left_out) > NUM_SHOWN_REASONS:
         logging.warning("left out: %d frames in all; the page lists them", len(left_out))
-    found = [answer for _, answer in answers if not isinstance(answer, str)]
+    found = [found for _, found in results if not isinstance(found, Failed)]
     if not found:
         frame, reason = left_out[0]
         raise ValueError(f"none of {len(frames)} frames can be read; frame {frame}: {reason}")
     return Findings(frames=found, points=joined_points(found), left_out=left_out)
 
 
-def examine_frame(
-    labeller: Labeller, frame: FrameId, *, compare_views: bool
-) -> FrameFindings | str:
-    """Teacher and LiDAR of one frame, or why they cannot be had.
+class ExamineFrame(LabelWorker[FrameFindings]):
+    """Teacher and LiDAR of a frame.
 
     Args:
-      labeller: Of this worker.
-      frame: To look at.
+      job: The teachers.
       compare_views: See `collect_findings`.
     """
-    try:
-        needs_partner = labeller.depth_teacher.needs_partner or compare_views
-        sample = load_sample(labeller.raw, frame, needs_partner=needs_partner)
-        return examine_sample(labeller, sample, compare_views=compare_views)
-    except FRAME_ERRORS as error:
-        return str(error)
+
+    def __init__(self, job: LabelJob, *, compare_views: bool) -> None:
+        super().__init__(job)
+        self._compare_views = compare_views
+
+    def __call__(
+        self, frames: Iterable[FrameId]
+    ) -> Iterator[tuple[FrameId, FrameFindings | Failed]]:
+        """Frame and findings, in the order of the frames."""
+        examine = functools.partial(examine_frame, self.labeller, compare_views=self._compare_views)
+        return ((frame, attempt(examine, frame)) for frame in frames)
+
+
+def examine_frame(labeller: Labeller, frame: FrameId, *, compare_views: bool) -> FrameFindings:
+    """Reads a frame and examines it.
+
+    Raises:
+      OSError, UserError, DataError: If the frame cannot be read or predicted.
+    """
+    needs_partner = labeller.depth_teacher.needs_partner or compare_views
+    sample = load_sample(labeller.raw, frame, needs_partner=needs_partner)
+    return examine_sample(labeller, sample, compare_views=compare_views)
 
 
 def examine_sample(

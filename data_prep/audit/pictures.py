@@ -1,51 +1,50 @@
 """The frames of an audit as pictures: image, teacher's depth, LiDAR points coloured by error."""
 
+import dataclasses
 from collections.abc import Sequence
 
 from absl import logging
 
 from data_prep.audit.errors import GroupErrors
-from data_prep.engines.dealing import Engine, run_frames
-from data_prep.label_job import FRAME_ERRORS, FrameByFrame, LabelJob, Labeller
+from data_prep.jobs.labels import LabelJob, LabelWorker, Prediction
+from data_prep.jobs.run import Failed, Pool, run_frames
 from mtdepth.datasets.frames import FrameId
 from mtdepth.reporting import Comparison
+from teachers.interface import StereoSample
 
 
-def pictures_of(worst: Sequence[GroupErrors], job: LabelJob, *, engine: Engine) -> list[Comparison]:
+def pictures_of(worst: Sequence[GroupErrors], job: LabelJob, *, pool: Pool) -> list[Comparison]:
     """Runs the teachers again over a few frames; the rows of a comparison sheet.
 
     Args:
       worst: Named by their frames, in the order of the rows.
       job: The teachers.
-      engine: Where workers run.
+      pool: Where workers run.
     """
     frames = {FrameId.parse(row.name): row for row in worst}
-    answers = dict(
-        run_frames(FrameByFrame(view_frame), list(frames), job, engine=engine, title="pictures")
-    )
+    results = dict(run_frames(ViewFrame(job), list(frames), pool=pool, title="pictures"))
     rows = []
     for frame, row in frames.items():
-        answer = answers[frame]
-        if isinstance(answer, str):
-            logging.warning("no picture of frame %s: %s", frame, answer)
+        result = results[frame]
+        if isinstance(result, Failed):
+            logging.warning("no picture of frame %s: %s", frame, result.why)
         else:
-            rows.append(Comparison(**{**vars(answer), "title": _title(row)}))
+            rows.append(dataclasses.replace(result, title=_title(row)))
     return rows
 
 
-def view_frame(labeller: Labeller, frame: FrameId) -> Comparison | str:
-    """One frame, its LiDAR and its labels, or why they cannot be had."""
-    try:
-        (prediction,) = labeller.predict([loaded := labeller.load(frame)], wants_train_ids=True)
+class ViewFrame(LabelWorker[Comparison]):
+    """A frame, its LiDAR and its labels."""
+
+    def result(self, sample: StereoSample, prediction: Prediction) -> Comparison:
+        """One row of a comparison sheet."""
         return Comparison(
-            title=str(frame),
-            image=loaded.sample.image,
-            truth_m=labeller.lidar_depth(loaded.sample),
+            title=str(sample.frame),
+            image=sample.image,
+            truth_m=self.labeller.lidar_depth(sample),
             predicted_m=prediction.depth_m,
             truth_train_id=prediction.train_id,
         )
-    except FRAME_ERRORS as error:
-        return str(error)
 
 
 def _title(row: GroupErrors) -> str:

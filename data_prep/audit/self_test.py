@@ -4,7 +4,7 @@ import dataclasses
 
 from data_prep.audit.findings import Findings, FrameFindings, examine_sample, joined_points
 from data_prep.audit.scale_check import UNMATCHED, Cause, Verdict, judge
-from data_prep.label_job import Labeller
+from data_prep.jobs.labels import Labeller
 from mtdepth.datasets.frames import FrameId
 from teachers.interface import StereoSample, load_sample
 

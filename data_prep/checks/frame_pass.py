@@ -1,18 +1,16 @@
 """Everything that needs a frame's files to be read, one frame at a time, in worker processes."""
 
 import dataclasses
-import multiprocessing
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from data_prep.checks import motion, pictures, stereo_order, sweeps
 from data_prep.checks.findings import Check, Finding
+from data_prep.jobs.pools import LocalPool
+from data_prep.jobs.run import EachFrame, Failed, run_frames
 from mtdepth.datasets.calibration import Side, StereoRig
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.lidar import project_to_depth, read_velodyne
@@ -178,34 +176,12 @@ def look_at_frames(
     Yields:
       An answer for each, in any order.
     """
-    # A log file gets a line now and then, a terminal a moving bar.
-    seconds = 0.2 if sys.stderr.isatty() else 10.0
-    with tqdm(total=len(frames), desc="frames", unit="frame", mininterval=seconds) as bar:
-        for answer in _answers(frames, plan, num_processes=num_processes):
-            bar.update()
-            yield answer
-
-
-def _answers(
-    frames: Sequence[FrameId], plan: FramePlan, *, num_processes: int
-) -> Iterator[FrameAnswer]:
-    if num_processes == 1 or len(frames) < 2:
-        reader = FrameReader(plan)
-        yield from map(reader.look, frames)
-        return
-    # A forked copy of a process with threads can hang; a spawned one starts clean.
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(min(num_processes, len(frames)), _start_worker, (plan,)) as pool:
-        yield from pool.imap_unordered(_look, frames, chunksize=4)
-
-
-_READER: list[FrameReader] = []  # of this worker process
-
-
-def _start_worker(plan: FramePlan) -> None:
-    cv2.setNumThreads(1)
-    _READER[:] = [FrameReader(plan)]
-
-
-def _look(frame: FrameId) -> FrameAnswer:
-    return _READER[0].look(frame)
+    worker, pool = EachFrame(FrameReader(plan).look), LocalPool(num_processes)
+    for frame, answer in run_frames(worker, frames, pool=pool, title="frames"):
+        if isinstance(answer, Failed):
+            answer = FrameAnswer(
+                frame,
+                findings=[Finding(pictures.UNREADABLE_PICTURE, str(frame), answer.why)],
+                looked=[pictures.UNREADABLE_PICTURE],
+            )
+        yield answer

@@ -12,8 +12,8 @@ from data_prep.audit.findings import Findings, collect_findings
 from data_prep.audit.recommendation import recommend, score_choices
 from data_prep.audit.scale_check import judge, judge_by_lidar
 from data_prep.audit.self_test import judge_pair
-from data_prep.engines.local import LocalEngine
-from data_prep.label_job import LabelJob, Labeller
+from data_prep.jobs.labels import LabelJob, Labeller
+from data_prep.jobs.pools import LocalPool
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.frames import CAMERA_OF_SIDE, FrameId
 from mtdepth.datasets.kitti_raw import KittiRaw
@@ -35,9 +35,7 @@ def findings_of(kitti_mini: Path) -> Findings:
         depth_teacher="precomputed", disparity_dir=kitti_mini / "teacher" / "psmnet_disparity"
     )
     job = LabelJob(kitti_root=kitti_mini / "raw", teachers=teachers)
-    return collect_findings(
-        frames_of(kitti_mini)[::3], job, compare_views=False, engine=LocalEngine(1)
-    )
+    return collect_findings(frames_of(kitti_mini)[::3], job, compare_views=False, pool=LocalPool(1))
 
 
 def scaled(findings: Findings, factor: float) -> Findings:

@@ -19,8 +19,8 @@ from data_prep.audit.findings import Findings, collect_findings
 from data_prep.audit.recommendation import recommend, score_choices
 from data_prep.audit.scale_check import judge
 from data_prep.audit.self_test import judge_pair
-from data_prep.engines.local import LocalEngine
-from data_prep.label_job import LabelJob, Labeller
+from data_prep.jobs.labels import LabelJob, Labeller
+from data_prep.jobs.pools import LocalPool
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import (
@@ -66,7 +66,7 @@ def exact_findings(tree: Path) -> Findings:
         [frame for drive in raw.drives() for frame in raw.frames_of(drive)],
         LabelJob(kitti_root=tree, teachers=teachers),
         compare_views=False,
-        engine=LocalEngine(1),
+        pool=LocalPool(1),
     )
 
 
@@ -181,13 +181,13 @@ def test_a_frame_that_cannot_be_read_is_left_out_with_its_reason(
         depth_teacher="precomputed", disparity_dir=copy / "truth" / "disparity"
     )
     job = LabelJob(kitti_root=copy, teachers=teachers)
-    findings = collect_findings(frames, job, compare_views=False, engine=LocalEngine(1))
+    findings = collect_findings(frames, job, compare_views=False, pool=LocalPool(1))
     assert [found.frame for found in findings.frames] == frames[1:]
     assert findings.left_out[0][0] == frames[0]
     assert "a whole number of points" in findings.left_out[0][1]
     # A partner without labels fails the comparison of views, and says so.
     with pytest.raises(ValueError, match=r"none of 3 frames can be read; .* r; tried"):
-        collect_findings(frames[1:], job, compare_views=True, engine=LocalEngine(1))
+        collect_findings(frames[1:], job, compare_views=True, pool=LocalPool(1))
 
 
 def test_labels_that_were_corrected_get_no_second_table(labels: LabelStore, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from data_prep.bias_evidence import BiasEvidence, collect_evidence
-from data_prep.engines.local import LocalEngine
-from data_prep.label_job import LabelJob
+from data_prep.jobs.labels import LabelJob
+from data_prep.jobs.pools import LocalPool
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.splits import resolve_split
@@ -35,7 +35,7 @@ def evidence_of(kitti_mini: Path, teacher: str) -> BiasEvidence:
         depth_teacher="precomputed" if disparity_dir else "sgm", disparity_dir=disparity_dir
     )
     job = LabelJob(kitti_root=raw.root, teachers=choice)
-    return collect_evidence(sorted(frames), job, engine=LocalEngine(2))
+    return collect_evidence(sorted(frames), job, pool=LocalPool(2))
 
 
 @pytest.mark.dataset

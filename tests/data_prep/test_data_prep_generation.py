@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from fakes.kitti_tree import build_kitti_tree
 
+from data_prep.bias_evidence import CompareWithLidar
 from data_prep.claim import Shard, one_run_at_a_time
-from data_prep.engines.local import LocalEngine
 from data_prep.generation import GenerationRequest, generate
-from data_prep.label_job import Labeller, Prediction
-from data_prep.questions import CompareWithLidar, WriteLabels
+from data_prep.jobs.labels import Prediction, WriteLabels
+from data_prep.jobs.pools import LocalPool
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.kitti_raw import KittiRaw
@@ -108,7 +108,7 @@ def test_worker_processes_write_the_same_store_as_one_process(tree: Path) -> Non
             request_for(
                 tree,
                 output=tree.parent / name,
-                engine=LocalEngine(num_processes),
+                pool=LocalPool(num_processes),
                 bias="fit",
                 limit=4,
             )
@@ -119,24 +119,22 @@ def test_worker_processes_write_the_same_store_as_one_process(tree: Path) -> Non
 def test_a_job_that_was_cut_short_goes_on_and_ends_the_same(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = WriteLabels.answer
+    original = WriteLabels.result
     calls: list[FrameId] = []
 
-    def killed(
-        self: WriteLabels, labeller: Labeller, sample: StereoSample, prediction: Prediction
-    ) -> FrameRecord:
+    def killed(self: WriteLabels, sample: StereoSample, prediction: Prediction) -> FrameRecord:
         calls.append(sample.frame)
         if len(calls) >= 4:
             raise KeyboardInterrupt
-        return original(self, labeller, sample, prediction)
+        return original(self, sample, prediction)
 
     request = request_for(tree, bias="fit")
-    monkeypatch.setattr(WriteLabels, "answer", killed)
+    monkeypatch.setattr(WriteLabels, "result", killed)
     with pytest.raises(KeyboardInterrupt):
         generate(request)
     with pytest.raises(DataError, match="not finished"):
         LabelStore.open(request.output)
-    monkeypatch.setattr(WriteLabels, "answer", original)
+    monkeypatch.setattr(WriteLabels, "result", original)
     finished = {path: path.stat().st_mtime_ns for path in request.output.rglob("depth/*/*/*.png")}
     assert len(finished) == 3
     generate(request)
@@ -160,7 +158,7 @@ def test_a_label_that_is_no_longer_whole_is_made_again_when_the_job_goes_on(tree
 def test_a_second_run_does_nothing(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     request = request_for(tree)
     first = generate(request)
-    monkeypatch.setattr(WriteLabels, "answers", None)
+    monkeypatch.setattr(WriteLabels, "__call__", None)
     assert generate(request) == first
 
 
@@ -242,15 +240,13 @@ def test_a_store_without_a_finished_frame_is_claimed_anew_by_other_settings(tree
 def test_labels_of_a_killed_run_are_not_given_up_to_other_settings(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = WriteLabels.answer
+    original = WriteLabels.result
 
-    def killed(
-        self: WriteLabels, labeller: Labeller, sample: StereoSample, prediction: Prediction
-    ) -> FrameRecord:
-        original(self, labeller, sample, prediction)
+    def killed(self: WriteLabels, sample: StereoSample, prediction: Prediction) -> FrameRecord:
+        original(self, sample, prediction)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(WriteLabels, "answer", killed)
+    monkeypatch.setattr(WriteLabels, "result", killed)
     with pytest.raises(KeyboardInterrupt):
         generate(request_for(tree))
     with pytest.raises(ValueError, match="holds labels of other settings"):
@@ -477,15 +473,13 @@ def test_a_table_for_all_frames_is_fitted_on_every_one_that_has_lidar(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[FrameId] = []
-    original = CompareWithLidar.answer
+    original = CompareWithLidar.result
 
-    def noted(
-        self: CompareWithLidar, labeller: Labeller, sample: StereoSample, prediction: Prediction
-    ) -> object:
+    def noted(self: CompareWithLidar, sample: StereoSample, prediction: Prediction) -> object:
         asked.append(sample.frame)
-        return original(self, labeller, sample, prediction)
+        return original(self, sample, prediction)
 
-    monkeypatch.setattr(CompareWithLidar, "answer", noted)
+    monkeypatch.setattr(CompareWithLidar, "result", noted)
     teachers = TeacherChoice(depth_teacher="sgm")
     generate(request_for(tree, split="all", bias="fit", teachers=teachers))
     assert asked == KittiRaw(tree).all_frames()

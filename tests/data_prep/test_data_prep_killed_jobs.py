@@ -1,6 +1,7 @@
 """Jobs that are killed, time and again, through the real program: the end is always the same."""
 
 import dataclasses
+import functools
 import os
 import random
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from fakes.kitti_tree import build_kitti_tree
-from fakes.questions import FullDisk
+from fakes.label_workers import FullDisk
 
 import data_prep.generation
 from data_prep.claim import Shard, one_run_at_a_time, remove_leftovers
@@ -160,7 +161,9 @@ def test_a_full_disk_stops_the_job_at_once_and_the_same_line_goes_on_later(
         bias="none",
     )
     with monkeypatch.context() as patched:
-        patched.setattr(data_prep.generation, "WriteLabels", lambda: FullDisk(5))
+        patched.setattr(
+            data_prep.generation, "WriteLabels", functools.partial(FullDisk, num_frames=5)
+        )
         with pytest.raises(OSError, match=r"takes no more: No space left.* where it stopped"):
             generate(request)
     assert len(list(request.output.rglob("*/image_0?/*.png"))) == 5

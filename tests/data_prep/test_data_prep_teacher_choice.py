@@ -2,7 +2,6 @@
 
 import pickle
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +9,6 @@ from pathlib import Path
 import pytest
 from absl import flags
 
-from data_prep import engines
-from data_prep.engines.choice import define_engine_flags, engine_from_flags
-from data_prep.engines.local import LocalEngine
 from data_prep.teacher_choice import (
     TeacherChoice,
     choose_teachers,
@@ -30,7 +26,7 @@ def flag_values(monkeypatch: pytest.MonkeyPatch) -> flags.FlagValues:
     """Flags of their own, so that no other test sees them."""
     values = flags.FlagValues()
     monkeypatch.setattr(flags, "FLAGS", values)
-    for define in (define_depth_teacher_flags, define_seg_teacher_flags, define_engine_flags):
+    for define in (define_depth_teacher_flags, define_seg_teacher_flags):
         with monkeypatch.context() as patched:
             for name in ("string", "integer", "float", "bool", "enum", "list"):
                 original = getattr(flags, f"DEFINE_{name}")
@@ -194,50 +190,10 @@ def test_the_left_right_check_is_part_of_the_teacher(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-# --- the engine's flags --------------------------------------------------------------------------
-
-
-def test_a_network_has_one_process_and_matching_one_a_processor(
-    flag_values: flags.FlagValues, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engines.choice.os, "cpu_count", lambda: 6)
-    flag_values(["program"])
-    sgm = TeacherChoice(depth_teacher="sgm")
-    network = TeacherChoice(depth_teacher="psmnet", psmnet_weights=Path("w"))
-    assert engine_from_flags(sgm) == LocalEngine(6)
-    assert engine_from_flags(network) == LocalEngine(1)
-    flag_values.num_processes = 3
-    assert engine_from_flags(network) == LocalEngine(3)
-
-
-def test_an_address_without_ray_is_refused(flag_values: flags.FlagValues) -> None:
-    flag_values(["program", "--ray_address", "auto"])
-    with pytest.raises(ValueError, match="--ray_address belongs to --engine ray, not to local"):
-        engine_from_flags(TeacherChoice(depth_teacher="sgm"))
-
-
-def test_an_absent_ray_is_one_sentence_at_the_start(
-    flag_values: flags.FlagValues, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "ray", None)
-    flag_values(["program", "--engine", "ray"])
-    with pytest.raises(ImportError, match=r"--engine ray needs Ray.*pip install '\.\[ray\]'"):
-        engine_from_flags(TeacherChoice(depth_teacher="sgm"))
-
-
-def test_an_address_where_no_cluster_is_ends_at_once(flag_values: flags.FlagValues) -> None:
-    with socket.socket() as bound:  # not listening
-        bound.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{bound.getsockname()[1]}"
-        flag_values(["program", "--engine", "ray", "--ray_address", address])
-        with pytest.raises(ConnectionError, match=rf"no Ray cluster at --ray_address {address}"):
-            engine_from_flags(TeacherChoice(depth_teacher="sgm"))
-
-
 def test_a_light_teacher_loads_no_framework() -> None:
     code = (
         "import sys\n"
-        "from data_prep.engines import choice\n"
+        "from data_prep.jobs import pools\n"
         "from data_prep.teacher_choice import TeacherChoice\n"
         "TeacherChoice(depth_teacher='sgm').make_depth_teacher()\n"
         "heavy = [n for n in ('tensorflow', 'keras', 'torch', 'ray') if n in sys.modules]\n"

@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pytest
 from fakes.kitti_tree import build_kitti_tree
 
-from data_prep.label_job import LabelJob, Labeller
-from data_prep.questions import WriteLabels
+from data_prep.jobs.labels import LabelJob, WriteLabels
+from data_prep.jobs.run import Failed
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.kitti_raw import KittiRaw
-from mtdepth.datasets.label_store import read_depth_png
+from mtdepth.datasets.label_store import FrameRecord, read_depth_png
 from mtdepth.files import DataError
 from teachers.interface import StereoSample
 
@@ -70,14 +70,16 @@ def tree(tmp_path: Path) -> Path:
     return root
 
 
-def label(tree: Path, output: Path, frames: Sequence[FrameId], teacher: CountingTeacher) -> object:
+def label(
+    tree: Path, output: Path, frames: Sequence[FrameId], teacher: CountingTeacher
+) -> dict[FrameId, FrameRecord | Failed]:
     job = LabelJob(
         kitti_root=tree,
         teachers=CountingChoice(teacher=teacher),
         output=output,
         batch_size=BATCH_SIZE,
     )
-    return dict(WriteLabels().answers(Labeller(job), frames))
+    return dict(WriteLabels(job)(frames))
 
 
 def test_short_batches_are_filled_up_and_sizes_never_mixed(tree: Path, tmp_path: Path) -> None:
@@ -106,11 +108,9 @@ def test_labels_do_not_depend_on_which_frames_share_a_batch(tree: Path, tmp_path
 
 def test_a_frame_that_spoils_its_batch_fails_alone(tree: Path, tmp_path: Path) -> None:
     frames = KittiRaw(tree).all_frames()[:6]
-    answers = label(tree, tmp_path / "labels", frames, CountingTeacher(damaged=frames[1]))
-    assert isinstance(answers, dict)
-    failed = [frame for frame in frames if answers[frame].status == "failed"]
-    assert failed == [frames[1]]
-    assert answers[frames[1]].why == "file.bin: is damaged"
+    results = label(tree, tmp_path / "labels", frames, CountingTeacher(damaged=frames[1]))
+    failed = {frame: result for frame, result in results.items() if isinstance(result, Failed)}
+    assert failed == {frames[1]: Failed("file.bin: is damaged")}
 
 
 def test_a_batch_of_nothing_is_refused(tree: Path) -> None:
@@ -142,6 +142,6 @@ def test_reading_and_writing_cost_less_than_a_twentieth_of_a_slow_teacher(tmp_pa
             output=tmp_path / f"labels{number}",
         )
         began_s = time.monotonic()
-        assert len(list(WriteLabels().answers(Labeller(job), frames))) == len(frames)
+        assert len(list(WriteLabels(job)(frames))) == len(frames)
         seconds.append(time.monotonic() - began_s)
     assert min(seconds) < 1.05 * len(frames) * teacher.seconds

@@ -1,1 +1,0 @@
-"""Where the workers of a labelling job run, and how frames are dealt to them."""
