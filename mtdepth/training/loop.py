@@ -15,6 +15,7 @@ from absl import logging
 from mtdepth.files import write_json
 from mtdepth.training.checkpoints import Progress, load_resume, save_resume
 from mtdepth.training.journal import Journal
+from mtdepth.training.memory import keep_freed_memory
 from mtdepth.training.schedule import Scheduled, learning_rate
 from mtdepth.training.step import NonFiniteLossError, StepResult
 from mtdepth.workdir import Checkpoint, Workdir
@@ -238,6 +239,7 @@ def restored(
 
 def run_as_program(run: TrainingLoop) -> int:
     """Runs a training until it is finished or a signal stops it; returns the exit status."""
+    keep_freed_memory()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: run.ask_to_stop())
     try:
