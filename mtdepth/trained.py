@@ -8,14 +8,12 @@ import keras
 from absl import logging
 
 from mtdepth.contract import MININET, NO_SCALE, STUDENT, Fit
-from mtdepth.files import DataError, read_json, sha256_of
+from mtdepth.files import DataError, UserError, read_json, sha256_of
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import DepthCodec, SigmoidDisparityCodec
 from mtdepth.models import mininet, student
 from mtdepth.models.normalisation import MININET_INPUT, STUDENT_INPUT, InputNormalisation
 from mtdepth.recipes.base import TrainRecipe
-from mtdepth.recipes.video import VideoRecipe
-from mtdepth.training.restore import load_mininet_graph, load_training_graph
 from mtdepth.workdir import Checkpoint, Workdir
 
 
@@ -100,66 +98,71 @@ def load_trained(
     Raises:
       FileNotFoundError: If there is no such run or checkpoint.
       DataError: If the weights are damaged or of another network.
-      ValueError: If the size is not in it, or Keras runs on another back end than TensorFlow.
+      UserError: If the size is not in it, or Keras runs on another back end than TensorFlow.
     """
     if (name := keras.backend.backend()) != "tensorflow":
-        raise ValueError(
+        raise UserError(
             f"Keras runs on {name} (KERAS_BACKEND), but trained networks are run and exported on "
             "TensorFlow: unset it; weights that were learned on another back end fit"
         )
     recipe = workdir.recipe()
-    if isinstance(recipe, TrainRecipe):
-        return _student(workdir, recipe, size, checkpoint, input_size)
-    return _mininet(workdir, recipe, size, checkpoint, input_size)
-
-
-def _student(
-    workdir: Workdir,
-    recipe: TrainRecipe,
-    size: str | None,
-    checkpoint: Checkpoint,
-    input_size: tuple[int, int] | None,
-) -> TrainedNetwork:
     decoder: Any = workdir.checked_size(size)
     graph = load_training_graph(workdir, checkpoint, input_size=input_size)
-    return TrainedNetwork(
-        family=STUDENT,
-        network=student.detach(graph, recipe.spec, decoder=decoder),
-        size=decoder,
-        codec=recipe.codec,
-        normalisation=STUDENT_INPUT,
-        fit=recipe.fit,
-        training_camera=workdir.training_camera(),
-        scale_source=str(workdir.run().get("scale_source") or "unknown"),
-        recipe=recipe.to_dict(),
-        workdir=workdir,
-        checkpoint=checkpoint,
-    )
-
-
-def _mininet(
-    workdir: Workdir,
-    recipe: VideoRecipe,
-    size: str | None,
-    checkpoint: Checkpoint,
-    input_size: tuple[int, int] | None,
-) -> TrainedNetwork:
-    output: Any = workdir.checked_size(size)
-    graph = load_mininet_graph(workdir, checkpoint, input_size=input_size)
+    run = {"recipe": recipe.to_dict(), "fit": recipe.fit, "size": decoder}
+    run |= {"workdir": workdir, "checkpoint": checkpoint}
+    if isinstance(recipe, TrainRecipe):
+        return TrainedNetwork(
+            family=STUDENT,
+            network=student.detach(graph, recipe.spec, decoder=decoder),
+            codec=recipe.codec,
+            normalisation=STUDENT_INPUT,
+            training_camera=workdir.training_camera(),
+            scale_source=str(workdir.run().get("scale_source") or "unknown"),
+            **run,
+        )
     scale, source = scale_of(workdir, checkpoint)
     return TrainedNetwork(
         family=MININET,
-        network=mininet.detach(graph, recipe.mininet, output=output),
-        size=output,
+        network=mininet.detach(graph, recipe.mininet, output=decoder),
         codec=SigmoidDisparityCodec(scale=scale),
         normalisation=MININET_INPUT,
-        fit=recipe.fit,
         training_camera=workdir.training_camera_or_none(),
         scale_source=source,
-        recipe=recipe.to_dict(),
-        workdir=workdir,
-        checkpoint=checkpoint,
+        **run,
     )
+
+
+def load_training_graph(
+    workdir: Workdir,
+    checkpoint: Checkpoint = "best",
+    *,
+    input_size: tuple[int, int] | None = None,
+) -> keras.Model:
+    """Rebuilds a run's training graph and loads a checkpoint into it.
+
+    Args:
+      workdir: The run.
+      checkpoint: `"best"` or `"last"`.
+      input_size: Another (height, width) than the recipe's; the weights fit any.
+
+    Raises:
+      FileNotFoundError: If there is no such run or checkpoint.
+      DataError: If the weights are damaged or of another network.
+    """
+    recipe = workdir.recipe()
+    input_size = input_size or recipe.input_size_px
+    if isinstance(recipe, TrainRecipe):
+        graph = student.build_training_graph(recipe.spec, input_size=input_size)
+    else:
+        graph = mininet.build_training_graph(recipe.mininet, input_size=input_size)
+    path = workdir.weights(checkpoint)
+    try:
+        graph.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            path, f"not the weights of this recipe's network ({error}); train again"
+        ) from error
+    return graph
 
 
 def scale_of(workdir: Workdir, checkpoint: Checkpoint) -> tuple[float, str]:

@@ -43,7 +43,7 @@ MAY_IMPORT = {
     "mtdepth.data": (
         *(*GEOMETRY_AND_DATA_SETS, "mtdepth.contract", "mtdepth.recipes", "mtdepth.runtime"),
     ),
-    "mtdepth.trained": (*A_RUN, "mtdepth.models", "mtdepth.training.restore"),
+    "mtdepth.trained": (*A_RUN, "mtdepth.models"),
     "mtdepth.predictor": (*A_RUN, "mtdepth.runtime", "mtdepth.trained"),
     "mtdepth.evaluation": (
         *(*A_RUN, "mtdepth.runtime", "mtdepth.trained", "mtdepth.predictor", "mtdepth.metrics"),
@@ -52,7 +52,7 @@ MAY_IMPORT = {
     ),
     "mtdepth.training": (
         *(*A_RUN, "mtdepth.runtime", "mtdepth.models", "mtdepth.losses", "mtdepth.data"),
-        *("mtdepth.metrics", "mtdepth.versions"),
+        *("mtdepth.metrics", "mtdepth.versions", "mtdepth.trained"),
     ),
     "mtdepth": ("mtdepth",),
     # Teachers: pictures in, labels out; they know the students' training only where they train.

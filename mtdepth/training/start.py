@@ -13,7 +13,7 @@ from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.models.pretrained import start_encoder
 from mtdepth.models.student import copy_weights
 from mtdepth.recipes.base import TrainRecipe
-from mtdepth.training.restore import load_training_graph
+from mtdepth.trained import load_training_graph
 from mtdepth.workdir import Workdir
 
 
@@ -50,6 +50,7 @@ def start_weights(graph: keras.Model, recipe: TrainRecipe, camera: Intrinsics) -
 def _start_from_run(
     graph: keras.Model, recipe: TrainRecipe, camera: Intrinsics, workdir: Workdir
 ) -> None:
+    before = workdir.student_recipe()
     source = load_training_graph(workdir, "best")
     try:
         copy_weights(source=source, target=graph)
@@ -57,7 +58,7 @@ def _start_from_run(
         raise DataError(workdir.weights("best"), f"of another network: {error}") from error
     # What looks the same is farther away through a longer lens.
     scale = camera.focal_px / workdir.training_camera().focal_px
-    carry_depth_over(graph, old=workdir.student_recipe().codec, new=recipe.codec, scale=scale)
+    carry_depth_over(graph, old=before.codec, new=recipe.codec, scale=scale)
 
 
 def carry_depth_over(

@@ -15,7 +15,7 @@ from mtdepth.datasets.label_store import LabelStore
 from mtdepth.predictor import model_identity, open_predictor
 from mtdepth.runtime.onnx import OnnxBackend
 from mtdepth.runtime.tflite import TfliteBackend
-from mtdepth.training.restore import load_training_graph
+from mtdepth.trained import load_training_graph
 from mtdepth.workdir import Workdir
 
 ROOT = Path(__file__).parents[2]

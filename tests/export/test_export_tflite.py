@@ -21,8 +21,7 @@ from mtdepth.geometry.camera import Intrinsics
 from mtdepth.pictures import write_png
 from mtdepth.runtime.fitting import fit_image
 from mtdepth.runtime.tflite import TfliteBackend
-from mtdepth.trained import load_trained
-from mtdepth.training.restore import load_training_graph
+from mtdepth.trained import load_trained, load_training_graph
 from mtdepth.workdir import Workdir
 
 

@@ -16,8 +16,8 @@ from mtdepth.data import supervised as data_supervised
 from mtdepth.datasets.label_store import LabelStore, depth_path, write_depth_png
 from mtdepth.files import DataError
 from mtdepth.recipes.base import TrainRecipe, overridden
+from mtdepth.trained import load_training_graph
 from mtdepth.training import student_objective
-from mtdepth.training.restore import load_training_graph
 from mtdepth.training.run import TrainingRun
 from mtdepth.training.step import NonFiniteLossError
 from mtdepth.workdir import Workdir

@@ -12,7 +12,7 @@ from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.models.student import build_training_graph
 from mtdepth.recipes.base import TrainRecipe, overridden
-from mtdepth.training.restore import load_training_graph
+from mtdepth.trained import load_training_graph
 from mtdepth.training.start import carry_depth_over, start_weights
 
 RECIPE = tiny_recipe()
