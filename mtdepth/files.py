@@ -1,17 +1,20 @@
 """Reading and writing files so that a fault is named and nothing half-written looks whole."""
 
+import concurrent.futures
 import contextlib
 import errno
 import hashlib
+import itertools
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 # A disk that takes no more: full, over quota, or mounted to be read.
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+_BLOCK_BYTES = 4096
 
 
 class UserError(ValueError):
@@ -94,6 +97,46 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DataError(path, f"not valid JSON ({error}); delete it and make it again") from error
+
+
+def content_digest(files: Iterable[tuple[str, Path | None]]) -> str:
+    """Tells one list of files from another by names and contents, wherever they lie.
+
+    Of a file its size and 4 kB of its beginning, middle and end are read, which is quick for
+    100,000 files. A PNG ends with a checksum of all its pixels, and a JPEG's bytes depend on what
+    went before, so that files made anew differ even at equal sizes.
+
+    Args:
+      files: Name and file; None for one that is absent.
+
+    Returns:
+      `content:` and the hexadecimal digits of a SHA-256. (Digests without the word, in older runs,
+      were of sizes alone.)
+
+    Raises:
+      FileNotFoundError: If a file is missing.
+    """
+    hasher, remaining = hashlib.sha256(), iter(files)
+    # Several at once: over a network most of the time is waiting.
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        while some := list(itertools.islice(remaining, 1024)):
+            for mark in pool.map(_content_mark, some):
+                hasher.update(mark)
+    return f"content:{hasher.hexdigest()}"
+
+
+def _content_mark(named: tuple[str, Path | None]) -> bytes:
+    name, path = named
+    if path is None:
+        return f"{name} absent\n".encode()
+    with path.open("rb", buffering=0) as file:
+        num_bytes = os.fstat(file.fileno()).st_size
+        if num_bytes <= 3 * _BLOCK_BYTES:
+            content = file.read()
+        else:
+            starts = (0, num_bytes // 2, num_bytes - _BLOCK_BYTES)
+            content = b"".join(os.pread(file.fileno(), _BLOCK_BYTES, at) for at in starts)
+    return f"{name} {num_bytes} {hashlib.sha256(content).hexdigest()}\n".encode()
 
 
 def sha256_of(path: Path) -> str:

@@ -4,6 +4,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
+from absl import logging
+
 from mtdepth.contract import DECODERS, MININET, STUDENT
 from mtdepth.files import DataError, read_json, write_json
 from mtdepth.geometry.camera import Intrinsics
@@ -213,7 +215,14 @@ class Workdir:
         for name, video in (("labels", "video"), ("val_labels", "held-out video")):
             what = video if is_video else name
             before, now = self.run().get(f"{name}_digest"), run[f"{name}_digest"]
-            if before != now:
+            if before and now and before != now and not before.startswith("content:"):
+                logging.warning(
+                    "%s: an older version noted the sizes of its %s only, so nobody can tell "
+                    "whether they are the same as before",
+                    self.path,
+                    what,
+                )
+            elif before != now:
                 raise ValueError(
                     f"{self.path} holds a run with other {what}: there {self.run().get(name)}, now "
                     f"{run[name]}, or its files have changed since. {way_out}"

@@ -8,7 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from mtdepth.files import DataError, atomic_path, read_json, visible_files, write_json
+from mtdepth.files import (
+    DataError,
+    atomic_path,
+    content_digest,
+    read_json,
+    visible_files,
+    write_json,
+)
 from mtdepth.pictures import read_gray_png, read_rgb, write_png
 
 
@@ -119,3 +126,22 @@ def test_what_is_renamed_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "fsync", fsync)
     write_json(path, {})
     assert synced == [(path.stat().st_ino, False)]
+
+
+def test_files_made_anew_at_equal_sizes_have_another_digest(tmp_path: Path) -> None:
+    # Stored without compression, so that every picture of a size has as many bytes.
+    raw = [cv2.IMWRITE_PNG_COMPRESSION, 0]
+    image = np.zeros((128, 416), np.uint16)
+    digests = set()
+    for value in (0, 1):
+        image[32, 200] = value  # a quarter down: in no block that is read
+        cv2.imwrite(str(tmp_path / "a.png"), image, raw)
+        digests.add(content_digest([("a", tmp_path / "a.png"), ("b", None)]))
+        assert (tmp_path / "a.png").stat().st_size > 100_000
+    assert len(digests) == 2
+    copied = tmp_path / "elsewhere.png"
+    copied.write_bytes((tmp_path / "a.png").read_bytes())
+    assert content_digest([("a", copied), ("b", None)]) in digests
+    assert content_digest([("a", copied), ("c", None)]) not in digests
+    with pytest.raises(FileNotFoundError):
+        content_digest([("a", tmp_path / "absent.png")])

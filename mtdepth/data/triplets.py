@@ -127,7 +127,7 @@ class TripletSet:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over what is learned from: frames, their files' sizes and their cameras."""
+        """SHA-256 over what is learned from: frames, their pictures and their cameras."""
         hasher = hashlib.sha256()
         shots: dict[int, Shot] = {}
         for triplet in self.triplets:
@@ -135,7 +135,7 @@ class TripletSet:
             hasher.update(f"{triplet.name} {triplet.numbers}\n".encode())
         for shot in shots.values():
             hasher.update(f"{shot.name} {shot.digest} {shot.camera}\n".encode())
-        return hasher.hexdigest()
+        return f"content:{hasher.hexdigest()}"
 
     def summary(self) -> dict[str, Any]:
         """How the triplets were chosen, as JSON can hold it."""

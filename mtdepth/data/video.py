@@ -6,7 +6,6 @@ number, taken one after the other by one camera. Two frames are neighbours where
 
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdepth.datasets.calibration import MAX_ASPECT_CHANGE
-from mtdepth.files import DataError
+from mtdepth.files import DataError, content_digest
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.pictures import read_rgb
 
@@ -79,12 +78,10 @@ class Shot:
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 over the frames' numbers and their files' sizes in bytes, wherever they lie."""
-        hasher = hashlib.sha256()
-        for number, path in self.files.items():
-            num_bytes = path.stat().st_size if path.is_file() else -1
-            hasher.update(f"{number} {num_bytes}\n".encode())
-        return hasher.hexdigest()
+        """`content_digest` of its pictures, by their numbers."""
+        return content_digest(
+            (str(number), path if path.is_file() else None) for number, path in self.files.items()
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

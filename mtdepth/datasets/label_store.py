@@ -12,7 +12,6 @@ evaluation and notebooks:
 """
 
 import dataclasses
-import hashlib
 import json
 import os
 from collections.abc import Iterable
@@ -26,7 +25,7 @@ from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES
 from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.recordings import ROOT_VARIABLE
-from mtdepth.files import DataError, atomic_path, read_json, write_json
+from mtdepth.files import DataError, atomic_path, content_digest, read_json, write_json
 from mtdepth.pictures import read_gray_png, write_png
 
 Floats = npt.NDArray[np.float32]
@@ -264,14 +263,15 @@ class LabelStore:
         return image, depth_m, train_id
 
     def digest(self) -> str:
-        """SHA-256 over the finished frames' names and their files' present sizes in bytes."""
-        hasher = hashlib.sha256()
-        for frame in self.frames:
-            sizes = [depth_path(self.root, frame).stat().st_size]
-            if self.has_train_ids:
-                sizes.append(train_id_path(self.root, frame).stat().st_size)
-            hasher.update(f"{frame} {sizes}\n".encode())
-        return hasher.hexdigest()
+        """`content_digest` of the finished frames' labels.
+
+        Raises:
+          FileNotFoundError: If a label is missing.
+        """
+        paths = (depth_path, train_id_path) if self.has_train_ids else (depth_path,)
+        return content_digest(
+            (str(frame), path_of(self.root, frame)) for frame in self.frames for path_of in paths
+        )
 
     def _check_size(
         self, frame: FrameId, path: Path, found: tuple[int, ...], expected: tuple[int, ...]

@@ -8,7 +8,6 @@
 """  # noqa: E501 (a table row is one line)
 
 import dataclasses
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, Literal, TypeVar, get_args
@@ -16,7 +15,7 @@ from typing import Generic, Literal, TypeVar, get_args
 from mtdepth.datasets.frames import FrameId, find_image
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.splits import read_frame_list
-from mtdepth.files import DataError, visible_files
+from mtdepth.files import DataError, content_digest, visible_files
 
 SetName = Literal["cityscapes", "kitti2015", "demo_world"]
 SET_NAMES: tuple[SetName, ...] = get_args(SetName)
@@ -86,9 +85,8 @@ class LabelledSet(Generic[Files]):
 
     @staticmethod
     def digest(files: tuple[Files, ...]) -> str:
-        """Tells one list of labels from another: SHA-256 of their names and sizes in bytes."""
-        lines = (f"{entry.name} {entry.label.stat().st_size}\n" for entry in files)
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        """Tells one list of labels from another: `content_digest`."""
+        return content_digest((entry.name, entry.label) for entry in files)
 
 
 def detect_set(root: Path) -> SetName:

@@ -1,0 +1,27 @@
+"""Workdirs: a run goes on with what it was begun with."""
+
+from pathlib import Path
+
+import pytest
+
+from mtdepth.files import write_json
+from mtdepth.recipes.registry import find_recipe
+from mtdepth.workdir import Workdir
+
+
+def test_labels_are_compared_by_content_and_an_older_runs_sizes_are_no_ground_to_refuse_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    workdir, recipe = Workdir(tmp_path), find_recipe("demo")
+    run = {"labels": "a", "labels_digest": "content:1", "val_labels": None}
+    run |= {"val_labels_digest": None}
+    workdir.begin(recipe, run)
+    workdir.check(recipe, run)
+    with pytest.raises(ValueError, match="other labels"):
+        workdir.check(recipe, run | {"labels_digest": "content:2"})
+    with pytest.raises(ValueError, match="other val_labels"):
+        workdir.check(recipe, run | {"val_labels_digest": "content:1"})
+    assert not caplog.records
+    write_json(workdir.run_path, run | {"labels_digest": "0f"})
+    workdir.check(recipe, run)
+    assert "noted the sizes of its labels only" in caplog.text
