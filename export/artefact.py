@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from export.description import describe
 from export.golden import write_golden
+from export.graph import ExportError
 from export.inference_graph import SIGNATURE, ClassOutput
 from export.origin import Origin
 from export.parity import BOUNDS, check_parity, measure_parity
-from export.tflite.convert import ExportError, convert
+from export.tflite.convert import convert
 from export.tflite.delegation import Delegation, delegation_of
 from export.tflite.shared_buffers import merged
 from mtdepth.contract import DECODERS, Precision, contract_path

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from export.graph import ExportError
 from export.inference_graph import SIGNATURE
 from export.origin import Origin
-from export.tflite.convert import ExportError
 from mtdepth.contract import Contract, Precision, TensorContract
 from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.files import sha256_of

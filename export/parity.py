@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
-from export.tflite.convert import ExportError
+from export.graph import ExportError
 from mtdepth.contract import Precision
 from mtdepth.runtime.pipeline import Backend, NetworkOutput
 from mtdepth.trained import InferenceNetwork

@@ -38,20 +38,20 @@ def main() -> int | None:
     from export.fine_tune.loop import FineTuningError
     from export.fine_tune.pruned import masks_of
     from export.fine_tune.report import log_file, log_sparsity, tuning_record
-    from export.tflite.convert import ExportError
+    from export.graph import ExportError
 
     job = Job(chosen, output)
     stages, files = {}, {}
     try:
         stages["prune"] = pruned = job.prune(sparsity=_SPARSITY.value)
-        log_sparsity(pruned.plan)
+        log_sparsity(pruned.graph)
         for precision in ("float32", "int8"):
             files[precision] = job.export(
                 pruned, output / precision, precision=precision, treatment="pruned"
             )
             log_file(output / precision, files[precision])
         if _QAT.value:
-            stages["quantise"] = tuned = job.quantise(pruned.plan, masks=masks_of(pruned.plan))
+            stages["quantise"] = tuned = job.quantise(pruned.graph, masks=masks_of(pruned.graph))
             files["qat"] = job.export(
                 tuned, output / "qat", precision="int8", treatment="pruned_qat"
             )

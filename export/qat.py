@@ -32,11 +32,11 @@ def main() -> int | None:
     from export.fine_tune.job import Job
     from export.fine_tune.loop import FineTuningError
     from export.fine_tune.report import log_file, tuning_record
-    from export.tflite.convert import ExportError
+    from export.graph import ExportError
 
     job = Job(chosen, output)
     try:
-        tuned = job.quantise(job.plan)
+        tuned = job.quantise(job.graph)
         report = job.export(tuned, output, precision="int8", treatment="qat")
     except (ExportError, FineTuningError) as error:
         logging.error("no file was written to %s: %s", output, error)

@@ -21,10 +21,9 @@ from export.fine_tune.pictures import (
     labelled_batches,
     loading_recipe,
 )
-from export.fine_tune.plan import NetworkPlan, plan_of
-from export.fine_tune.twin import build_twin, trained_plan
+from export.fine_tune.tf_keras_copy import build_copy, trained_graph
+from export.graph import ExportError, NetworkGraph, read_graph
 from export.origin import origin_of
-from export.tflite.convert import ExportError
 from mtdepth.contract import Precision, Treatment
 from mtdepth.files import sha256_of
 from mtdepth.models.normalisation import InputNormalisation
@@ -39,13 +38,13 @@ class Tuned:
     """A network after a fine-tuning.
 
     Attributes:
-      plan: Its weights.
+      graph: Its weights.
       ranges: Of its activations; None where it was not rounded.
       abs_rel: Held-out Abs Rel; None without held-out labels.
       scores: (step, Abs Rel) along the way.
     """
 
-    plan: NetworkPlan
+    graph: NetworkGraph
     ranges: quantised.Ranges | None
     abs_rel: float | None
     scores: list[tuple[int, float]]
@@ -66,7 +65,7 @@ class Job:
             size=options.decoder,
             checkpoint=options.checkpoint,  # type: ignore[arg-type]  # an enum flag
         )
-        self.plan = plan_of(self.trained.network)
+        self.graph = read_graph(self.trained.network)
         self._recipe: TrainRecipe = loading_recipe(
             self.trained, batch_size=options.batch_size, seed=options.seed
         )
@@ -89,23 +88,23 @@ class Job:
         depth_m = np.asarray(self.trained.codec.decode(np.concatenate(codes)[..., 0]), np.float32)
         return self._held_out.abs_rel(depth_m)
 
-    def quantise(self, plan: NetworkPlan, *, masks: dict[str, Any] | None = None) -> Tuned:
+    def quantise(self, graph: NetworkGraph, *, masks: dict[str, Any] | None = None) -> Tuned:
         """Tunes a network while it is rounded as on the device.
 
         Args:
-          plan: Its weights.
+          graph: Its weights.
           masks: Of the weights that stay zero.
         """
         law = quantised.centred(self.trained.normalisation)
         ranges = quantised.calibrated(
-            plan,
+            graph,
             law(np.stack(self.calibration).astype(np.float32)),
             image=(float(law(0.0)), float(law(255.0))),
         )
-        model = quantised.build_quantised(plan, ranges)
+        model = quantised.build_quantised(graph, ranges)
         tuning = FineTuning(
             model,
-            plan,
+            graph,
             law=law,
             objective=self._objective(),
             settings=self._settings("quantise"),
@@ -115,8 +114,8 @@ class Job:
         )
         tuning.run(self._stream(), self.output / "quantise_state.npz")
         return Tuned(
-            trained_plan(model, plan),
-            quantised.ranges_of(model, plan),
+            trained_graph(model, graph),
+            quantised.ranges_of(model, graph),
             tuning.best_score,
             tuning.scores,
         )
@@ -129,14 +128,14 @@ class Job:
         """
         num_steps = self._options.num_steps
         model, before_step = pruned.build_prunable(
-            self.plan, sparsity=sparsity, num_steps=num_steps
+            self.graph, sparsity=sparsity, num_steps=num_steps
         )
         settings = self._settings("prune", sparsity=sparsity)
         # Earlier states have too few zeros.
         first_score = min(pruned.pruning_end(num_steps) + pruned.PRUNE_EVERY_STEPS, num_steps)
         tuning = FineTuning(
             model,
-            self.plan,
+            self.graph,
             law=self.trained.normalisation,
             objective=self._objective(),
             settings=dataclasses.replace(settings, first_score=first_score),
@@ -145,7 +144,7 @@ class Job:
             before_score=lambda: pruned.apply_masks(model),
         )
         tuning.run(self._stream(), self.output / "prune_state.npz")
-        return Tuned(trained_plan(model, self.plan), None, tuning.best_score, tuning.scores)
+        return Tuned(trained_graph(model, self.graph), None, tuning.best_score, tuning.scores)
 
     def export(
         self, tuned: Tuned, folder: Path, *, precision: Precision, treatment: Treatment
@@ -183,11 +182,11 @@ class Job:
         """What the file has to say."""
         trained = self.trained
         if tuned.ranges is None:
-            network, law = build_twin(tuned.plan), trained.normalisation
+            network, law = build_copy(tuned.graph), trained.normalisation
         else:
             centred = quantised.centred(trained.normalisation)
             network = quantised.build_quantised(
-                *quantised.in_grey_levels(tuned.plan, tuned.ranges, centred)
+                *quantised.in_grey_levels(tuned.graph, tuned.ranges, centred)
             )
             law = InputNormalisation(1.0, -float(trained.normalisation.centre))
         return InferenceNetwork(network=network, codec=trained.codec, normalisation=law)

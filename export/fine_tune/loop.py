@@ -15,9 +15,9 @@ from absl import logging
 
 from export.fine_tune.objective import Objective
 from export.fine_tune.pictures import HeldOut
-from export.fine_tune.plan import NetworkPlan
 from export.fine_tune.state import load_state, save_state
-from export.fine_tune.twin import kernel_layers, weight_variables
+from export.fine_tune.tf_keras_copy import kernel_layers, weight_variables
+from export.graph import NetworkGraph
 from mtdepth.data.features import IMAGE
 from mtdepth.models.normalisation import InputNormalisation
 
@@ -52,8 +52,8 @@ class FineTuning:
     """Tunes one network.
 
     Args:
-      model: Of `build_twin` or one of its wrapped forms.
-      plan: What it was built from.
+      model: Of `build_copy` or one of its wrapped forms.
+      graph: What it was built from.
       law: Normalisation that the network is fed through.
       objective: The loss; holds the float network.
       settings: See `Settings`.
@@ -66,7 +66,7 @@ class FineTuning:
     def __init__(
         self,
         model: Any,
-        plan: NetworkPlan,
+        graph: NetworkGraph,
         *,
         law: InputNormalisation,
         objective: Objective,
@@ -84,11 +84,11 @@ class FineTuning:
         self._optimizer.build(self._weights)
         variables = {
             entry.name: weight_variables(layer, entry)
-            for entry, layer in kernel_layers(model, plan)
+            for entry, layer in kernel_layers(model, graph)
         }
         self._groups = [
             [variables[name][place] for name in group]
-            for group in plan.tied()
+            for group in graph.tied()
             for place in range(len(variables[group[0]]))
         ]
         self._masked = [(variables[name][0], mask) for name, mask in (masks or {}).items()]

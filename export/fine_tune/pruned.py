@@ -6,41 +6,41 @@ from typing import Any
 import numpy as np
 import tensorflow_model_optimization as tfmot
 
-from export.fine_tune.plan import NetworkPlan, PlannedLayer
-from export.fine_tune.twin import build_twin
+from export.fine_tune.tf_keras_copy import build_copy
+from export.graph import Entry, NetworkGraph
 
 PRUNE_EVERY_STEPS = 10
 # Share of the fine-tuning in which the zeros are made; the rest heals.
 PRUNING_SHARE = 0.6
 
 
-def is_pruned(entry: PlannedLayer, outputs: frozenset[str]) -> bool:
+def is_pruned(entry: Entry, outputs: frozenset[str]) -> bool:
     """Whether an entry is pruned: 1x1 convolutions, not the heads."""
     return entry.is_pointwise and entry.name not in outputs
 
 
-def pruned_names(plan: NetworkPlan) -> list[str]:
+def pruned_names(graph: NetworkGraph) -> list[str]:
     """The entries that are pruned."""
-    outputs = frozenset(plan.outputs.values())
-    return [entry.name for entry in plan.layers if is_pruned(entry, outputs)]
+    outputs = frozenset(graph.outputs.values())
+    return [entry.name for entry in graph.entries if is_pruned(entry, outputs)]
 
 
 def build_prunable(
-    plan: NetworkPlan, *, sparsity: float, num_steps: int
+    graph: NetworkGraph, *, sparsity: float, num_steps: int
 ) -> tuple[Any, Callable[[int], None]]:
-    """A `tf_keras` twin whose smallest weights become zero while it is being trained.
+    """A `tf_keras` copy whose smallest weights become zero while it is being trained.
 
     The share of zeros rises fast at first and slowly at the end (cubic; Zhu and Gupta 2017).
 
     Args:
-      plan: The network.
+      graph: The network.
       sparsity: Share of zeros at the end, of each layer.
       num_steps: Of the whole fine-tuning.
 
     Returns:
       The model, and what has to be called before each step.
     """
-    names = set(pruned_names(plan))
+    names = set(pruned_names(graph))
     schedule = tfmot.sparsity.keras.PolynomialDecay(
         initial_sparsity=0.0,
         final_sparsity=sparsity,
@@ -49,12 +49,12 @@ def build_prunable(
         frequency=min(PRUNE_EVERY_STEPS, pruning_end(num_steps)),
     )
 
-    def wrap(entry: PlannedLayer, layer: Any) -> Any:
+    def wrap(entry: Entry, layer: Any) -> Any:
         if entry.name not in names:
             return layer
         return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule)
 
-    model = build_twin(plan, wrap=wrap)
+    model = build_copy(graph, wrap=wrap)
     wrappers = [layer for layer in model.layers if hasattr(layer, "pruning_step")]
 
     def before_step(step: int) -> None:
@@ -74,19 +74,19 @@ def pruning_end(num_steps: int) -> int:
     return max(1, int(PRUNING_SHARE * num_steps) // PRUNE_EVERY_STEPS * PRUNE_EVERY_STEPS)
 
 
-def masks_of(plan: NetworkPlan) -> dict[str, Any]:
+def masks_of(graph: NetworkGraph) -> dict[str, Any]:
     """Entry name to ones where a pruned kernel has a weight and zeros where it has none."""
-    names = set(pruned_names(plan))
+    names = set(pruned_names(graph))
     return {
         entry.name: np.asarray(entry.kernel != 0, np.float32)
-        for entry in plan.layers
+        for entry in graph.entries
         if entry.name in names
     }
 
 
-def sparsity_of(plan: NetworkPlan) -> dict[str, float]:
+def sparsity_of(graph: NetworkGraph) -> dict[str, float]:
     """Share of zeros of every pruned layer, and of all of them together as `all`."""
-    masks = masks_of(plan)
+    masks = masks_of(graph)
     shares = {name: float(1 - mask.mean()) for name, mask in masks.items()}
     num_zeros = sum(float((mask == 0).sum()) for mask in masks.values())
     return {**shares, "all": num_zeros / max(1, sum(mask.size for mask in masks.values()))}

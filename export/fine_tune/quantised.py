@@ -8,9 +8,9 @@ import tensorflow as tf
 import tensorflow_model_optimization as tfmot
 import tf_keras
 
-from export.fine_tune.plan import NetworkPlan, PlannedLayer
 from export.fine_tune.quantisers import KERNELS, DeviceConfig, RangeQuantizer
-from export.fine_tune.twin import build_twin
+from export.fine_tune.tf_keras_copy import build_copy
+from export.graph import Entry, NetworkGraph
 from mtdepth.models.normalisation import InputNormalisation
 
 # The converter's own choice for a sigmoid: 256 steps of 1/256 from 0.
@@ -32,20 +32,16 @@ class Ranges:
     entries: dict[str, tuple[float, float]]
 
 
-def rounded_entries(plan: NetworkPlan) -> tuple[str, ...]:
+def rounded_entries(graph: NetworkGraph) -> tuple[str, ...]:
     """Entries whose output is rounded.
 
     Not where the only reader is a ReLU, which is fused, nor where numbers are only moved.
     """
-    readers: dict[str, list[PlannedLayer]] = {entry.name: [] for entry in plan.layers}
-    for entry in plan.layers:
-        for name in entry.inputs:
-            if name in readers:
-                readers[name].append(entry)
-    outputs = set(plan.outputs.values())
+    readers = graph.readers()
+    outputs = set(graph.outputs.values())
     return tuple(
         entry.name
-        for entry in plan.layers
+        for entry in graph.entries
         if entry.kind not in _MOVERS
         and not (
             entry.name not in outputs
@@ -55,17 +51,17 @@ def rounded_entries(plan: NetworkPlan) -> tuple[str, ...]:
     )
 
 
-def calibrated(plan: NetworkPlan, fed: Any, *, image: tuple[float, float]) -> Ranges:
+def calibrated(graph: NetworkGraph, fed: Any, *, image: tuple[float, float]) -> Ranges:
     """The ranges that activations take on some pictures.
 
     Args:
-      plan: The network.
+      graph: The network.
       fed: `[B, height, width, 3]`, through the normalisation; pictures of the training.
       image: Range of such numbers, whatever the pictures.
     """
-    twin = build_twin(plan)
-    names = rounded_entries(plan)
-    probe = tf_keras.Model(twin.input, [twin.get_layer(name).output for name in names])
+    copy = build_copy(graph)
+    names = rounded_entries(graph)
+    probe = tf_keras.Model(copy.input, [copy.get_layer(name).output for name in names])
     lows, highs = np.zeros(len(names)), np.zeros(len(names))
     for picture in fed:
         values = probe(picture[None], training=False)
@@ -80,16 +76,16 @@ def calibrated(plan: NetworkPlan, fed: Any, *, image: tuple[float, float]) -> Ra
     )
 
 
-def build_quantised(plan: NetworkPlan, ranges: Ranges) -> Any:
-    """A `tf_keras` twin that rounds as an int8 file does; its weights are float and can be trained.
+def build_quantised(graph: NetworkGraph, ranges: Ranges) -> Any:
+    """A `tf_keras` copy that rounds as an int8 file does; its weights are float and can be trained.
 
     Args:
-      plan: The network.
+      graph: The network.
       ranges: Where the ranges of the activations start.
     """
-    rounded = set(rounded_entries(plan))
+    rounded = set(rounded_entries(graph))
 
-    def wrap(entry: PlannedLayer, layer: Any) -> Any:
+    def wrap(entry: Entry, layer: Any) -> Any:
         output = None
         if entry.name in rounded:
             is_sigmoid = entry.kind == "Sigmoid"
@@ -105,7 +101,7 @@ def build_quantised(plan: NetworkPlan, ranges: Ranges) -> Any:
             layer, DeviceConfig(output=quantizer), name="quant_image"
         )
 
-    model = build_twin(plan, wrap=wrap, first=first)
+    model = build_copy(graph, wrap=wrap, first=first)
     refresh_kernel_ranges(model)
     return model
 
@@ -115,10 +111,10 @@ def refresh_kernel_ranges(model: Any) -> None:
     model(np.zeros((1, *model.input_shape[1:]), np.float32), training=True)
 
 
-def ranges_of(model: Any, plan: NetworkPlan) -> Ranges:
+def ranges_of(model: Any, graph: NetworkGraph) -> Ranges:
     """The ranges that a network of `build_quantised` has learned."""
     found = {}
-    for name in rounded_entries(plan):
+    for name in rounded_entries(graph):
         wrapper = model.get_layer(f"quant_{name}")
         variables = wrapper._output_quantizer_vars
         found[name] = (float(variables["min"]), float(variables["max"]))
@@ -127,25 +123,25 @@ def ranges_of(model: Any, plan: NetworkPlan) -> Ranges:
 
 
 def in_grey_levels(
-    plan: NetworkPlan, ranges: Ranges, law: InputNormalisation
-) -> tuple[NetworkPlan, Ranges]:
+    graph: NetworkGraph, ranges: Ranges, law: InputNormalisation
+) -> tuple[NetworkGraph, Ranges]:
     """The same network for pictures of which only a whole grey level was subtracted.
 
     The factor of the normalisation goes into the first convolutions, so that the device spends no
     operator on it.
 
     Args:
-      plan: A trained network, for `law`.
+      graph: A trained network, for `law`.
       ranges: Its own.
       law: `centred` one.
     """
     weights = {
         entry.name: (np.asarray(entry.kernel * np.float32(law.scale)), entry.bias)
-        for entry in plan.first_convolutions()
+        for entry in graph.first_convolutions()
         if entry.kernel is not None
     }
     low, high = (round(value / law.scale) for value in ranges.image)
-    return plan.with_weights(weights), dataclasses.replace(ranges, image=(low, high))
+    return graph.with_weights(weights), dataclasses.replace(ranges, image=(low, high))
 
 
 def centred(law: InputNormalisation) -> InputNormalisation:

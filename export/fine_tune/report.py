@@ -7,8 +7,8 @@ from absl import logging
 
 from export.artefact import FILE_NAME
 from export.fine_tune.job import Job, Tuned
-from export.fine_tune.plan import NetworkPlan
 from export.fine_tune.pruned import sparsity_of
+from export.graph import NetworkGraph
 
 
 def tuning_record(
@@ -30,7 +30,7 @@ def tuning_record(
             for name, tuned in stages.items()
         },
         "sparsity": {
-            name: sparsity_of(tuned.plan) for name, tuned in stages.items() if "prune" in stages
+            name: sparsity_of(tuned.graph) for name, tuned in stages.items() if "prune" in stages
         },
         "files": files,
     }
@@ -54,7 +54,7 @@ def log_file(folder: Path, report: dict[str, Any]) -> None:
     )
 
 
-def log_sparsity(plan: NetworkPlan) -> None:
+def log_sparsity(graph: NetworkGraph) -> None:
     """Lists the share of zeros of every layer."""
-    for name, share in sparsity_of(plan).items():
+    for name, share in sparsity_of(graph).items():
         logging.info("zeros in %s: %.1f %%", name, 100 * share)

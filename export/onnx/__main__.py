@@ -44,9 +44,9 @@ def main() -> int | None:
     """Exports."""
     request = asked_for(f"onnx_{{decoder}}_{_PRECISION.value}")
     # TensorFlow takes seconds to load, which a wrong flag should not cost.
+    from export.graph import ExportError
     from export.onnx.artefact import FILE_NAME, export_onnx
     from export.origin import origin_of
-    from export.tflite.convert import ExportError
 
     (trained,) = request.load()
     is_int8 = _PRECISION.value == "int8"

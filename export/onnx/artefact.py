@@ -11,16 +11,15 @@ import numpy.typing as npt
 
 from export.description import contract_of
 from export.golden import golden_path, write_golden
+from export.graph import ExportError
 from export.inference_graph import ClassOutput
 from export.onnx.calibrate import find_ranges
 from export.onnx.emit import emit
-from export.onnx.graph import to_model
-from export.onnx.packages import load
+from export.onnx.graph import load, to_model
 from export.onnx.quantize import quantize, quantized_tensors
 from export.onnx.rules import oldest_tensorrt, violations
 from export.origin import Origin
 from export.parity import BOUNDS, check_parity, measure_parity
-from export.tflite.convert import ExportError
 from mtdepth.contract import Precision, contract_path
 from mtdepth.files import write_json
 from mtdepth.runtime.onnx import OnnxBackend, open_session, tensors_of

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from export.onnx.graph import Graph, to_model
+from export.onnx.graph import OnnxGraph, to_model
 from mtdepth.runtime.onnx import open_session
 
 Image = npt.NDArray[np.uint8]
@@ -22,7 +22,7 @@ _TRIED_ENDS = np.linspace(0.3, 1.0, 71)
 
 
 def find_ranges(
-    graph: Graph, tensors: Sequence[str], pictures: Sequence[Image]
+    graph: OnnxGraph, tensors: Sequence[str], pictures: Sequence[Image]
 ) -> dict[str, float]:
     """Finds, for each tensor, the end of its range that costs least when it becomes integers.
 
@@ -67,7 +67,7 @@ def best_end(counts: Counts, largest: float) -> float:
 
 
 def _observed(
-    graph: Graph, tensors: Sequence[str], pictures: Iterable[Image], *, label: str
+    graph: OnnxGraph, tensors: Sequence[str], pictures: Iterable[Image], *, label: str
 ) -> Iterator[Mapping[str, npt.NDArray[np.float32]]]:
     names = [name for name in tensors if name not in graph.outputs]
     # Opset 13 whatever the file's: it is the same arithmetic.

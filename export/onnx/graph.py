@@ -1,5 +1,6 @@
 """A network in ONNX's operators, before it becomes an ONNX file."""
 
+import importlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,12 +9,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from export.onnx.packages import load
-
 Array = npt.NDArray[Any]
 
+INSTALL_COMMAND = "pip install onnx==1.23.2 onnxruntime==1.31.1"
 OPSETS = (13, 21)  # the first has a scale for each channel; the last was tried
 OLDEST_OPSET, NEWEST_OPSET = OPSETS
+
+
+def load(name: str) -> Any:
+    """Imports `onnx`, one of its modules, or `onnxruntime`, which are optional.
+
+    Raises:
+      ImportError: If it is not installed; says how it is.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"the ONNX export needs {name.partition('.')[0]}, which cannot be imported ({error}): "
+            f"{INSTALL_COMMAND}"
+        ) from error
 
 
 @dataclass
@@ -34,7 +49,7 @@ class Node:
 
 
 @dataclass
-class Graph:
+class OnnxGraph:
     """A network of static shapes in NCHW, apart from its ends.
 
     Attributes:
@@ -91,7 +106,7 @@ class Graph:
         return dict(sorted(Counter(node.operator for node in self.nodes).items()))
 
 
-def to_model(graph: Graph, *, opset: int, extra_outputs: Iterable[str] = ()) -> Any:
+def to_model(graph: OnnxGraph, *, opset: int, extra_outputs: Iterable[str] = ()) -> Any:
     """The graph as an ONNX `ModelProto`, checked, with the shape of every tensor inside.
 
     Args:
@@ -136,7 +151,7 @@ def to_model(graph: Graph, *, opset: int, extra_outputs: Iterable[str] = ()) -> 
     return model
 
 
-def _used(graph: Graph) -> Mapping[str, Array]:
+def _used(graph: OnnxGraph) -> Mapping[str, Array]:
     read = {name for node in graph.nodes for name in node.inputs}
     return {name: values for name, values in graph.constants.items() if name in read}
 

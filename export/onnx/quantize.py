@@ -18,13 +18,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from export.onnx.calibrate import MAX_INTEGER
-from export.onnx.graph import Array, Graph, Node
+from export.onnx.graph import Array, Node, OnnxGraph
 
 # A tensor or channel that is always 0 is right with any scale; TensorRT refuses 0.
 _SCALE_OF_NOTHING = 1.0
 
 
-def quantized_tensors(graph: Graph) -> dict[str, list[Node]]:
+def quantized_tensors(graph: OnnxGraph) -> dict[str, list[Node]]:
     """The activations that get a pair, with the nodes that read them through it."""
     found: dict[str, list[Node]] = {}
     for node in graph.nodes:
@@ -35,14 +35,14 @@ def quantized_tensors(graph: Graph) -> dict[str, list[Node]]:
     return found
 
 
-def quantize(graph: Graph, ranges: Mapping[str, float]) -> Graph:
+def quantize(graph: OnnxGraph, ranges: Mapping[str, float]) -> OnnxGraph:
     """A graph with pairs.
 
     Args:
       graph: The float network; not changed.
       ranges: Of each of `quantized_tensors`, the value that becomes 127.
     """
-    made = Graph(
+    made = OnnxGraph(
         constants=dict(graph.constants), shapes=dict(graph.shapes), outputs=dict(graph.outputs)
     )
     readers = quantized_tensors(graph)
@@ -64,7 +64,7 @@ def quantize(graph: Graph, ranges: Mapping[str, float]) -> Graph:
     return made
 
 
-def _drop_needless_clips(graph: Graph) -> None:
+def _drop_needless_clips(graph: OnnxGraph) -> None:
     """Turns a clip into a rectifier where the integers behind it end at its upper limit anyway.
 
     The same function, but one for which TensorRT has integer kernels fused with the convolution.
@@ -84,7 +84,7 @@ def _drop_needless_clips(graph: Graph) -> None:
             node.operator, node.inputs = "Relu", node.inputs[:1]
 
 
-def _quantize_weights(graph: Graph, name: str) -> str:
+def _quantize_weights(graph: OnnxGraph, name: str) -> str:
     if f"{name}/dequantized" in graph.shapes:  # of a layer that is used again
         return f"{name}/dequantized"
     kernel = graph.constants[name]
@@ -94,7 +94,7 @@ def _quantize_weights(graph: Graph, name: str) -> str:
     return _add_pair(graph, name, name, scales)
 
 
-def _add_pair(graph: Graph, tensor: str, name: str, scale: Array) -> str:
+def _add_pair(graph: OnnxGraph, tensor: str, name: str, scale: Array) -> str:
     shape = graph.shapes[tensor]
     scale_name = graph.constant(f"{name}/scale", scale)
     zero = graph.constant(f"{name}/zero_point", np.zeros(scale.shape, np.int8))
@@ -111,11 +111,11 @@ def _scale(end: float) -> Array:
     return np.array(end / MAX_INTEGER if end > 0 else _SCALE_OF_NOTHING, np.float32)
 
 
-def _is_map(graph: Graph, conv: Node) -> bool:
+def _is_map(graph: OnnxGraph, conv: Node) -> bool:
     return graph.shapes[conv.inputs[0]][2:] != (1, 1)
 
 
-def _skip_branch(graph: Graph, addition: Node) -> str | None:
+def _skip_branch(graph: OnnxGraph, addition: Node) -> str | None:
     """The branch that skips; None where a constant is added."""
     branches = [tensor for tensor in addition.inputs if tensor not in graph.constants]
     if len(branches) < 2:

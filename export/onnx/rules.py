@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from export.onnx.packages import load
+from export.onnx.graph import load
 
 # The oldest TensorRT that reads an operator set: "TensorRT x supports operators up to opset y".
 # The step to 10.15 is careful: what 10.0 to 10.14 say was not looked up.

@@ -41,8 +41,8 @@ def main() -> int | None:
     # TensorFlow takes seconds to load, which a wrong flag should not cost.
     from export.artefact import Part, export_network
     from export.four_sizes import export_sizes
+    from export.graph import ExportError
     from export.origin import origin_of
-    from export.tflite.convert import ExportError
 
     trained = request.load()
     parts = {each.size: Part(each, origin_of(each)) for each in trained}

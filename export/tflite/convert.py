@@ -13,6 +13,7 @@ import numpy.typing as npt
 import tensorflow as tf
 from absl import logging
 
+from export.graph import ExportError
 from export.inference_graph import INPUT_NAME, ClassOutput, write_inference_graph
 from export.tflite.flatbuffer import (
     foreign_operators,
@@ -23,10 +24,6 @@ from mtdepth.contract import Precision
 from mtdepth.trained import InferenceNetwork
 
 Image = npt.NDArray[np.uint8]
-
-
-class ExportError(Exception):
-    """A network that cannot be exported as asked, or whose export is not what it should be."""
 
 
 def convert(

@@ -27,8 +27,8 @@ def main() -> int | None:
     """Exports."""
     request = asked_for("tftrt_{decoder}")
     # TensorFlow takes seconds to load, which a wrong flag should not cost.
+    from export.graph import ExportError
     from export.origin import origin_of
-    from export.tflite.convert import ExportError
     from export.tftrt.saved_model import export_saved_model
 
     (trained,) = request.load()

@@ -15,10 +15,10 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from export.description import contract_of
 from export.golden import write_golden
+from export.graph import ExportError
 from export.inference_graph import SIGNATURE, ClassOutput, write_inference_graph
 from export.origin import Origin
 from export.parity import BOUNDS, check_parity, measure_parity
-from export.tflite.convert import ExportError
 from mtdepth.contract import Contract, TensorContract, contract_path
 from mtdepth.files import write_json
 from mtdepth.runtime.contracted import ContractedBackend

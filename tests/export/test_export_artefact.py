@@ -18,8 +18,8 @@ from fakes.artefact import (
 )
 
 from export.artefact import check_delegation, export_network
+from export.graph import ExportError
 from export.parity import BOUNDS, keras_output
-from export.tflite.convert import ExportError
 from export.tflite.delegation import Delegation, delegation_of
 from mtdepth.contract import Contract, Precision, contract_path
 from mtdepth.files import sha256_of

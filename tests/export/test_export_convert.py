@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 from fakes.artefact import subject
 
-from export.tflite.convert import ExportError, convert
+from export.graph import ExportError
+from export.tflite.convert import convert
 from export.tflite.flatbuffer import foreign_operators, with_dequantized_input
 from mtdepth.runtime.tflite import open_interpreter
 

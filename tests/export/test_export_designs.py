@@ -7,8 +7,8 @@ import pytest
 from fakes.artefact import SIZE, assert_says_what_keras_says, export_random, random_network
 from fakes.conditioned import as_input, pictures
 
-from export.fine_tune.plan import plan_of
-from export.fine_tune.twin import build_twin
+from export.fine_tune.tf_keras_copy import build_copy
+from export.graph import read_graph
 from export.onnx.emit import emit
 from export.onnx.graph import to_model
 from export.tflite.delegation import delegation_of
@@ -22,7 +22,7 @@ IMAGE = pictures(1, size=SIZE, seed=77)[0]
 
 
 @pytest.mark.parametrize("design", OTHERS)
-def test_onnx_and_the_twin_say_what_keras_says(design: str) -> None:
+def test_onnx_and_the_copy_say_what_keras_says(design: str) -> None:
     network = random_network("L", design=design)
     expected = np.asarray(network(as_input([IMAGE]))["depth_code"])
     graph = emit(network, normalisation=STUDENT_INPUT)
@@ -30,8 +30,8 @@ def test_onnx_and_the_twin_say_what_keras_says(design: str) -> None:
     (found,) = session.run(["depth_code"], {"image": IMAGE[None].astype(np.float32)})
     allowed = 1e-4 * expected.std()
     np.testing.assert_allclose(found, expected, atol=allowed)
-    twin = build_twin(plan_of(network))(as_input([IMAGE]))["depth_code"]
-    np.testing.assert_allclose(twin, expected, atol=allowed)
+    copy = build_copy(read_graph(network))(as_input([IMAGE]))["depth_code"]
+    np.testing.assert_allclose(copy, expected, atol=allowed)
 
 
 # With random weights, all 22 hard swishes of L are more than the export's gate lets pass.

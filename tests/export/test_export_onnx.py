@@ -1,6 +1,7 @@
 """Every network becomes a file that says what Keras says, in operators that TensorRT has."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,14 @@ from fakes.artefact import (
 )
 from fakes.conditioned import pictures
 
-from export.onnx import packages
+from export.graph import ExportError
 from export.onnx.artefact import export_onnx
 from export.onnx.emit import emit
-from export.onnx.graph import Graph, to_model
-from export.tflite.convert import ExportError
+from export.onnx.graph import OnnxGraph, load, to_model
 from mtdepth.contract import Contract, Precision, contract_path
 from mtdepth.files import sha256_of
 from mtdepth.models import mininet
+from mtdepth.models.layers import PixelShuffle
 from mtdepth.models.mininet_spec import MiniNetSpec
 from mtdepth.models.normalisation import MININET_INPUT, STUDENT_INPUT, InputNormalisation
 from mtdepth.models.specs import DecoderSize
@@ -51,7 +52,7 @@ def export(
     return folder / "model.onnx"
 
 
-def answers(graph: Graph, image: np.ndarray, *, opset: int = 13) -> dict[str, np.ndarray]:
+def answers(graph: OnnxGraph, image: np.ndarray, *, opset: int = 13) -> dict[str, np.ndarray]:
     """Of a graph in onnxruntime."""
     session = open_session(to_model(graph, opset=opset).SerializeToString(), num_threads=1)
     names = [value.name for value in session.get_outputs()]
@@ -156,16 +157,16 @@ def every_layer() -> keras.Model:
     """All kinds of layers that have an operator, at sizes whose padding is odd."""
     layers = keras.layers
     image = keras.Input((33, 47, 3), name="image")
-    x = layers.Conv2D(8, 5, strides=2, padding="same", activation="relu6")(image)
-    y = layers.DepthwiseConv2D(3, padding="same", dilation_rate=2, activation="relu")(x)
-    mean = layers.GlobalAveragePooling2D()(y)
-    weights = layers.Dense(4, activation="relu")(mean)
-    weights = layers.Dense(8, activation="sigmoid")(weights)
-    y = layers.Multiply()([y, layers.Reshape((1, 1, 8))(weights)])
-    y = layers.Dropout(0.5)(layers.Add()([x, y]))
+    x = layers.ReLU(max_value=6.0)(layers.Conv2D(8, 5, strides=2, padding="same")(image))
+    y = layers.ReLU()(layers.DepthwiseConv2D(3, padding="same")(x))
+    weights = layers.GlobalAveragePooling2D(keepdims=True)(y)
+    weights = layers.ReLU()(layers.Conv2D(4, 1)(weights))
+    weights = layers.Activation("sigmoid")(layers.Conv2D(8, 1)(weights))
+    y = layers.Add()([x, layers.Multiply()([y, weights])])
     y = layers.Conv2D(8, 3, padding="valid")(layers.ZeroPadding2D(((1, 0), (2, 1)))(y))
-    y = layers.Activation("relu")(layers.BatchNormalization(scale=False)(y))
-    y = layers.UpSampling2D((2, 3))(y)
+    y = layers.ReLU()(layers.BatchNormalization(scale=False)(y))
+    y = layers.Rescaling(1.0, offset=0.25)(layers.UpSampling2D((2, 3))(y))
+    y = PixelShuffle()(layers.Concatenate()([y, y]))
     y = layers.Conv2D(1, (1, 3), strides=(2, 1))(y)
     return keras.Model(image, {"depth_code": layers.ReLU(max_value=4.0)(y)})
 
@@ -186,14 +187,15 @@ def test_every_layer_keeps_its_function() -> None:
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (keras.layers.ELU(name="odd"), "layer 'odd': ELU has no ONNX operator"),
+        (keras.layers.ELU(name="odd"), "layer 'odd' is a ELU, which is not known"),
+        (keras.layers.Rescaling(2.0, name="odd"), r"layer 'odd' \(Rescaling\) needs scale 1"),
         (
             keras.layers.UpSampling2D(interpolation="bilinear", name="odd"),
             r"layer 'odd' \(UpSampling2D\) needs interpolation 'nearest'",
         ),
-        (keras.layers.ReLU(negative_slope=0.1, name="odd"), "needs no slope"),
-        (keras.layers.Activation("tanh", name="odd"), "needs a known activation, not 'tanh'"),
-        (keras.layers.BatchNormalization(name="odd"), "needs a convolution before it"),
+        (keras.layers.ReLU(negative_slope=0.1, name="odd"), "only a plain or a clipped ReLU"),
+        (keras.layers.Activation("tanh", name="odd"), "layer 'odd' is an activation 'tanh'"),
+        (keras.layers.BatchNormalization(name="odd"), "does not follow a convolution"),
     ],
 )
 def test_a_layer_without_an_operator_is_named(layer: Any, message: str) -> None:
@@ -223,6 +225,6 @@ def test_a_failed_export_leaves_what_was_there(
 
 
 def test_a_missing_package_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(packages.importlib.sys.modules, "onnx", None)
+    monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ImportError, match=r"needs onnx, .*: pip install onnx==.* onnxruntime=="):
-        packages.load("onnx")
+        load("onnx")

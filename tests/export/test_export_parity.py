@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from fakes.artefact import CODEC, export_random, images, subject
 
+from export.graph import ExportError
 from export.parity import BOUNDS, Parity, check_parity, keras_output, measure_parity
-from export.tflite.convert import ExportError
 from mtdepth.contract import Contract, contract_path
 from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.runtime.pipeline import NetworkOutput

@@ -15,7 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from export.board import convert_tftrt
 from export.board.convert_tftrt import ConvertError
-from export.tflite.convert import ExportError
+from export.graph import ExportError
 from export.tftrt.saved_model import check_loadable, export_saved_model
 from mtdepth.contract import Contract
 from mtdepth.files import sha256_of

@@ -9,10 +9,10 @@ from fakes.conditioned import as_input, pictures
 from fakes.tuning import mininet_workdir, student_workdir
 
 from export.fine_tune.pictures import HeldOut, PictureBatches, loading_recipe
-from export.fine_tune.plan import NetworkPlan, PlanError, plan_of
 from export.fine_tune.state import load_state, save_state
-from export.fine_tune.twin import build_twin, trained_plan
+from export.fine_tune.tf_keras_copy import build_copy, trained_graph
 from export.frames import open_pictures
+from export.graph import ExportError, NetworkGraph, read_graph
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.files import DataError
 from mtdepth.trained import TrainedNetwork, load_trained
@@ -30,9 +30,9 @@ def mininet(labels: LabelStore, tmp_path_factory: pytest.TempPathFactory) -> Tra
     return load_trained(mininet_workdir(tmp_path_factory.mktemp("mininet") / "run", labels))
 
 
-def deviation(trained: TrainedNetwork, plan: NetworkPlan) -> float:
+def deviation(trained: TrainedNetwork, graph: NetworkGraph) -> float:
     image = as_input(pictures(2, size=SIZE, seed=3))
-    expected, found = trained.network(image, training=False), build_twin(plan)(image)
+    expected, found = trained.network(image, training=False), build_copy(graph)(image)
     assert set(found) == set(expected)
     return max(
         float(np.max(np.abs(np.asarray(found[name]) - np.asarray(value))) / np.std(value))
@@ -40,35 +40,35 @@ def deviation(trained: TrainedNetwork, plan: NetworkPlan) -> float:
     )
 
 
-def test_the_twin_without_batch_norm_says_what_the_student_says(student: TrainedNetwork) -> None:
-    plan = plan_of(student.network)
-    assert not any("BN" in entry.kind or "Batch" in entry.kind for entry in plan.layers)
-    assert deviation(student, plan) < 1e-4
+def test_the_copy_without_batch_norm_says_what_the_student_says(student: TrainedNetwork) -> None:
+    graph = read_graph(student.network)
+    assert not any("BN" in entry.kind or "Batch" in entry.kind for entry in graph.entries)
+    assert deviation(student, graph) < 1e-4
     # It has weights of its own to differ by.
-    name = next(entry.name for entry in plan.layers if entry.is_pointwise)
-    entry = next(entry for entry in plan.layers if entry.name == name)
+    name = next(entry.name for entry in graph.entries if entry.is_pointwise)
+    entry = next(entry for entry in graph.entries if entry.name == name)
     assert entry.kernel is not None
-    changed = plan.with_weights({name: (entry.kernel * 2, entry.bias)})
+    changed = graph.with_weights({name: (entry.kernel * 2, entry.bias)})
     assert deviation(student, changed) > 1e-2
 
 
 def test_a_module_called_four_times_becomes_four_tied_copies(mininet: TrainedNetwork) -> None:
-    plan = plan_of(mininet.network)
-    assert deviation(mininet, plan) < 1e-4
-    groups = plan.tied()
+    graph = read_graph(mininet.network)
+    assert deviation(mininet, graph) < 1e-4
+    groups = graph.tied()
     assert groups
     assert {len(group) for group in groups} == {4}
     assert all(name.startswith("module") for group in groups for name in group)
-    (first,) = plan.first_convolutions()
+    (first,) = graph.first_convolutions()
     assert first.name == "stem"
 
 
-def test_the_weights_come_back_out_of_a_twin(student: TrainedNetwork) -> None:
-    plan = plan_of(student.network)
-    twin = build_twin(plan)
-    for variable in twin.trainable_variables:
+def test_the_weights_come_back_out_of_a_copy(student: TrainedNetwork) -> None:
+    graph = read_graph(student.network)
+    copy = build_copy(graph)
+    for variable in copy.trainable_variables:
         variable.assign(variable * 0.5)
-    for before, after in zip(plan.layers, trained_plan(twin, plan).layers, strict=True):
+    for before, after in zip(graph.entries, trained_graph(copy, graph).entries, strict=True):
         assert (before.kernel is None) == (after.kernel is None)
         if before.kernel is not None:
             np.testing.assert_allclose(after.kernel, before.kernel * np.float32(0.5))
@@ -78,12 +78,12 @@ def test_what_is_not_known_is_named() -> None:
     image = keras.Input((32, 32, 3), name="image")
     pooled = keras.layers.MaxPooling2D(name="pool")(image)
     network = keras.Model(image, {"depth_code": keras.layers.Conv2D(1, 1)(pooled)})
-    with pytest.raises(PlanError, match="'pool' is a MaxPooling2D"):
-        plan_of(network)
+    with pytest.raises(ExportError, match="'pool' is a MaxPooling2D"):
+        read_graph(network)
     normed = keras.layers.BatchNormalization(name="norm")(image)
     network = keras.Model(image, {"depth_code": keras.layers.Conv2D(1, 1)(normed)})
-    with pytest.raises(PlanError, match="'norm' does not follow"):
-        plan_of(network)
+    with pytest.raises(ExportError, match="'norm' does not follow"):
+        read_graph(network)
 
 
 def test_a_stream_of_pictures_goes_on_as_it_would_have(

@@ -7,12 +7,12 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from export.fine_tune.plan import INPUT, NetworkPlan, PlannedLayer
+from export.graph import INPUT, Entry, NetworkGraph
 from mtdepth.models.layers import SHUFFLE_FACTOR
 
 _WEIGHT_NAMES = ("kernel", "depthwise_kernel", "bias")
-# What is put around a layer: for quantisation a wrapper, for a plain twin nothing.
-Wrap = Callable[[PlannedLayer, Any], Any]
+# What is put around a layer: for quantisation a wrapper, for a plain copy nothing.
+Wrap = Callable[[Entry, Any], Any]
 
 
 @tf_keras.saving.register_keras_serializable(package="mtdepth")
@@ -24,24 +24,24 @@ class PixelShuffle(tf_keras.layers.Layer):
         return tf.nn.depth_to_space(inputs, SHUFFLE_FACTOR)
 
 
-def build_twin(
-    plan: NetworkPlan, *, wrap: Wrap | None = None, first: Callable[[], Any] | None = None
+def build_copy(
+    graph: NetworkGraph, *, wrap: Wrap | None = None, first: Callable[[], Any] | None = None
 ) -> Any:
     """Builds a planned network with its weights.
 
     Args:
-      plan: Of `export.fine_tune.plan.plan_of`.
+      graph: Of `export.graph.read_graph`.
       wrap: Called with every entry and its layer; what it returns is called in its place.
       first: Makes a layer that the picture passes before the others.
 
     Returns:
-      A `tf_keras` model: input `[B, height, width, 3]` float32, through the network's input law;
-      outputs, a dict, as the planned network's.
+      A `tf_keras` model: input `[B, height, width, 3]` float32, through the normalisation; its
+      outputs, a dict, as the network's.
     """
-    height_px, width_px = plan.input_size
+    height_px, width_px = graph.input_size
     image = tf_keras.Input((height_px, width_px, 3), name=INPUT)
     tensors = {INPUT: image if first is None else first()(image)}
-    for entry in plan.layers:
+    for entry in graph.entries:
         inputs = [tensors[name] for name in entry.inputs]
         layer = _layer(entry)
         if entry.kernel is not None:
@@ -50,11 +50,11 @@ def build_twin(
             layer.set_weights([value for value in (entry.kernel, entry.bias) if value is not None])
         called = layer if wrap is None else wrap(entry, layer)
         tensors[entry.name] = called(inputs[0] if len(inputs) == 1 else inputs)
-    outputs = {name: tensors[source] for name, source in plan.outputs.items()}
-    return tf_keras.Model(image, outputs, name="twin")
+    outputs = {name: tensors[source] for name, source in graph.outputs.items()}
+    return tf_keras.Model(image, outputs, name="copy")
 
 
-def _layer(entry: PlannedLayer) -> Any:
+def _layer(entry: Entry) -> Any:
     arguments: dict[str, Any] = {**entry.arguments, "name": entry.name}
     if entry.kind == "PixelShuffle":
         return PixelShuffle(name=entry.name)
@@ -67,25 +67,25 @@ def _layer(entry: PlannedLayer) -> Any:
     return getattr(tf_keras.layers, entry.kind)(**arguments)
 
 
-def trained_plan(model: Any, plan: NetworkPlan) -> NetworkPlan:
-    """The plan with the weights that a twin of it has now, whatever its layers are wrapped in."""
+def trained_graph(model: Any, graph: NetworkGraph) -> NetworkGraph:
+    """The graph with the weights that a copy of it has now, whatever its layers are wrapped in."""
     weights = {}
-    for entry, layer in kernel_layers(model, plan):
+    for entry, layer in kernel_layers(model, graph):
         kernel, *biases = (np.asarray(variable) for variable in weight_variables(layer, entry))
         weights[entry.name] = (kernel, biases[0] if biases else None)
-    return plan.with_weights(weights)
+    return graph.with_weights(weights)
 
 
-def kernel_layers(model: Any, plan: NetworkPlan) -> list[tuple[PlannedLayer, Any]]:
+def kernel_layers(model: Any, graph: NetworkGraph) -> list[tuple[Entry, Any]]:
     """Every entry with weights and its layer, out of its wrapper."""
     wrapped = {}
     for layer in model.layers:
         inner = getattr(layer, "layer", layer)
         wrapped[inner.name] = layer
-    return [(entry, wrapped[entry.name]) for entry in plan.layers if entry.kernel is not None]
+    return [(entry, wrapped[entry.name]) for entry in graph.entries if entry.kernel is not None]
 
 
-def weight_variables(layer: Any, entry: PlannedLayer) -> list[Any]:
+def weight_variables(layer: Any, entry: Entry) -> list[Any]:
     """The kernel's and, where there is one, the bias's variable of a layer or its wrapper."""
     shapes = [value.shape for value in (entry.kernel, entry.bias) if value is not None]
     variables = [
