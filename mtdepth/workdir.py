@@ -30,7 +30,7 @@ class Workdir:
     | `resume.npz` | everything needed to go on where the run stopped |
     | `history.jsonl` | one line of losses and scores an epoch |
     | `preview.png`, `samples/` | what is learned from, and some pictures of it; video only |
-    | `training_mean.npz` | mean label per pixel: the floor that a model must beat |
+    | `training_mean.npz` | mean label per pixel: the baseline that a model must beat |
     | `logs/` | TensorBoard |
     | `results/` | what `evaluate` wrote |
     """

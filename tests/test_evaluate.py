@@ -150,8 +150,8 @@ def test_the_teacher_and_the_lidar_floor_of_the_real_frames_have_their_known_sco
     from mtdepth.evaluation.contestants import FloorContestant
     from mtdepth.evaluation.scoring import Evaluation
     from mtdepth.evaluation.truth import TruthReader
+    from mtdepth.metrics.baseline import training_mean
     from mtdepth.metrics.depth import per_image_mean
-    from mtdepth.metrics.floor import training_mean
     from mtdepth.metrics.protocols import protocol_named
 
     raw = KittiRaw(kitti_mini / "raw")

@@ -19,7 +19,7 @@ from mtdepth.datasets.prediction_store import DepthAndClasses, PredictionStore
 from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.files import DataError, visible_files
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.metrics.floor import FLOOR_MAX_FRAMES, TrainingMean, training_mean
+from mtdepth.metrics.baseline import BASELINE_MAX_FRAMES, TrainingMean, training_mean
 from mtdepth.predictor import model_file, model_identity, open_predictor
 from mtdepth.runtime.pipeline import Prediction, Predictor
 from mtdepth.workdir import Checkpoint, Workdir
@@ -222,7 +222,7 @@ def floor_of_labels(labels: LabelStore) -> FloorContestant:
       DataError: If a label is damaged.
       ValueError: If no label measures anything.
     """
-    frames = evenly_spaced(labels.frames, number=FLOOR_MAX_FRAMES)
+    frames = evenly_spaced(labels.frames, number=BASELINE_MAX_FRAMES)
     ids = (labels.read_train_id(frame) for frame in frames) if labels.has_train_ids else ()
     depths = (labels.read_depth(frame) for frame in frames)
     return FloorContestant(

@@ -5,6 +5,7 @@ by `mtdepth.metrics.protocols`.
 """
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -98,7 +99,7 @@ def error_sums(truth_m: Floats, predicted_m: Floats) -> ErrorSums:
     difference = predicted - truth
     ratio = np.maximum(truth / predicted, predicted / truth)
     totals = [
-        np.sum(np.abs(difference) / truth),
+        np.sum(_relative_errors(truth, predicted)),
         np.sum(difference**2 / truth),
         np.sum(difference**2),
         np.sum((np.log(predicted) - np.log(truth)) ** 2),
@@ -121,6 +122,54 @@ def per_image_mean(images: list[ErrorSums]) -> DepthErrors:
     rows = [list(image.errors().to_dict().values()) for image in images]
     means = np.mean(rows, axis=0).tolist()
     return DepthErrors(**dict(zip(ERROR_NAMES, means, strict=True)))
+
+
+def abs_rel_sum(
+    truth_m: Floats, predicted_m: Floats, *, far_m: float, match_median: bool = False
+) -> tuple[float, int]:
+    """Sums |predicted - truth| / truth over one image, without crop or clamping.
+
+    Training and fine-tuning choose their weights by it; what is published goes by a protocol.
+
+    Args:
+      truth_m: `[height, width]`, 0 where unmeasured.
+      predicted_m: `[height, width]`, the same size; NaN gives NaN.
+      far_m: Truth beyond it does not count.
+      match_median: Whether the prediction is first multiplied by median(truth) / median(predicted)
+        of the pixels that count, as depth without a unit needs.
+
+    Returns:
+      The sum and the number of pixels. `all_pixels_abs_rel` and `per_image_abs_rel` average them.
+    """
+    counts = (truth_m > 0) & (truth_m <= far_m)
+    truth, predicted = truth_m[counts].astype(np.float64), predicted_m[counts].astype(np.float64)
+    if match_median and truth.size:
+        predicted = predicted * (np.median(truth) / np.median(predicted))
+    return float(np.sum(_relative_errors(truth, predicted))), truth.size
+
+
+def all_pixels_abs_rel(images: Iterable[tuple[float, int]]) -> float:
+    """Abs Rel of all pixels together, of the sums that `abs_rel_sum` gave of each image.
+
+    Raises:
+      ValueError: If no pixel was measured.
+    """
+    totals, counts = zip(*images, strict=True)
+    if not sum(counts):
+        raise ValueError("no pixel was measured, so there is no error")
+    return sum(totals) / sum(counts)
+
+
+def per_image_abs_rel(images: Iterable[tuple[float, int]]) -> float:
+    """The mean of the images' own Abs Rel; an image that measures nothing is left out.
+
+    Raises:
+      ValueError: If no image measures anything.
+    """
+    means = [total / count for total, count in images if count]
+    if not means:
+        raise ValueError("no pixel was measured, so there is no error")
+    return sum(means) / len(means)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,8 +264,12 @@ def distance_sums(truth_m: Floats, predicted_m: Floats, edges_m: Floats) -> Dist
         np.bincount(index, minlength=num_bins).astype(np.int64),
         binned(difference),
         binned(np.abs(difference)),
-        binned(np.abs(difference) / truth),
+        binned(_relative_errors(truth, predicted)),
     )
+
+
+def _relative_errors(truth_m: Floats, predicted_m: Floats) -> npt.NDArray[np.float64]:
+    return np.abs(predicted_m - truth_m) / truth_m
 
 
 def _checked(depth_m: Floats) -> npt.NDArray[np.float64]:

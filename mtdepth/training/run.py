@@ -15,7 +15,7 @@ from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.files import atomic_path
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.metrics.floor import FLOOR_MAX_FRAMES, training_mean
+from mtdepth.metrics.baseline import BASELINE_MAX_FRAMES, training_mean
 from mtdepth.models.student import build_training_graph
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.training.batch_statistics import BatchStatistics
@@ -148,7 +148,7 @@ class TrainingRun(TrainingLoop):
         if path.is_file():
             return
         store = self._store
-        frames = evenly_spaced(store.frames, number=FLOOR_MAX_FRAMES)
+        frames = evenly_spaced(store.frames, number=BASELINE_MAX_FRAMES)
         mean = training_mean(
             (store.read_depth(frame) for frame in frames),
             filter(_is_present, map(store.read_train_id, frames)),

@@ -29,8 +29,8 @@ from mtdepth.evaluation.scoring import Evaluation, Scores, prediction_saver
 from mtdepth.evaluation.tables import class_table, depth_table, distance_table, results_dict
 from mtdepth.evaluation.truth import TruthReader
 from mtdepth.files import DataError
+from mtdepth.metrics.baseline import TrainingMean
 from mtdepth.metrics.depth import per_image_mean
-from mtdepth.metrics.floor import TrainingMean
 from mtdepth.metrics.protocols import protocol_named
 from mtdepth.runtime.pipeline import Prediction
 

@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 from mtdepth.metrics.depth import (
     DistanceSums,
     ErrorSums,
+    abs_rel_sum,
+    all_pixels_abs_rel,
     distance_edges,
     distance_sums,
     error_sums,
+    per_image_abs_rel,
     per_image_mean,
 )
 
@@ -120,3 +123,32 @@ def test_a_depth_that_no_protocol_let_through_is_refused(bad: float) -> None:
 def test_bins_of_other_edges_do_not_add_up() -> None:
     with pytest.raises(ValueError, match="bins differ"):
         DistanceSums.zero(np.array([0.0, 10.0])) + DistanceSums.zero(np.array([0.0, 20.0]))
+
+
+def test_abs_rel_pooled_and_per_image_by_hand() -> None:
+    # Image 1: |12 - 10| / 10 = 0.2, |10 - 20| / 20 = 0.5; 90 m is too far and 0 unmeasured.
+    first = abs_rel_sum(
+        np.array([[10.0, 20.0], [90.0, 0.0]]), np.array([[12.0, 10.0], [1.0, 1.0]]), far_m=80.0
+    )
+    # Image 2: |5 - 4| / 4 = 0.25 at the far limit itself. Image 3 measures nothing.
+    second = abs_rel_sum(np.array([[4.0, 0.0]]), np.array([[5.0, 1.0]]), far_m=4.0)
+    third = abs_rel_sum(np.array([[90.0, 0.0]]), np.array([[5.0, 1.0]]), far_m=80.0)
+    assert first == (pytest.approx(0.7), 2)
+    assert second == (0.25, 1)
+    assert third == (0.0, 0)
+    assert all_pixels_abs_rel([first, second, third]) == pytest.approx(0.95 / 3)
+    assert per_image_abs_rel([first, second, third]) == pytest.approx((0.35 + 0.25) / 2)
+    for mean in (all_pixels_abs_rel, per_image_abs_rel):
+        with pytest.raises(ValueError, match="no pixel was measured"):
+            mean([third])
+
+
+def test_abs_rel_is_the_first_of_the_seven_errors_and_forgets_a_unit_on_demand() -> None:
+    rng = np.random.default_rng(0)
+    truth, predicted = rng.uniform(1, 80, (2, 6, 8))
+    sums = abs_rel_sum(truth, predicted, far_m=80.0)
+    errors = error_sums(truth.ravel(), predicted.ravel()).errors()
+    assert all_pixels_abs_rel([sums]) == pytest.approx(errors.abs_rel)
+    assert math.isnan(abs_rel_sum(truth, predicted * np.nan, far_m=80.0)[0])
+    relative = abs_rel_sum(truth, 7 * truth, far_m=80.0, match_median=True)
+    assert relative == (pytest.approx(0, abs=1e-12), 48)

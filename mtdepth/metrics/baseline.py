@@ -1,4 +1,4 @@
-"""The floor that any model must beat: the same picture for every image, learnt from the labels."""
+"""The baseline that any model must beat: one answer for every image, the mean of the labels."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ Ids = npt.NDArray[np.integer[Any]]
 # ours: of the width; wide enough that a few dozen sparse sweeps leave no visible points
 SMOOTHING_FRACTION = 0.01
 # ours: of a large store so many labels are read; more do not change the mean visibly
-FLOOR_MAX_FRAMES = 500
+BASELINE_MAX_FRAMES = 500
 
 
 class TrainingMean(NamedTuple):

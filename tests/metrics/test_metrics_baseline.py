@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mtdepth.metrics.floor import training_mean
+from mtdepth.metrics.baseline import training_mean
 
 SIZE = (20, 60)
 
@@ -11,18 +11,18 @@ def flat(depth_m: float) -> np.ndarray:
 
 
 def test_the_mean_is_that_of_the_logarithm() -> None:
-    floor = training_mean([flat(4.0), flat(25.0)], None, size=SIZE)
+    baseline = training_mean([flat(4.0), flat(25.0)], None, size=SIZE)
     # exp((ln 4 + ln 25) / 2) = 10, not 14.5; float32
-    np.testing.assert_allclose(floor.mean_depth_m, 10.0, rtol=1e-6)
-    assert floor.mean_depth_m.dtype == np.float32
+    np.testing.assert_allclose(baseline.mean_depth_m, 10.0, rtol=1e-6)
+    assert baseline.mean_depth_m.dtype == np.float32
 
 
 def test_unmeasured_pixels_weigh_nothing_even_under_the_smoothing() -> None:
     holed = flat(7.0)
     holed[5:9, 10:30] = 0
     holed[:, -1] = 0
-    floor = training_mean([holed, np.zeros(SIZE, np.float32)], None, size=SIZE)
-    np.testing.assert_allclose(floor.mean_depth_m, 7.0, rtol=1e-6)
+    baseline = training_mean([holed, np.zeros(SIZE, np.float32)], None, size=SIZE)
+    np.testing.assert_allclose(baseline.mean_depth_m, 7.0, rtol=1e-6)
 
 
 def test_a_pixel_measured_nowhere_takes_its_nearest_neighbour() -> None:
@@ -49,14 +49,14 @@ def test_the_majority_ignores_255_and_votes_per_pixel() -> None:
         np.array([[8, 1, 10, 255]], np.uint8),
         np.array([[0, 1, 255, 255]], np.uint8),
     ]
-    floor = training_mean([np.ones((1, 4), np.float32)], iter(votes), size=(1, 4))
-    assert floor.majority_train_id.tolist() == [[8, 1, 10, 255]]
-    assert floor.majority_train_id.dtype == np.uint8
+    baseline = training_mean([np.ones((1, 4), np.float32)], iter(votes), size=(1, 4))
+    assert baseline.majority_train_id.tolist() == [[8, 1, 10, 255]]
+    assert baseline.majority_train_id.dtype == np.uint8
 
 
 def test_without_class_labels_there_is_no_majority() -> None:
-    floor = training_mean([flat(1.0)], None, size=SIZE)
-    assert (floor.majority_train_id == 255).all()
+    baseline = training_mean([flat(1.0)], None, size=SIZE)
+    assert (baseline.majority_train_id == 255).all()
 
 
 def test_labels_that_measure_nothing_are_refused() -> None:
