@@ -14,9 +14,9 @@ from mtdepth.recipes.checks import (
     require_choice,
     require_input_size,
 )
+from mtdepth.recipes.schedule import TrainingSchedule
 
 DepthTargetRule = Literal["nearest", "valid_mean"]
-Schedule = Literal["exponential", "cosine"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class Augmentation:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainRecipe:
+class TrainRecipe(TrainingSchedule):
     """Everything that changes a trained weight, and nothing else.
 
     Attributes:
@@ -73,16 +73,9 @@ class TrainRecipe:
       depth_weight, segmentation_weight: Weight of each task's loss at every block.
       encoder_weights: `imagenet`, `none`, or a weight file.
       start_from: Workdir or weight file of a whole student to start from; empty for none.
-      batch_size, num_epochs, steps_per_epoch: Length of the training.
-      learning_rate: Adam's rate after the warm-up.
-      schedule: `exponential` multiplies the rate by `epoch_decay` after each epoch, `cosine` falls
-        to zero at the end.
-      warmup_steps: Steps in which the rate rises linearly from zero.
-      clip_norm: Largest norm of the whole gradient; 0 leaves it alone.
       statistics_batches: Training batches over which the batch-norm statistics are averaged before
         each evaluation and save.
       augmentation: How pictures are varied.
-      seed: Of the weights, the order of the frames, and the augmentation.
     """
 
     name: str
@@ -92,7 +85,7 @@ class TrainRecipe:
     )
     input_size_px: tuple[int, int]
     fit: Fit = "stretch"
-    near_m: float = 4.0
+    near_m: float
     far_m: float = 80.0
     sky_is_far: bool = True
     depth_target: DepthTargetRule = "valid_mean"
@@ -101,36 +94,20 @@ class TrainRecipe:
     encoder_weights: str = "none"
     start_from: str = ""
     batch_size: int = 8
-    num_epochs: int
-    steps_per_epoch: int
-    learning_rate: float
-    schedule: Schedule
-    epoch_decay: float = 1.0
-    warmup_steps: int = 0
-    clip_norm: float = 0.0
     statistics_batches: int = 60
     augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
-    seed: int = 0
 
     def __post_init__(self) -> None:
         """Rejects a recipe that would fail hours into a run."""
+        super().__post_init__()
         require_input_size(self.input_size_px)
         require_choice("decoder", self.decoder, get_args(DecoderSize))
         self.student.for_decoder(self.decoder)
         require_choice("fit", self.fit, get_args(Fit))
-        require_choice("schedule", self.schedule, get_args(Schedule))
         require_choice("depth_target", self.depth_target, get_args(DepthTargetRule))
-        require_at_least(
-            self, 1, "batch_size", "num_epochs", "steps_per_epoch", "statistics_batches"
-        )
+        require_at_least(self, 1, "steps_per_epoch", "statistics_batches")
         _ = self.codec  # has the rule for near_m and far_m
-        require_at_least(
-            self, 0, "depth_weight", "segmentation_weight", "warmup_steps", "clip_norm"
-        )
-        if not 0 < self.epoch_decay <= 1:
-            raise ValueError(f"epoch_decay must be in (0, 1], got {self.epoch_decay}")
-        if not 0 < self.learning_rate < 1:
-            raise ValueError(f"learning_rate must be in (0, 1), got {self.learning_rate}")
+        require_at_least(self, 0, "depth_weight", "segmentation_weight")
 
     @property
     def spec(self) -> StudentSpec:
@@ -146,11 +123,6 @@ class TrainRecipe:
     def codec(self) -> LogDepthCodec:
         """The depth law of the network's output."""
         return LogDepthCodec(near_m=self.near_m, far_m=self.far_m)
-
-    @property
-    def num_steps(self) -> int:
-        """Length of the whole training."""
-        return self.num_epochs * self.steps_per_epoch
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what `from_dict` takes, ready for JSON."""

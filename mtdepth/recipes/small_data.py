@@ -11,6 +11,7 @@ from mtdepth.recipes.base import Augmentation, TrainRecipe
 RECIPE = TrainRecipe(
     name="small_data",
     input_size_px=(192, 640),  # ours: a third of the paper's pixels, KITTI's aspect ratio
+    near_m=4.0,  # paper
     encoder_weights="none",  # ours: must run without a download
     batch_size=8,  # paper
     num_epochs=10,  # ours: fixes how often it is saved and evaluated

@@ -6,19 +6,20 @@ from typing import Any, Literal, Self, get_args
 from mtdepth.contract import MININET, Fit
 from mtdepth.geometry.depth_codec import SigmoidDisparityCodec
 from mtdepth.models.mininet_spec import MiniNetSpec, OutputSize
-from mtdepth.recipes.base import Augmentation, Schedule
+from mtdepth.recipes.base import Augmentation
 from mtdepth.recipes.checks import (
     rebuilt,
     require_at_least,
     require_choice,
     require_input_size,
 )
+from mtdepth.recipes.schedule import RateRule, TrainingSchedule
 
 PoseEncoder = Literal["resnet18", "light"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class VideoRecipe:
+class VideoRecipe(TrainingSchedule):
     """Everything that changes a weight of MiniNet trained from video, and nothing else.
 
     Attributes:
@@ -30,12 +31,8 @@ class VideoRecipe:
       pose_encoder: `resnet18`, the paper's, or `light`: seven strided convolutions for CPUs.
       pose_weights: `imagenet`, `none`, or a weight file.
       start_from: Workdir of a run whose both networks to start from; empty for none.
-      batch_size, num_epochs: Length of the training.
-      steps_per_epoch: Likewise; 0 is one pass over the video.
-      learning_rate: Adam's rate after the warm-up.
-      schedule, epoch_decay, warmup_steps: How it changes; see `TrainRecipe`.
-      halve_every_epochs: How often it is halved besides; 0 for never.
-      clip_norm: Largest norm of the whole gradient; 0 leaves it alone.
+      steps_per_epoch: Length of an epoch; 0 is one pass over the video.
+      halve_every_epochs: How often the learning rate is halved besides; 0 for never.
       auto_mask: Whether pixels that an unmoved source explains better teach nothing.
       smoothness_weight: Of smoothness beside the photometric error.
       smoothness_sharpness: How much smoothness is for pixels that are already explained; 0 counts
@@ -45,7 +42,6 @@ class VideoRecipe:
         keeps all.
       augmentation: How pictures are varied; a video is not zoomed.
       jitter_probability: Share of the triplets whose colours are varied.
-      seed: Of the weights, the order of the frames, and the augmentation.
     """
 
     name: str
@@ -57,14 +53,9 @@ class VideoRecipe:
     pose_weights: str = "none"
     start_from: str = ""
     batch_size: int = 6
-    num_epochs: int
     steps_per_epoch: int = 0
-    learning_rate: float
-    schedule: Schedule = "exponential"
-    epoch_decay: float = 1.0
-    warmup_steps: int = 0
+    schedule: RateRule = "exponential"
     halve_every_epochs: int = 0
-    clip_norm: float = 0.0
     auto_mask: bool = False
     smoothness_weight: float = 0.001
     smoothness_sharpness: float = 10.0
@@ -72,24 +63,20 @@ class VideoRecipe:
     min_flow_px: float = 1.0
     augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
     jitter_probability: float = 0.5
-    seed: int = 0
 
     def __post_init__(self) -> None:
         """Rejects a recipe that would fail hours into a run."""
+        super().__post_init__()
         require_input_size(self.input_size_px)
         require_choice("output", self.output, get_args(OutputSize))
         require_choice("fit", self.fit, get_args(Fit))
         require_choice("pose_encoder", self.pose_encoder, get_args(PoseEncoder))
-        require_choice("schedule", self.schedule, get_args(Schedule))
-        require_at_least(self, 1, "batch_size", "num_epochs")
-        require_at_least(self, 0, "steps_per_epoch", "warmup_steps", "halve_every_epochs")
-        require_at_least(self, 0, "clip_norm", "min_flow_px")
+        require_at_least(self, 0, "halve_every_epochs", "min_flow_px")
         require_at_least(self, 0, "smoothness_weight", "smoothness_sharpness")
-        for name in ("epoch_decay", "smoothness_scale_decay"):
-            if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be in (0, 1], got {getattr(self, name)}")
-        if not 0 < self.learning_rate < 1:
-            raise ValueError(f"learning_rate must be in (0, 1), got {self.learning_rate}")
+        if not 0 < self.smoothness_scale_decay <= 1:
+            raise ValueError(
+                f"smoothness_scale_decay must be in (0, 1], got {self.smoothness_scale_decay}"
+            )
         if not 0 <= self.jitter_probability <= 1:
             raise ValueError(f"jitter_probability must be in [0, 1], got {self.jitter_probability}")
         if self.augmentation.max_zoom != 1:
@@ -107,10 +94,12 @@ class VideoRecipe:
         """The depth law of the network's output, without a unit."""
         return SigmoidDisparityCodec()
 
-    @property
-    def num_steps(self) -> int:
-        """Length of the whole training; 0 until the length of a pass is known."""
-        return self.num_epochs * self.steps_per_epoch
+    def rate(self, step: int) -> float:
+        """The learning rate of step `step`, counted from 0."""
+        rate = super().rate(step)
+        if every := self.halve_every_epochs:
+            rate *= 0.5 ** (step // (every * self.steps_per_epoch))
+        return rate
 
     def resolved(self, *, steps_per_pass: int) -> "VideoRecipe":
         """Puts the length of a pass where the recipe asks for one pass an epoch."""

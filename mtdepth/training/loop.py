@@ -13,10 +13,10 @@ import tqdm
 from absl import logging
 
 from mtdepth.files import write_json
+from mtdepth.recipes.schedule import TrainingSchedule
 from mtdepth.training.checkpoints import Progress, load_resume, save_resume
 from mtdepth.training.journal import Journal
 from mtdepth.training.memory import keep_freed_memory
-from mtdepth.training.schedule import Scheduled, learning_rate
 from mtdepth.training.step import NonFiniteLossError, StepResult
 from mtdepth.workdir import Checkpoint, Workdir
 
@@ -35,14 +35,6 @@ class RunOptions:
 
     cache_bytes: int = 2 * 10**9
     checkpoint_seconds: float = 120.0
-
-
-class Paced(Scheduled, Protocol):
-    """The part of a recipe that says how long and how fast to learn."""
-
-    @property
-    def num_epochs(self) -> int:
-        """How often the network is judged and saved."""
 
 
 class Step(Protocol):
@@ -68,7 +60,7 @@ class TrainingLoop(abc.ABC):
     def __init__(
         self,
         workdir: Workdir,
-        pace: Paced,
+        pace: TrainingSchedule,
         *,
         graph: keras.Model,
         optimizer: keras.optimizers.Optimizer,
@@ -145,10 +137,6 @@ class TrainingLoop(abc.ABC):
     def _stop_at(self, batch: dict[str, Any], result: StepResult) -> NoReturn:
         """Keeps the weights from before a step that cannot be taken, and raises."""
 
-    def _rate(self, step: int) -> float:
-        """The learning rate of a step."""
-        return learning_rate(self._pace, step)
-
     def _timed(self, batches: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """Passes batches on, adding up how long they kept the training waiting."""
         while True:
@@ -176,7 +164,7 @@ class TrainingLoop(abc.ABC):
 
     def _take_step(self, batch: dict[str, Any], bar: Any) -> None:
         progress = self._progress
-        rate = self._rate(progress.step)
+        rate = self._pace.rate(progress.step)
         result = self._step_taker.take(batch, rate=rate)
         if not result.is_finite:
             self._stop_at(batch, result)
@@ -223,7 +211,10 @@ class TrainingLoop(abc.ABC):
 
 
 def restored(
-    workdir: Workdir, pace: Paced, graph: keras.Model, optimizer: keras.optimizers.Optimizer
+    workdir: Workdir,
+    pace: TrainingSchedule,
+    graph: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
 ) -> Progress | None:
     """Restores the state that a run before this one left; None where there is none.
 

@@ -63,7 +63,9 @@ class TrainingRun(TrainingLoop):
         workdir.check(recipe, run)
         keras.utils.set_random_seed(recipe.seed)
         self._graph = build_training_graph(recipe.spec, input_size=recipe.input_size_px)
-        self._optimizer = keras.optimizers.Adam(recipe.learning_rate)
+        self._optimizer = keras.optimizers.Adam(
+            recipe.learning_rate, beta_1=recipe.adam_beta_1, beta_2=recipe.adam_beta_2
+        )
         self._objective = StudentObjective(self._graph, recipe)
         self._step = TrainingStep(
             self._graph, self._objective.losses, self._optimizer, clip_norm=recipe.clip_norm

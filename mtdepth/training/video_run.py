@@ -19,7 +19,6 @@ from mtdepth.recipes.video import VideoRecipe
 from mtdepth.runtime.fitting import fitted_intrinsics
 from mtdepth.training.checkpoints import Progress, save_weights
 from mtdepth.training.loop import RunOptions, TrainingLoop, restored
-from mtdepth.training.schedule import learning_rate
 from mtdepth.training.step import NonFiniteLossError, StepResult, TrainingStep
 from mtdepth.training.video_guards import WatchedStep, named
 from mtdepth.training.video_networks import VideoNetworks, build_networks
@@ -30,7 +29,6 @@ from mtdepth.workdir import Checkpoint, Workdir
 
 MAX_VAL_TRIPLETS = 200  # enough to rank checkpoints, few enough to be judged often
 NUM_PICTURES = 3
-ADAM_BETAS = (0.9, 0.999)  # paper, 4.1
 # ours: KITTI's five calibrations differ by 1 %, which no depth map shows.
 MAX_FOCAL_DEVIATION = 0.03
 
@@ -73,7 +71,7 @@ class VideoRun(TrainingLoop):
         if begun.start_from:
             _start_from(self._networks, Workdir(Path(begun.start_from)))
         optimizer = keras.optimizers.Adam(
-            recipe.learning_rate, beta_1=ADAM_BETAS[0], beta_2=ADAM_BETAS[1]
+            recipe.learning_rate, beta_1=recipe.adam_beta_1, beta_2=recipe.adam_beta_2
         )
         self._objective = VideoObjective(self._networks, recipe)
         self._watched = WatchedStep(
@@ -102,12 +100,6 @@ class VideoRun(TrainingLoop):
     def weights_path(self, checkpoint: Checkpoint) -> Path:
         """Where the depth network's weights of a checkpoint stand."""
         return self._workdir.weights_path(checkpoint)
-
-    def _rate(self, step: int) -> float:
-        rate = learning_rate(self._recipe, step)
-        if every := self._recipe.halve_every_epochs:
-            rate *= 0.5 ** (step // (every * self._recipe.steps_per_epoch))
-        return rate
 
     def _stream(self, step: int) -> Iterator[dict[str, Any]]:
         return self._timed(self._batches.from_step(step))

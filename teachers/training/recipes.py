@@ -10,8 +10,9 @@
 import dataclasses
 from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 
-from mtdepth.recipes.base import Augmentation, Schedule
-from mtdepth.recipes.checks import rebuilt, require_at_least, require_choice
+from mtdepth.recipes.base import Augmentation
+from mtdepth.recipes.checks import rebuilt, require_at_least
+from mtdepth.recipes.schedule import RateRule, TrainingSchedule
 from teachers.psmnet.sizes import SIZE_MULTIPLE, check_max_disparity
 
 TeacherName = Literal["deeplab_v3", "psmnet"]
@@ -19,21 +20,16 @@ TEACHER_NAMES: tuple[TeacherName, ...] = get_args(TeacherName)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TeacherRecipe:
+class TeacherRecipe(TrainingSchedule):
     """What both teachers' trainings are described by.
 
     Attributes:
       name: The recipe's name in `RECIPES`.
       start_from: Weight file to fine-tune; empty to begin with random weights.
       crop_px: (height, width) of the pictures learned from, multiples of `SIDE_MULTIPLE_PX`.
-      batch_size, num_epochs, steps_per_epoch: Length of the training; every epoch ends with an
-        evaluation and a save.
-      learning_rate, schedule, epoch_decay, warmup_steps: Of Adam; see `mtdepth.training.schedule`.
-      clip_norm: Largest norm of the whole gradient; 0 leaves it alone.
       statistics_batches: Training batches over which the batch-norm statistics are averaged before
         each evaluation and save.
       augmentation: How pictures are varied.
-      seed: Of the weights, the order of the frames, the crops and colours.
     """
 
     SIDE_MULTIPLE_PX: ClassVar[int] = SIZE_MULTIPLE
@@ -41,20 +37,13 @@ class TeacherRecipe:
     name: str
     start_from: str = ""
     crop_px: tuple[int, int]
-    batch_size: int
-    num_epochs: int
-    steps_per_epoch: int
-    learning_rate: float
-    schedule: Schedule = "cosine"
-    epoch_decay: float = 1.0
-    warmup_steps: int = 0
-    clip_norm: float = 0.0
+    schedule: RateRule = "cosine"
     statistics_batches: int = 30
     augmentation: Augmentation
-    seed: int = 0
 
     def __post_init__(self) -> None:
         """Rejects a recipe that would fail hours into a run."""
+        super().__post_init__()
         multiple = self.SIDE_MULTIPLE_PX
         if len(self.crop_px) != 2 or any(
             side < multiple or side % multiple for side in self.crop_px
@@ -62,20 +51,7 @@ class TeacherRecipe:
             raise ValueError(
                 f"crop_px must be (height, width) in multiples of {multiple}, got {self.crop_px}"
             )
-        require_choice("schedule", self.schedule, get_args(Schedule))
-        require_at_least(
-            self, 1, "batch_size", "num_epochs", "steps_per_epoch", "statistics_batches"
-        )
-        require_at_least(self, 0, "warmup_steps", "clip_norm")
-        if not 0 < self.epoch_decay <= 1:
-            raise ValueError(f"epoch_decay must be in (0, 1], got {self.epoch_decay}")
-        if not 0 < self.learning_rate < 1:
-            raise ValueError(f"learning_rate must be in (0, 1), got {self.learning_rate}")
-
-    @property
-    def num_steps(self) -> int:
-        """Length of the whole training."""
-        return self.num_epochs * self.steps_per_epoch
+        require_at_least(self, 1, "steps_per_epoch", "statistics_batches")
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what `from_dict` takes, ready for JSON."""

@@ -107,7 +107,9 @@ class TeacherRun(TrainingLoop, Generic[Files]):
         workdir.check(recipe, run)
         keras.utils.set_random_seed(recipe.seed)
         self._task = open_task()
-        self._optimizer = keras.optimizers.Adam(recipe.learning_rate)
+        self._optimizer = keras.optimizers.Adam(
+            recipe.learning_rate, beta_1=recipe.adam_beta_1, beta_2=recipe.adam_beta_2
+        )
         self._step = TrainingStep(
             self._task.graph, self._task.losses, self._optimizer, clip_norm=recipe.clip_norm
         )

@@ -202,15 +202,6 @@ def test_another_recipe_or_video_in_the_same_workdir_is_refused(
         begun(tmp_path / "run", (videos[1], videos[1]))
 
 
-def test_the_rate_is_halved_as_often_as_the_recipe_says(
-    videos: tuple[TripletSet, TripletSet], tmp_path: Path
-) -> None:
-    recipe = overridden(RECIPE, ["halve_every_epochs=2", "num_epochs=5"])
-    run = begun(tmp_path / "run", videos, recipe)
-    rates = [run._rate(3 * epoch) / recipe.learning_rate for epoch in range(5)]
-    assert rates == [1, 1, 0.5, 0.5, 0.25]
-
-
 @pytest.mark.parametrize(("change", "is_shared"), [(1.25, False), (1.01, True)])
 def test_videos_of_unlike_cameras_have_no_training_camera(
     videos: tuple[TripletSet, TripletSet], tmp_path: Path, change: float, is_shared: bool
