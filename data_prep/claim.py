@@ -13,7 +13,7 @@ from typing import IO
 
 from absl import logging
 
-from data_prep.bias_report import FIGURE_NAME, TABLE_NAME
+from data_prep.audit.bias_report import FIGURE_NAME, TABLE_NAME
 from data_prep.jobs.resume import label_paths
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import (

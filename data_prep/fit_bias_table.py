@@ -15,15 +15,15 @@ from typing import get_args
 
 from absl import flags, logging
 
-from data_prep.bias_evidence import check_no_test_drive, collect_evidence, frames_with_lidar
-from data_prep.bias_report import choices_table, fit_and_report
+from data_prep.audit.bias_evidence import check_no_test_drive, collect_evidence, frames_with_lidar
+from data_prep.audit.bias_report import choices_table, fit_and_report
+from data_prep.bias_table import Index, Statistic
 from data_prep.depth_source import define_source_flags, source_from_flags
 from data_prep.jobs.labels import LabelJob
 from data_prep.jobs.pools import define_batch_flag, define_pool_flags, pool_from_flags
 from data_prep.teacher_choice import define_depth_teacher_flags
 from mtdepth import program
 from mtdepth.datasets.readers import open_recordings
-from mtdepth.geometry.bias_table import Index, Statistic
 
 FLAGS = flags.FLAGS
 define_source_flags()

@@ -36,6 +36,7 @@ from typing import get_args
 
 from absl import flags, logging
 
+from data_prep.bias_table import Index, Statistic
 from data_prep.generation import GenerationRequest, generate
 from data_prep.jobs.pools import define_batch_flag, define_pool_flags, pool_from_flags
 from data_prep.teacher_choice import (
@@ -45,7 +46,6 @@ from data_prep.teacher_choice import (
 )
 from mtdepth import defaults, program
 from mtdepth.datasets.label_store import FrameRecord
-from mtdepth.geometry.bias_table import Index, Statistic
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("kitti_root", None, "Recordings. Default: $MTDEPTH_KITTI_ROOT or the demo.")

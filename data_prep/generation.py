@@ -13,13 +13,14 @@ from pathlib import Path
 
 from absl import logging
 
-from data_prep.bias_evidence import (
+from data_prep.audit.bias_evidence import (
     check_no_test_drive,
     collect_evidence,
     eigen_test_drives_of,
     frames_with_lidar,
 )
-from data_prep.bias_report import TABLE_NAME, fit_and_report
+from data_prep.audit.bias_report import TABLE_NAME, fit_and_report
+from data_prep.bias_table import BiasTable, Index, Statistic
 from data_prep.claim import Shard, claim, one_run_at_a_time, remove_leftovers
 from data_prep.jobs.labels import LabelJob, WriteLabels
 from data_prep.jobs.pools import LocalPool
@@ -38,7 +39,6 @@ from mtdepth.datasets.label_store import (
 from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.splits import resolve_split
 from mtdepth.files import DISK_ERRORS
-from mtdepth.geometry.bias_table import BiasTable, Index, Statistic
 
 NO_BIAS, FIT_BIAS = "none", "fit"
 

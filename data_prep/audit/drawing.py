@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from data_prep.audit.bias_report import save_figure as save_bias_figure
 from data_prep.audit.figures import (
     class_figure,
     distance_figure,
@@ -13,7 +14,6 @@ from data_prep.audit.findings import Findings
 from data_prep.audit.pictures import pictures_of
 from data_prep.audit.recommendation import corrected_m, scored_evidence
 from data_prep.audit.report import LidarReport, Report
-from data_prep.bias_report import save_figure as save_bias_figure
 from data_prep.jobs.labels import LabelJob
 from data_prep.jobs.run import Pool
 from mtdepth.reporting import comparison_sheet, save_figure

@@ -8,10 +8,10 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
+from data_prep.audit.bias_evidence import FAR_M
 from data_prep.audit.findings import MASK_THRESHOLDS_PX, Findings, LidarPoints
-from data_prep.bias_evidence import FAR_M
+from data_prep.bias_table import Index
 from mtdepth.datasets.label_map import CLASS_NAMES
-from mtdepth.geometry.bias_table import Index
 from mtdepth.metrics.depth import error_sums
 
 Floats = npt.NDArray[np.floating[Any]]

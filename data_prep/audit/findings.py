@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from data_prep.bias_evidence import FAR_M, NEAR_M, BiasEvidence
+from data_prep.audit.bias_evidence import FAR_M, NEAR_M, BiasEvidence
 from data_prep.jobs.labels import LabelJob, Labeller, LabelWorker
 from data_prep.jobs.run import Failed, Pool, attempt, run_frames
 from mtdepth.datasets.frames import FrameId

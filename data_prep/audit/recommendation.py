@@ -6,8 +6,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.bias_evidence import FAR_M, NEAR_M, BiasEvidence
-from mtdepth.geometry.bias_table import BiasTable, Index, Statistic, fit_bias_table
+from data_prep.audit.bias_evidence import FAR_M, NEAR_M, BiasEvidence
+from data_prep.bias_table import BiasTable, Index, Statistic, fit_bias_table
 
 Floats = npt.NDArray[np.floating[Any]]
 

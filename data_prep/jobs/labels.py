@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from data_prep.bias_table import BiasTable
 from data_prep.jobs.overlap import overlapped
 from data_prep.jobs.resume import finished, record_of_files
 from data_prep.jobs.run import Failed, Result
@@ -29,7 +30,6 @@ from mtdepth.datasets.label_store import (
 from mtdepth.datasets.lidar import project_to_depth, read_velodyne
 from mtdepth.datasets.readers import open_recordings
 from mtdepth.files import DataError, UserError, atomic_path
-from mtdepth.geometry.bias_table import BiasTable
 from teachers.interface import StereoSample, load_sample
 
 Floats = npt.NDArray[np.float32]

@@ -19,6 +19,7 @@ from data_prep.audit.findings import Findings, collect_findings
 from data_prep.audit.recommendation import recommend, score_choices
 from data_prep.audit.scale_check import judge
 from data_prep.audit.self_test import judge_pair
+from data_prep.bias_table import BiasTable
 from data_prep.jobs.labels import LabelJob, Labeller
 from data_prep.jobs.pools import LocalPool
 from data_prep.teacher_choice import TeacherChoice
@@ -29,7 +30,6 @@ from mtdepth.datasets.label_store import (
     read_depth_png,
     write_manifest,
 )
-from mtdepth.geometry.bias_table import BiasTable
 from teachers.interface import StereoSample
 
 ROOT = Path(__file__).parents[2]

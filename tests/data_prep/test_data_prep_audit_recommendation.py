@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
+from data_prep.audit.bias_evidence import BiasEvidence
 from data_prep.audit.recommendation import recommend, score_choices, table_of
-from data_prep.bias_evidence import BiasEvidence
 
 
 def evidence(

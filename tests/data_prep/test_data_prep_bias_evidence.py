@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from data_prep.bias_evidence import BiasEvidence, check_no_test_drive, frames_with_lidar
-from data_prep.bias_report import choices_table, distance_table, fit_and_report
+from data_prep.audit.bias_evidence import BiasEvidence, check_no_test_drive, frames_with_lidar
+from data_prep.audit.bias_report import choices_table, distance_table, fit_and_report
+from data_prep.bias_table import BiasTable
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.kitti_raw import KittiRaw
-from mtdepth.geometry.bias_table import BiasTable
 
 
 def evidence(biases: list[float], *, points: int = 10_000) -> BiasEvidence:

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep.bias_evidence import BiasEvidence, collect_evidence
+from data_prep.audit.bias_evidence import BiasEvidence, collect_evidence
+from data_prep.bias_table import Index, Statistic, fit_bias_table
 from data_prep.jobs.labels import LabelJob
 from data_prep.jobs.pools import LocalPool
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.splits import resolve_split
-from mtdepth.geometry.bias_table import Index, Statistic, fit_bias_table
 
 CHOICES: list[tuple[Statistic, Index]] = [
     ("mean", "lidar"),

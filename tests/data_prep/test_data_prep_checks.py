@@ -6,17 +6,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from data_prep.checks.findings import Check, Finding, Report
-from data_prep.checks.presence import DriveListing, gap_findings, partner_findings
-from data_prep.checks.stereo_order import (
+from data_prep.doctor.findings import Check, Finding, Report
+from data_prep.doctor.presence import DriveListing, gap_findings, partner_findings
+from data_prep.doctor.stereo_order import (
     Matches,
     agreement_findings,
     match_corners,
     order_findings,
     ratios_to_lidar,
 )
-from data_prep.checks.sweeps import coverage_findings, value_findings
-from data_prep.checks.times import drift_findings, read_times, sensor_findings
+from data_prep.doctor.sweeps import coverage_findings, value_findings
+from data_prep.doctor.times import drift_findings, read_times, sensor_findings
 
 ERROR = Check(name="broken", severity="error", fault="is broken", remedy="mend it")
 NOTE = Check(name="odd", severity="note", fault="is odd", remedy="none")

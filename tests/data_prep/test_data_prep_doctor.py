@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,14 +11,15 @@ import cv2
 import numpy as np
 import pytest
 from fakes.kitti_tree import build_kitti_tree
+from fakes.label_workers import DeadlyReader
+from fakes.programs import run_process, run_program
 from fakes.rig_tree import build_rig_tree
 
-from data_prep.checks import diagnosis
-from data_prep.checks.diagnosis import ALL_CHECKS, diagnose
-from data_prep.checks.findings import Report
+from data_prep.doctor import diagnosis, frame_pass
+from data_prep.doctor.diagnosis import ALL_CHECKS, diagnose
+from data_prep.doctor.findings import Report
 from mtdepth.pictures import read_rgb, write_png
 
-REPO = Path(__file__).parents[2]
 DATE = "2011_09_26"
 DRIVE, OTHER = f"{DATE}_drive_9101_sync", f"{DATE}_drive_9102_sync"
 
@@ -642,23 +641,36 @@ def test_the_real_frames_have_no_error(kitti_mini: Path) -> None:
     assert found_by(report) == REAL_NOTES | {"one_camera", "missing_sweep", "missing_oxts"}
 
 
+def test_frames_that_kill_their_process_are_named_and_the_others_read(
+    healthy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frame_pass, "FrameReader", DeadlyReader)
+    report = diagnose(healthy, num_processes=2)
+    (check,) = (check for check in ALL_CHECKS if check.name == "unreadable_picture")
+    found = report.findings(check)
+    places = {f"{DATE}/{DRIVE} 0000000001 l", f"{DATE}/{OTHER} 0000000001 l"}
+    assert {finding.where for finding in found} == places
+        f"{DRIVE} 0000000001 l",
+        f"{OTHER} 0000000001 l",
+    }
+    assert all("2 workers died over it" in finding.why for finding in found)
+    assert not report.is_healthy
+
+
 # --- the program -------------------------------------------------------------------------------
 
 
-def run_doctor(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "data_prep.doctor", *arguments]
-    return subprocess.run(command, cwd=REPO, capture_output=True, text=True, check=False)
-
-
 def test_the_program_ends_with_a_table_json_and_a_status(healthy: Path, tmp_path: Path) -> None:
-    done = run_doctor("--kitti_root", str(healthy), "--json", "-", "--num_processes", "2")
+    done = run_process(
+        "data_prep.doctor", "--kitti_root", healthy, "--json", "-", "--num_processes", 2
+    )
     assert done.returncode == 0, done.stderr
     content = json.loads(done.stdout)
     assert content["is_healthy"]
     assert [each["name"] for each in content["checks"]] == [check.name for check in ALL_CHECKS]
     sweep(healthy).write_bytes(b"")
     output = tmp_path / "found.json"
-    done = run_doctor("--kitti_root", str(healthy), "--json", str(output), "--quick")
+    done = run_program("data_prep.doctor", "--kitti_root", healthy, "--json", output, "--quick")
     assert done.returncode == 1
     assert f"{DATE}/{DRIVE}/velodyne_points/data/0000000001.bin: a sweep is a whole" in done.stderr
     assert "remedy: copy or unzip it again" in done.stderr
@@ -666,7 +678,7 @@ def test_the_program_ends_with_a_table_json_and_a_status(healthy: Path, tmp_path
 
 
 def test_the_program_names_a_wrong_argument(tmp_path: Path) -> None:
-    done = run_doctor("--kitti_root", str(tmp_path / "absent"))
+    done = run_program("data_prep.doctor", "--kitti_root", tmp_path / "absent")
     assert done.returncode == 1
     assert "no such folder; --kitti_root names the recordings" in done.stderr
     assert "Traceback" not in done.stderr

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from fakes.kitti_tree import build_kitti_tree
 
-from data_prep.bias_evidence import CompareWithLidar
+from data_prep.audit.bias_evidence import CompareWithLidar
+from data_prep.bias_table import BiasTable
 from data_prep.claim import Shard, one_run_at_a_time
 from data_prep.generation import GenerationRequest, generate
 from data_prep.jobs.labels import Prediction, WriteLabels
@@ -19,7 +20,6 @@ from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import FrameRecord, LabelStore
 from mtdepth.files import DataError
-from mtdepth.geometry.bias_table import BiasTable
 from teachers.interface import StereoSample
 
 NUM_FRAMES = 3  # of each of three drives

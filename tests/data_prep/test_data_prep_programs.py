@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from fakes.kitti_tree import build_kitti_tree
 
+from data_prep.bias_table import BiasTable
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import LabelStore
-from mtdepth.geometry.bias_table import BiasTable
 
 ROOT = Path(__file__).parents[2]
 

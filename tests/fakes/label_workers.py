@@ -5,6 +5,7 @@ import os
 import time
 from pathlib import Path
 
+from data_prep.doctor.frame_pass import FrameAnswer, FrameReader
 from data_prep.jobs.labels import LabelJob, Prediction, WriteLabels
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import FrameRecord
@@ -50,6 +51,15 @@ class FullDisk(WriteLabels):
         if self._num_left < 0:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(sample.frame))
         return super().result(sample, prediction)
+
+
+class DeadlyReader(FrameReader):
+    """The doctor's reader, whose process dies over every frame of number 1."""
+
+    def look(self, frame: FrameId) -> FrameAnswer:
+        if frame.index == 1:
+            os._exit(9)
+        return super().look(frame)
 
 
 def never_done(frame: int) -> None:  # noqa: ARG001 (a worker's function has one)

@@ -1,4 +1,4 @@
-"""Which frames of a drive are there: names, partners, gaps, sweeps."""
+"""Which frames are there: names, partners, gaps and sweeps of a drive, frames of a split."""
 
 import dataclasses
 import itertools
@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from data_prep.checks.findings import Check, Finding
+from data_prep.doctor.findings import Check, Finding
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.recordings import Recordings
 from mtdepth.pictures import PICTURE_SUFFIXES
 
 FRAME_NAME = Check(
@@ -53,7 +55,20 @@ MISSING_SWEEP = Check(
     fault="a drive has sweeps, but not for this frame: no score and no bias from it",
     remedy="KITTI has none for four frames of drive 0009; otherwise copy the drive again",
 )
+SPLIT_FRAME = Check(
+    name="split_frame",
+    severity="error",
+    fault="the split names a frame that has no picture",
+    remedy="download its drive, or take the frame out of the list",
+)
+SPLIT_NEIGHBOUR = Check(
+    name="split_neighbour",
+    severity="note",
+    fault="the split names a frame without the one before or after it",
+    remedy="none for single frames; training on video needs both, so leave the ends of drives out",
+)
 CHECKS = (FRAME_NAME, NO_FILE, MIXED_SUFFIXES, MISSING_PARTNER, ONE_CAMERA, GAP, MISSING_SWEEP)
+SPLIT_CHECKS = (SPLIT_FRAME, SPLIT_NEIGHBOUR)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -147,6 +162,28 @@ def sweep_findings(listing: DriveListing) -> list[Finding]:
         Finding(MISSING_SWEEP, _frame(listing.drive, number), "no sweep")
         for number in sorted(missing)
     ]
+
+
+def split_findings(raw: Recordings, frames: Sequence[FrameId]) -> list[Finding]:
+    """Looks for the pictures of a split and of the frames beside them."""
+    on_disk = {
+        (drive, side): {frame.index for frame in raw.frames_of(drive, side)}
+        for drive in raw.drives()
+        for side in ("l", "r")
+    }
+    findings = []
+    for frame in frames:
+        numbers = on_disk.get((frame.drive, frame.side), set())
+        if frame.index not in numbers:
+            why = "no picture" if numbers else "no such drive or camera"
+            findings.append(Finding(SPLIT_FRAME, str(frame), why))
+            continue
+        missing = {"before": frame.index - 1, "after": frame.index + 1}
+        names = [name for name, index in missing.items() if index not in numbers]
+        if names:
+            why = f"no frame {' and none '.join(names)} it"
+            findings.append(Finding(SPLIT_NEIGHBOUR, str(frame), why))
+    return findings
 
 
 def _frame(drive: str, number: int) -> str:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_prep.checks.findings import Check, Finding
+from data_prep.doctor.findings import Check, Finding
 from mtdepth.datasets.calibration import DOWNLOAD_PAGE
 from mtdepth.datasets.frames import CAMERA_OF_SIDE, is_kitti_drive
 from mtdepth.pictures import is_picture

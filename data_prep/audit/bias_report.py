@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from data_prep.bias_evidence import FAR_M, BiasEvidence
+from data_prep.audit.bias_evidence import FAR_M, BiasEvidence
+from data_prep.bias_table import BiasTable, Index, Statistic
 from mtdepth.files import atomic_path
-from mtdepth.geometry.bias_table import BiasTable, Index, Statistic
 
 Floats = npt.NDArray[np.floating[Any]]
 

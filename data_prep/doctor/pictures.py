@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.checks.findings import Check, Finding
+from data_prep.doctor.findings import Check, Finding
 from mtdepth.datasets.calibration import Side, StereoRig
 
 Image = npt.NDArray[np.uint8]

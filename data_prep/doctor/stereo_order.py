@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.checks.findings import Check, Finding
+from data_prep.doctor.findings import Check, Finding
 from mtdepth.datasets.calibration import StereoRig
 
 Image = npt.NDArray[np.uint8]

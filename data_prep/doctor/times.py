@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.checks.findings import Check, Finding
+from data_prep.doctor.findings import Check, Finding
 
 Times = npt.NDArray[np.float64]
 

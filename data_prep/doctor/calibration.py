@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.checks.findings import Check, Finding
+from data_prep.doctor.findings import Check, Finding
 from mtdepth.datasets.calibration import DOWNLOAD_PAGE, Matrix, StereoRig, read_rig
 from mtdepth.files import DataError
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.checks.findings import Check, Finding
+from data_prep.doctor.findings import Check, Finding
 
 UNREADABLE_SWEEP = Check(
     name="unreadable_sweep",

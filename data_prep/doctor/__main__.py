@@ -18,7 +18,7 @@ from pathlib import Path
 
 from absl import flags, logging
 
-from data_prep.checks.diagnosis import NUM_MATCHED, NUM_QUICK, diagnose
+from data_prep.doctor.diagnosis import NUM_MATCHED, NUM_QUICK, diagnose
 from mtdepth import defaults, program
 from mtdepth.files import write_json
 

@@ -5,10 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from data_prep.checks import (
+from data_prep.doctor import (
     calibration,
     layout,
-    lists,
     motion,
     pictures,
     presence,
@@ -16,8 +15,8 @@ from data_prep.checks import (
     sweeps,
     times,
 )
-from data_prep.checks.findings import Finding, Report
-from data_prep.checks.frame_pass import FrameAnswer, FramePlan, look_at_frames
+from data_prep.doctor.findings import Finding, Report
+from data_prep.doctor.frame_pass import FrameAnswer, FramePlan, look_at_frames
 from mtdepth.datasets.calibration import StereoRig
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.readers import open_recordings, reader_of
@@ -35,7 +34,7 @@ ALL_CHECKS = (
     *sweeps.CHECKS,
     *times.CHECKS,
     *motion.CHECKS,
-    *lists.CHECKS,
+    *presence.SPLIT_CHECKS,
 )
 NUM_MATCHED = 5  # pairs of a drive that are compared by matching
 NUM_QUICK = 200
@@ -105,8 +104,8 @@ def _examine(
     drives = [drive for drive in drives if raw.drive_dir(drive).is_dir()]
     listings = [listing for drive in drives if (listing := _listed(raw, drive, report))]
     if frames is not None:
-        report.looked(*lists.CHECKS, number=len(frames))
-        report.add(lists.split_findings(raw, frames))
+        report.looked(*presence.SPLIT_CHECKS, number=len(frames))
+        report.add(presence.split_findings(raw, frames))
     rigs = _rigs(raw, listings, report)
     if raw.layout.timed_sensors:
         for listing in listings:

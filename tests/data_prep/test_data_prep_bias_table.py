@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mtdepth.files import DataError
-from mtdepth.geometry.bias_table import (
+from data_prep.bias_table import (
     BiasTable,
     Index,
     Statistic,
     bin_middles,
     fit_bias_table,
 )
+from mtdepth.files import DataError
 
 FOCAL_PX, BASELINE_M = 721.5377, 0.5327
 CHOICES: list[tuple[Statistic, Index]] = [

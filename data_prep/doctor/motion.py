@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from data_prep.checks.findings import Check, Finding
+from data_prep.doctor.findings import Check, Finding
 from mtdepth.datasets.oxts import OxtsPacket
 
 UNREADABLE_OXTS = Check(

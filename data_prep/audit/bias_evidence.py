@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
+from data_prep.bias_table import BiasTable, Index, Statistic, fit_bias_table
 from data_prep.jobs.labels import LabelJob, LabelWorker, Prediction
 from data_prep.jobs.run import Failed, Pool, run_frames
 from mtdepth.datasets.eigen import EIGEN_TEST_DRIVES
@@ -17,7 +18,6 @@ from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.recordings import Recordings
 from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.defaults import is_demo
-from mtdepth.geometry.bias_table import BiasTable, Index, Statistic, fit_bias_table
 from mtdepth.metrics.depth import DepthErrors, error_sums
 from teachers.interface import StereoSample
 

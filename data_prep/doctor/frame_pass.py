@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.checks import motion, pictures, stereo_order, sweeps
-from data_prep.checks.findings import Check, Finding
+from data_prep.doctor import motion, pictures, stereo_order, sweeps
+from data_prep.doctor.findings import Check, Finding
 from data_prep.jobs.pools import LocalPool
 from data_prep.jobs.run import EachFrame, Failed, run_frames
 from mtdepth.datasets.calibration import Side, StereoRig
