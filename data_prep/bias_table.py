@@ -9,12 +9,13 @@ are made, then makes labels worse.
 """
 
 import dataclasses
-import itertools
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import isotonic_regression
+from scipy.stats import binned_statistic
 
 from mtdepth.files import DataError, read_json, write_json
 
@@ -176,54 +177,22 @@ def fit_bias_table(
     lidar = lidar_m[used].astype(np.float64)
     num_bins = int(np.ceil(max_depth_m / bin_width_m))
     edges_m = np.arange(num_bins + 1, dtype=np.float64) * bin_width_m
-    bins = np.searchsorted(edges_m, lidar if index == "lidar" else predicted, side="right") - 1
-    num_points = np.bincount(bins, minlength=num_bins)
+    at_m = lidar if index == "lidar" else predicted
+    num_points, _ = np.histogram(at_m, edges_m)
     filled = num_points >= min_points
     if not filled.any():
         raise ValueError(
             f"{len(predicted)} LiDAR points in all, and no bin of {bin_width_m} m has "
             f"{min_points}: fit on more frames, or use no table"
         )
-    middle_m = bin_middles(lidar - predicted, bins, num_bins=num_bins, statistic=statistic)
+    middle_m, _, _ = binned_statistic(at_m, lidar - predicted, statistic, edges_m)
     centers_m = (edges_m[:-1] + edges_m[1:]) / 2
     correction_m = np.interp(centers_m, centers_m[filled], middle_m[filled])
     first_m = centers_m[filled][0]
     correction_m[centers_m < first_m] *= centers_m[centers_m < first_m] / first_m
     correction_m = np.maximum(correction_m, -MAX_SHORTENING * centers_m)
-    ordered_m = _isotonic(centers_m + correction_m, np.maximum(num_points, 1))
+    ordered_m = isotonic_regression(centers_m + correction_m, weights=np.maximum(num_points, 1)).x
     return BiasTable(edges_m, ordered_m - centers_m, num_points, statistic, index)
-
-
-def bin_middles(
-    values: npt.NDArray[np.float64],
-    bins: npt.NDArray[np.intp],
-    *,
-    num_bins: int,
-    statistic: Statistic,
-) -> npt.NDArray[np.float64]:
-    """Mean or median of the values in each bin, `[num_bins]`; 0 in an empty bin."""
-    num_points = np.bincount(bins, minlength=num_bins)
-    if statistic == "mean":
-        return np.bincount(bins, values, num_bins) / np.maximum(num_points, 1)
-    starts = np.concatenate([[0], np.cumsum(num_points)])
-    by_bin = values[np.argsort(bins, kind="stable")]
-    slices = [by_bin[start:end] for start, end in itertools.pairwise(starts)]
-    return np.array([np.median(part) if len(part) else 0.0 for part in slices])
-
-
-def _isotonic(
-    values: npt.NDArray[np.float64], weights: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
-    """The least-squares non-decreasing sequence, by pooling adjacent violators."""
-    pools: list[tuple[float, float, int]] = []  # mean, weight, number of bins
-    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
-        mean, total, count = value, float(weight), 1
-        while pools and pools[-1][0] > mean:
-            earlier, earlier_weight, earlier_count = pools.pop()
-            mean = (earlier * earlier_weight + mean * total) / (earlier_weight + total)
-            total, count = total + earlier_weight, count + earlier_count
-        pools.append((mean, total, count))
-    return np.repeat([pool[0] for pool in pools], [pool[2] for pool in pools])
 
 
 def _check_choices(*, statistic: str, index: str) -> None:

@@ -14,7 +14,6 @@ from data_prep.bias_table import (
     BiasTable,
     Index,
     Statistic,
-    bin_middles,
     fit_bias_table,
 )
 from mtdepth.files import DataError
@@ -162,19 +161,6 @@ def test_too_few_points_are_an_error() -> None:
 def test_an_unknown_choice_is_an_error() -> None:
     with pytest.raises(ValueError, match="statistic is one of"):
         fit_bias_table(np.ones(3), np.ones(3), statistic="mode")  # type: ignore[arg-type]
-
-
-@given(
-    values=arrays(np.float64, 60, elements=st.floats(-100, 100)),
-    bins=arrays(np.int64, 60, elements=st.integers(0, 4)),
-)
-def test_bin_middles_agree_with_a_plain_loop(
-    values: npt.NDArray[np.float64], bins: npt.NDArray[np.intp]
-) -> None:
-    for statistic, middle in (("mean", np.mean), ("median", np.median)):
-        expected = [middle(values[bins == n]) if (bins == n).any() else 0.0 for n in range(6)]
-        found = bin_middles(values, bins, num_bins=6, statistic=statistic)  # type: ignore[arg-type]
-        np.testing.assert_allclose(found, expected, atol=1e-9)  # summed in another order
 
 
 def test_a_saved_table_is_the_same_table(tmp_path: Path) -> None:
