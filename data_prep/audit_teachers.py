@@ -74,7 +74,9 @@ def main() -> int:
     frames = _chosen_frames(source)
     compare_views = FLAGS.compare_views
     if compare_views is None:
-        compare_views = source.teachers.depth_teacher != "precomputed"
+        teachers = source.teachers
+        is_stored = teachers.depth_teacher == "precomputed"
+        compare_views = not (is_stored or teachers.depth_is_measured)
     job = LabelJob(kitti_root=source.kitti_root, teachers=source.teachers)
     pool = pool_from_flags(is_neural=source.teachers.is_neural)
     subject, pair_verdict = _self_test(source, job, frames, compare_views=compare_views)

@@ -14,6 +14,8 @@ from mtdepth.datasets.splits import resolve_split
 
 flags.disclaim_key_flags()  # so that --help of the program that defines them shows them
 
+_DEPTH_FOLDERS = ("disparity_dir", "depth_dir")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DepthSource:
@@ -59,8 +61,8 @@ def source_from_flags() -> DepthSource:
     teachers = teachers_from_flags(kitti_root)
     logging.info("tree %s, split %s, teacher %s", kitti_root, split, teachers.depth_teacher)
     frames = resolve_split(open_recordings(kitti_root), split)
-    folder = teachers.disparity_dir or teachers.depth_dir
-    name = f"{teachers.depth_teacher} ({folder.name})" if folder else teachers.depth_teacher
+    folders = [v.name for name, v in teachers.settings.items() if name in _DEPTH_FOLDERS]
+    name = " ".join([teachers.depth_teacher, *(f"({folder})" for folder in folders)])
     return DepthSource(kitti_root=kitti_root, frames=frames, teachers=teachers, name=name)
 
 

@@ -147,6 +147,9 @@ def _choose_bias(request: GenerationRequest, frames: Sequence[FrameId], *, has_l
         )
     if request.bias is not None:
         return request.bias
+    if request.teachers.depth_is_measured:
+        logging.info("--bias not given: none, the depth is measured")
+        return NO_BIAS
     if eigen_test_drives_of(request.kitti_root, frames):
         logging.info("--bias not given: none, these are Eigen's test drives; %s", remedy)
         return NO_BIAS

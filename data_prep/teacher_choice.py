@@ -1,114 +1,90 @@
-"""Which teachers a program uses: flags that are shared, checked and turned into teachers."""
+"""Which teachers a program uses: flags from the registry of teachers, checked and made."""
 
 import dataclasses
 import functools
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from absl import flags, logging
 
+from mtdepth.files import UserError
 from teachers.consistency import LeftRightChecked
-from teachers.interface import DepthTeacher, SegmentationTeacher
-from teachers.precomputed import PrecomputedDepth, PrecomputedDisparity, PrecomputedTrainIds
-from teachers.psmnet.precision import Precision
-from teachers.sgm import SgmTeacher
+from teachers.interface import DepthTeacher, SegmentationTeacher, Setting, TeacherEntry
+from teachers.registry import DEPTH_TEACHERS, SEG_TEACHERS
 
 flags.disclaim_key_flags()  # so that --help of the program that defines them shows them
 
-DEPTH_TEACHERS = ("sgm", "precomputed", "psmnet")
-SEG_TEACHERS = ("none", "precomputed", "deeplab_v3")
-# What each teacher may be told; the flag of a field has its name.
-SETTINGS_OF_DEPTH_TEACHER = {
-    "sgm": (),
-    "precomputed": ("disparity_dir", "depth_dir"),
-    "psmnet": ("psmnet_weights", "max_disparity", "align_corners", "psmnet_dtype"),
-}
-SETTINGS_OF_SEG_TEACHER = {
-    "none": (),
-    "precomputed": ("train_id_dir",),
-    "deeplab_v3": ("deeplab_weights", "flip", "scales", "confidence_floor"),
-}
+_CHECK = "left_right_px"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, init=False)
 class TeacherChoice:
     """A depth teacher and a segmentation teacher by name, with what they are told.
 
-    Small and picklable: every worker process builds its own teachers from it. A setting that is
-    None was not given.
+    Small and picklable: every worker process makes its own teachers of it. Paths are absolute,
+    since a worker may run elsewhere.
+
+    Args:
+      depth_teacher: One of `DEPTH_TEACHERS`.
+      seg_teacher: One of `SEG_TEACHERS`.
+      left_right_px: Depth is kept where both views' disparities agree within this; None keeps all.
+      **settings: Of the two teachers, by the names of their flags; None was not given.
 
     Attributes:
-      depth_teacher: `"sgm"`, `"precomputed"` or `"psmnet"`.
-      seg_teacher: `"none"`, `"precomputed"` or `"deeplab_v3"`.
-      disparity_dir: Of `precomputed` depth.
-      depth_dir: Of `precomputed` depth.
-      psmnet_weights: An authors' checkpoint or a converted file.
-      max_disparity: Searched disparities in pixels; None: as the weights were trained.
-      align_corners: How the network resizes; None: as the weights' file says.
-      psmnet_dtype: Number format of the network's convolutions; None: float32.
-      left_right_px: Depth is kept where both views' disparities agree within this; None keeps all.
-      train_id_dir: Of `precomputed` train ids.
-      deeplab_weights: A saved network, or a published frozen graph.
-      flip: Whether the mirrored picture is asked too and the two are averaged.
-      scales: Sizes at which the network sees the picture, averaged; None: its own alone.
-      confidence_floor: Below it a pixel has no class; None: every pixel has one.
+      settings: Those that were given.
+
+    Raises:
+      UserError: If the choice contradicts itself.
     """
 
     depth_teacher: str
-    seg_teacher: str = "none"
-    disparity_dir: Path | None = None
-    depth_dir: Path | None = None
-    psmnet_weights: Path | None = None
-    max_disparity: int | None = None
-    align_corners: bool | None = None
-    psmnet_dtype: Precision | None = None
-    left_right_px: float | None = None
-    train_id_dir: Path | None = None
-    deeplab_weights: Path | None = None
-    flip: bool | None = None
-    scales: tuple[float, ...] | None = None
-    confidence_floor: float | None = None
+    seg_teacher: str
+    left_right_px: float | None
+    settings: dict[str, Any]
 
-    def __post_init__(self) -> None:
-        """Rejects a choice that contradicts itself."""
-        if self.depth_teacher not in DEPTH_TEACHERS:
-            raise ValueError(f"--depth_teacher is one of {DEPTH_TEACHERS}: {self.depth_teacher!r}")
-        if self.seg_teacher not in SEG_TEACHERS:
-            raise ValueError(f"--seg_teacher is one of {SEG_TEACHERS}, got {self.seg_teacher!r}")
-        self._check_belonging("depth_teacher", SETTINGS_OF_DEPTH_TEACHER)
-        self._check_belonging("seg_teacher", SETTINGS_OF_SEG_TEACHER)
-        if self.depth_teacher == "precomputed" and (self.disparity_dir is None) == (
-            self.depth_dir is None
-        ):
-            raise ValueError(
-                "--depth_teacher precomputed needs either --disparity_dir or --depth_dir"
-            )
-        if self.depth_teacher == "psmnet" and self.psmnet_weights is None:
-            raise ValueError("--depth_teacher psmnet needs --psmnet_weights")
-        if self.seg_teacher == "precomputed" and self.train_id_dir is None:
-            raise ValueError("--seg_teacher precomputed needs --train_id_dir")
-        if self.seg_teacher == "deeplab_v3" and self.deeplab_weights is None:
-            raise ValueError("--seg_teacher deeplab_v3 needs --deeplab_weights")
-
-    def _check_belonging(self, flag: str, settings_of: dict[str, tuple[str, ...]]) -> None:
-        chosen = getattr(self, flag)
-        for teacher, names in settings_of.items():
-            wrong = [name for name in names if getattr(self, name) is not None]
-            if teacher != chosen and wrong:
-                given = " and ".join(f"--{name}" for name in wrong)
-                verb = "belongs" if len(wrong) == 1 else "belong"
-                raise ValueError(f"{given} {verb} to --{flag} {teacher}, not to {chosen}")
+    def __init__(
+        self,
+        *,
+        depth_teacher: str,
+        seg_teacher: str = "none",
+        left_right_px: float | None = None,
+        **settings: Any,
+    ) -> None:
+        given = {
+            name: value.absolute() if isinstance(value, Path) else value
+            for name, value in settings.items()
+            if value is not None
+        }
+        fields = {
+            "depth_teacher": depth_teacher,
+            "seg_teacher": seg_teacher,
+            "left_right_px": left_right_px,
+            "settings": given,
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+        _check("depth_teacher", depth_teacher, DEPTH_TEACHERS, given)
+        _check("seg_teacher", seg_teacher, SEG_TEACHERS, given)
+        known = {setting.name for setting in _settings()}
+        if unknown := sorted(set(given) - known):
+            raise UserError(f"no teacher is told {', '.join(unknown)}")
 
     @property
     def depth_is_neural(self) -> bool:
         """Whether the depth teacher is a network."""
-        return self.depth_teacher == "psmnet"
+        return DEPTH_TEACHERS[self.depth_teacher].is_network
+
+    @property
+    def depth_is_measured(self) -> bool:
+        """Whether a scanner says the depth, which no bias table corrects."""
+        return DEPTH_TEACHERS[self.depth_teacher].is_measured
 
     @property
     def is_neural(self) -> bool:
         """Whether a network is at work, which uses all of a machine by itself."""
-        return self.depth_is_neural or self.seg_teacher == "deeplab_v3"
+        return self.depth_is_neural or SEG_TEACHERS[self.seg_teacher].is_network
 
     @property
     def has_train_ids(self) -> bool:
@@ -121,101 +97,66 @@ class TeacherChoice:
         Raises:
           FileNotFoundError: If its folder or its weights are missing.
           DataError: If its weights are damaged.
-          ValueError: If a setting is out of range.
+          UserError: If a setting is out of range.
         """
-        teacher = self._depth_teacher()
+        teacher: DepthTeacher = self._make(DEPTH_TEACHERS[self.depth_teacher])
         if self.left_right_px is not None:
             return LeftRightChecked(teacher, max_difference_px=self.left_right_px)
         return teacher
 
-    def _depth_teacher(self) -> DepthTeacher:
-        if self.disparity_dir is not None:
-            return PrecomputedDisparity(self.disparity_dir)
-        if self.depth_dir is not None:
-            return PrecomputedDepth(self.depth_dir)
-        if self.psmnet_weights is not None:
-            return _psmnet(
-                self.psmnet_weights,
-                max_disparity_px=self.max_disparity,
-                align_corners=self.align_corners,
-                dtype=self.psmnet_dtype or "float32",
-            )
-        return SgmTeacher()
-
     def make_seg_teacher(self) -> SegmentationTeacher | None:
-        """The segmentation teacher, None where no train ids are wanted.
+        """The segmentation teacher, None where no train ids are wanted; raises likewise."""
+        teacher: SegmentationTeacher | None = self._make(SEG_TEACHERS[self.seg_teacher])
+        return teacher
 
-        Raises:
-          FileNotFoundError: If its folder or its weights are missing.
-          DataError: If its weights are damaged.
-          ValueError: If a setting is out of range.
-        """
-        if self.train_id_dir is not None:
-            return PrecomputedTrainIds(self.train_id_dir)
-        if self.deeplab_weights is None:
-            return None
-        return _deeplab(
-            self.deeplab_weights,
-            flip=bool(self.flip),
-            scales=(1.0,) if self.scales is None else self.scales,
-            confidence_floor=self.confidence_floor or 0.0,
-        )
+    def _make(self, entry: TeacherEntry) -> Any:
+        names = [setting.name for setting in entry.settings if setting.name in self.settings]
+        make = _made_once if entry.is_network else _made
+        return make(entry, tuple((name, self.settings[name]) for name in names))
 
 
-# Once a process: a job makes its teachers for the manifest, for the bias table and for the labels,
-# and a network is slow to read and to compile. TensorFlow is imported only where one is wanted.
-@functools.lru_cache(maxsize=1)
-def _psmnet(weights: Path, **settings: Any) -> DepthTeacher:
-    _share_gpu()
-    from teachers.psmnet.teacher import PsmnetTeacher
-
-    return PsmnetTeacher(weights, **settings)
+def _made(entry: TeacherEntry, settings: tuple[tuple[str, Any], ...]) -> Any:
+    return entry.make(**dict(settings))
 
 
-@functools.lru_cache(maxsize=1)
-def _deeplab(weights: Path, **settings: Any) -> SegmentationTeacher:
-    _share_gpu()
-    from teachers.deeplab_v3.teacher import DeepLabTeacher
-
-    return DeepLabTeacher(weights, **settings)
-
-
-def _share_gpu() -> None:
+# A job makes its teachers for the manifest, for the bias table and for the labels, and a network is
+# slow to read and to compile.
+@functools.lru_cache(maxsize=2)
+def _made_once(entry: TeacherEntry, settings: tuple[tuple[str, Any], ...]) -> Any:
     # Else the first process takes all of the GPU's memory, and its workers find none.
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    return _made(entry, settings)
+
+
+def _check(
+    flag: str, chosen: str, teachers: Mapping[str, TeacherEntry], given: Mapping[str, Any]
+) -> None:
+    if chosen not in teachers:
+        raise UserError(f"--{flag} is one of {', '.join(teachers)}, got {chosen!r}")
+    own = {setting.name for setting in teachers[chosen].settings}
+    for teacher, entry in teachers.items():
+        wrong = [
+            f"--{setting.name}"
+            for setting in entry.settings
+            if setting.name in given and setting.name not in own
+        ]
+        if wrong:
+            verb = "belongs" if len(wrong) == 1 else "belong"
+            raise UserError(f"{' and '.join(wrong)} {verb} to --{flag} {teacher}, not to {chosen}")
+    needed = teachers[chosen].needs_one_of
+    if needed and sum(name in given for name in needed) != 1:
+        names = " or ".join(f"--{name}" for name in needed)
+        either = "either " if len(needed) > 1 else ""
+        raise UserError(f"--{flag} {chosen} needs {either}{names}")
 
 
 def define_depth_teacher_flags() -> None:
     """Defines --depth_teacher and what the depth teachers are told."""
-    flags.DEFINE_enum(
-        "depth_teacher",
-        None,
-        list(DEPTH_TEACHERS),
-        "sgm: semi-global matching of the two views, needs no weights. precomputed: PNG files. "
-        "psmnet: the stereo network. Default: precomputed where a folder is given, psmnet where "
-        "its weights are, else sgm.",
-    )
-    flags.DEFINE_string(
-        "disparity_dir", None, "Precomputed disparity: uint16 PNG, pixels * 256, 0 = none."
-    )
-    flags.DEFINE_string("depth_dir", None, "Precomputed depth: uint16 PNG, metres * 256, 0 = none.")
-    flags.DEFINE_string(
-        "psmnet_weights", None, "PSMNet: an authors' checkpoint (needs torch), or converted."
-    )
-    flags.DEFINE_integer(
-        "max_disparity", None, "PSMNet: searched pixels. Default: as the weights were trained."
-    )
-    flags.DEFINE_bool(
-        "align_corners", None, "PSMNet: how it resizes. Default: as the weights' file says."
-    )
-    flags.DEFINE_enum(
-        "psmnet_dtype",
-        None,
-        list(get_args(Precision)),
-        "PSMNet: number format of its convolutions. Default: float32.",
+    _define_teacher_flags(
+        "depth_teacher", DEPTH_TEACHERS, "the one whose setting is given, else sgm"
     )
     flags.DEFINE_float(
-        "left_right_px",
+        _CHECK,
         None,
         "Keeps depth only where the disparities of both views agree within so many pixels; the "
         "depth teacher is asked twice a frame. Default: keeps all that the teacher gives.",
@@ -224,28 +165,37 @@ def define_depth_teacher_flags() -> None:
 
 def define_seg_teacher_flags() -> None:
     """Defines --seg_teacher and what the segmentation teachers are told."""
-    flags.DEFINE_enum(
-        "seg_teacher",
-        None,
-        list(SEG_TEACHERS),
-        "precomputed: PNG files. deeplab_v3: the network. Default: deeplab_v3 where its weights "
-        "are given, precomputed where there is a folder of PNG files, else none.",
-    )
-    flags.DEFINE_string("train_id_dir", None, "Precomputed train ids: uint8 PNG, 255 = ignore.")
-    flags.DEFINE_string(
-        "deeplab_weights", None, "DeepLab: a saved network, or a published frozen graph."
-    )
-    flags.DEFINE_bool("flip", None, "DeepLab: averages with the mirrored picture.")
-    flags.DEFINE_list("scales", None, "DeepLab: averages over these sizes, e.g. 0.75,1,1.25.")
-    flags.DEFINE_float(
-        "confidence_floor", None, "DeepLab: a pixel below this probability has no class."
-    )
+    _define_teacher_flags("seg_teacher", SEG_TEACHERS, "the one whose setting is given, else none")
+
+
+def _define_teacher_flags(flag: str, teachers: Mapping[str, TeacherEntry], default: str) -> None:
+    lines = [f"{name}: {entry.help}." for name, entry in teachers.items()]
+    flags.DEFINE_enum(flag, None, list(teachers), f"{' '.join(lines)} Default: {default}.")
+    for setting in _settings(teachers.values()):
+        if setting.kind == "choice":
+            flags.DEFINE_enum(setting.name, None, list(setting.choices), setting.help)
+        else:
+            define = {
+                "path": flags.DEFINE_string,
+                "int": flags.DEFINE_integer,
+                "float": flags.DEFINE_float,
+                "floats": flags.DEFINE_list,
+                "bool": flags.DEFINE_bool,
+            }[setting.kind]
+            define(setting.name, None, setting.help)
+
+
+def _settings(
+    entries: Iterable[TeacherEntry] = (*DEPTH_TEACHERS.values(), *SEG_TEACHERS.values()),
+) -> list[Setting]:
+    return [setting for entry in entries for setting in entry.settings]
 
 
 def given_teacher_flags() -> list[str]:
     """The teacher flags that the command line gives, as it spells them."""
     values = flags.FLAGS.flag_values_dict()
-    names = [field.name for field in dataclasses.fields(TeacherChoice)]
+    settings = [setting.name for setting in _settings()]
+    names = ["depth_teacher", "seg_teacher", _CHECK, *settings]
     return [f"--{name}" for name in names if values.get(name) not in (None, "")]
 
 
@@ -253,23 +203,17 @@ def teachers_from_flags(kitti_root: Path) -> TeacherChoice:
     """The choice of the flags that the program defined; see `choose_teachers`.
 
     Raises:
-      ValueError: If the choice contradicts itself, or a scale is no number.
+      UserError: If the choice contradicts itself, or a scale is no number.
     """
     values = flags.FLAGS.flag_values_dict()
-    fields = [field.name for field in dataclasses.fields(TeacherChoice)]
-    given = {name: values[name] for name in fields if name in values}
-    if "seg_teacher" not in values:
-        given["seg_teacher"] = "none"
-    if given.get("scales") is not None:
-        given["scales"] = _parsed_scales(given["scales"])
-    return choose_teachers(kitti_root=kitti_root, **given)
-
-
-def _parsed_scales(words: list[str]) -> tuple[float, ...]:
-    try:
-        return tuple(float(word) for word in words)
-    except ValueError as error:
-        raise ValueError(f"--scales is like 0.75,1,1.25: {error}") from error
+    settings = {setting.name: values.get(setting.name) for setting in _settings()}
+    return choose_teachers(
+        kitti_root=kitti_root,
+        depth_teacher=values["depth_teacher"],
+        seg_teacher=values.get("seg_teacher", "none"),
+        left_right_px=values[_CHECK],
+        **settings,
+    )
 
 
 def choose_teachers(
@@ -277,6 +221,7 @@ def choose_teachers(
     kitti_root: Path,
     depth_teacher: str | None = None,
     seg_teacher: str | None = "none",
+    left_right_px: float | None = None,
     **settings: Any,
 ) -> TeacherChoice:
     """Fills in what the caller left open, and says so.
@@ -289,32 +234,48 @@ def choose_teachers(
       kitti_root: The tree.
       depth_teacher: None chooses.
       seg_teacher: None chooses.
-      **settings: Other fields of `TeacherChoice`; paths also as strings.
+      left_right_px: As `TeacherChoice`.
+      **settings: Of the teachers; paths and numbers also as strings.
 
     Raises:
-      ValueError: If the choice contradicts itself.
+      UserError: If the choice contradicts itself, or a scale is no number.
     """
-    given: dict[str, Any] = {
-        name: Path(value) if name.endswith(("_dir", "_weights")) else value
-        for name, value in settings.items()
-        if value not in (None, "")
+    given = {
+        setting.name: _value(setting, settings[setting.name])
+        for setting in _settings()
+        if settings.get(setting.name) not in (None, "")
     }
     if depth_teacher is None:
-        depth_teacher = _owner(SETTINGS_OF_DEPTH_TEACHER, given) or "sgm"
+        depth_teacher = _owner(DEPTH_TEACHERS, given) or "sgm"
         logging.info("--depth_teacher not given: %s", depth_teacher)
-    if seg_teacher is None:
-        seg_teacher = _owner(SETTINGS_OF_SEG_TEACHER, given)
+    owner = _owner(SEG_TEACHERS, given) if seg_teacher is None else seg_teacher
     own_train_ids = kitti_root / "truth" / "train_id"
-    may_use_own = seg_teacher in (None, "precomputed") and "train_id_dir" not in given
+    may_use_own = owner in (None, "precomputed") and "train_id_dir" not in given
     if may_use_own and own_train_ids.is_dir():
         given["train_id_dir"] = own_train_ids
         logging.info("--train_id_dir not given: the tree's own, %s", own_train_ids)
     if seg_teacher is None:
-        seg_teacher = "precomputed" if "train_id_dir" in given else "none"
+        seg_teacher = _owner(SEG_TEACHERS, given) or "none"
         logging.info("--seg_teacher not given: %s", seg_teacher)
-    return TeacherChoice(depth_teacher=depth_teacher, seg_teacher=seg_teacher, **given)
+    return TeacherChoice(
+        depth_teacher=depth_teacher, seg_teacher=seg_teacher, left_right_px=left_right_px, **given
+    )
 
 
-def _owner(settings_of: dict[str, tuple[str, ...]], given: dict[str, Any]) -> str | None:
+def _owner(teachers: Mapping[str, TeacherEntry], given: Mapping[str, Any]) -> str | None:
     """The teacher that something given belongs to."""
-    return next((t for t, names in settings_of.items() if any(n in given for n in names)), None)
+    for name, entry in teachers.items():
+        if any(setting.name in given for setting in entry.settings):
+            return name
+    return None
+
+
+def _value(setting: Setting, value: Any) -> Any:
+    if setting.kind == "path":
+        return Path(value)
+    if setting.kind != "floats":
+        return value
+    try:
+        return tuple(float(word) for word in value)
+    except ValueError as error:
+        raise UserError(f"--{setting.name} is like 0.75,1,1.25: {error}") from error

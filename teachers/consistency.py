@@ -10,12 +10,9 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from mtdepth.geometry.stereo import depth_to_disparity
-from teachers.interface import DepthTeacher, StereoSample
-
-Floats = npt.NDArray[np.float32]
+from mtdepth.files import UserError
+from teachers.interface import DepthTeacher, Floats, StereoSample, Teacher
 
 
 def left_right_difference_px(left_px: Floats, right_px: Floats) -> Floats:
@@ -49,7 +46,7 @@ def left_right_difference_px(left_px: Floats, right_px: Floats) -> Floats:
     return np.where(is_known, difference_px, np.inf).astype(np.float32)
 
 
-class LeftRightChecked:
+class LeftRightChecked(Teacher[Floats]):
     """A depth teacher that keeps depth only where its answers for both views agree.
 
     The teacher is asked twice a frame, so labels take twice as long. What the partner does not see
@@ -60,28 +57,12 @@ class LeftRightChecked:
 
     def __init__(self, teacher: DepthTeacher, *, max_difference_px: float) -> None:
         if not max_difference_px > 0:
-            raise ValueError(f"--left_right_px must be positive, got {max_difference_px}")
+            raise UserError(f"--left_right_px must be positive, got {max_difference_px}")
         self._teacher = teacher
         self._max_difference_px = max_difference_px
-
-    @property
-    def name(self) -> str:
-        """The teacher's own."""
-        return self._teacher.name
-
-    @property
-    def version(self) -> str:
-        """The teacher's own and the threshold."""
-        return f"{self._teacher.version}, both views within {self._max_difference_px:g} px"
-
-    @property
-    def source(self) -> str:
-        """The teacher's own, and that it was checked."""
-        return f"{self._teacher.source}, kept where both views agree"
-
-    def predict(self, sample: StereoSample) -> Floats:
-        """Depth of the labelled view, `[height, width]` metres, 0 where the views disagree."""
-        return self.predict_batch([sample])[0]
+        self.name = teacher.name
+        self.version = f"{teacher.version}, both views within {max_difference_px:g} px"
+        self.source = f"{teacher.source}, kept where both views agree"
 
     def predict_batch(self, samples: Sequence[StereoSample]) -> list[Floats]:
         """Depth of each labelled view, 0 where the views disagree; the samples are of one size."""
@@ -139,9 +120,6 @@ def partner_sample(sample: StereoSample) -> StereoSample:
 def _difference_px(sample: StereoSample, own_m: Floats, partner_m: Floats) -> Floats:
     # Turned as `as_left_pair` turns pictures; the turn is its own inverse.
     own_px, partner_px = (
-        depth_to_disparity(
-            sample.from_left_pair(depth_m), focal_px=sample.focal_px, baseline_m=sample.baseline_m
-        )
-        for depth_m in (own_m, partner_m)
+        sample.disparity_px(sample.from_left_pair(depth_m)) for depth_m in (own_m, partner_m)
     )
     return sample.from_left_pair(left_right_difference_px(own_px, partner_px))

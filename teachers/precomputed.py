@@ -25,19 +25,16 @@ from mtdepth.datasets.label_store import (
     read_train_id_png,
 )
 from mtdepth.files import DataError
-from mtdepth.geometry.stereo import disparity_to_depth
 from mtdepth.pictures import read_gray_png
-from teachers.interface import OneByOne, StereoSample
+from teachers.interface import Floats, Setting, StereoSample, Teacher, TeacherEntry
 
-Floats = npt.NDArray[np.float32]
 Label = TypeVar("Label", bound=npt.NDArray[Any])
 
 
-class PrecomputedDisparity(OneByOne[Floats]):
+class PrecomputedDisparity(Teacher[Floats]):
     """Depth from disparity PNGs: uint16, pixels * 256 at the picture's size, 0 = none."""
 
     name = "precomputed"
-    needs_partner = False
 
     def __init__(self, folder: Path) -> None:
         self._labels = _LabelFolder(folder, flag="--disparity_dir")
@@ -47,18 +44,13 @@ class PrecomputedDisparity(OneByOne[Floats]):
     def predict(self, sample: StereoSample) -> Floats:
         """Depth of the labelled view, `[height, width]` metres, 0 = none."""
         units = self._labels.read(sample, lambda path: read_gray_png(path, np.uint16))
-        return disparity_to_depth(
-            units / DISPARITY_UNITS_PER_PX,
-            focal_px=sample.focal_px,
-            baseline_m=sample.baseline_m,
-        ).astype(np.float32)
+        return sample.depth_m(units / DISPARITY_UNITS_PER_PX)
 
 
-class PrecomputedDepth(OneByOne[Floats]):
+class PrecomputedDepth(Teacher[Floats]):
     """Depth from depth PNGs: uint16, metres * 256 at the picture's size, 0 = none."""
 
     name = "precomputed"
-    needs_partner = False
 
     def __init__(self, folder: Path) -> None:
         self._labels = _LabelFolder(folder, flag="--depth_dir")
@@ -70,7 +62,7 @@ class PrecomputedDepth(OneByOne[Floats]):
         return self._labels.read(sample, read_depth_png)
 
 
-class PrecomputedTrainIds(OneByOne[npt.NDArray[np.uint8]]):
+class PrecomputedTrainIds(Teacher[npt.NDArray[np.uint8]]):
     """Classes from train id PNGs: uint8, 0..18, 255 = ignore, at the picture's size."""
 
     name = "precomputed"
@@ -125,3 +117,38 @@ def _find(folder: Path, frame: FrameId, *, flag: str) -> Path:
         f"{folder}: {flag} has no file for frame {frame}; tried {tried}. "
         "Make it, or leave the frame out of the split"
     )
+
+
+DEPTH_ENTRY = TeacherEntry(
+    name="precomputed",
+    help="PNG files of disparity or depth",
+    make=lambda disparity_dir=None, depth_dir=None: (
+        PrecomputedDisparity(disparity_dir) if disparity_dir else PrecomputedDepth(depth_dir)
+    ),
+    settings=(
+        Setting(
+            name="disparity_dir",
+            kind="path",
+            help="Precomputed disparity: uint16 PNG, pixels * 256, 0 = none.",
+        ),
+        Setting(
+            name="depth_dir",
+            kind="path",
+            help="Precomputed depth: uint16 PNG, metres * 256, 0 = none.",
+        ),
+    ),
+    needs_one_of=("disparity_dir", "depth_dir"),
+)
+SEG_ENTRY = TeacherEntry(
+    name="precomputed",
+    help="PNG files of train ids",
+    make=lambda train_id_dir: PrecomputedTrainIds(train_id_dir),
+    settings=(
+        Setting(
+            name="train_id_dir",
+            kind="path",
+            help="Precomputed train ids: uint8 PNG, 255 = ignore.",
+        ),
+    ),
+    needs_one_of=("train_id_dir",),
+)

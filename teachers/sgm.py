@@ -10,13 +10,9 @@ import dataclasses
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from mtdepth.geometry.stereo import disparity_to_depth
 from teachers.consistency import left_right_difference_px
-from teachers.interface import Image, OneByOne, StereoSample
-
-Floats = npt.NDArray[np.float32]
+from teachers.interface import Floats, Image, StereoSample, Teacher, TeacherEntry
 
 SUBPIXEL = 16  # OpenCV's disparities count sixteenths of a pixel
 UNMATCHED = -1.0
@@ -57,7 +53,7 @@ class SgmSettings:
         return 16 * max(1, int(np.ceil(self.disparity_per_width * width_px / 16)))
 
 
-class SgmTeacher(OneByOne[Floats]):
+class SgmTeacher(Teacher[Floats]):
     """Depth by semi-global matching, only where both views agree; holes stay holes."""
 
     name = "sgm"
@@ -66,20 +62,14 @@ class SgmTeacher(OneByOne[Floats]):
 
     def __init__(self, settings: SgmSettings | None = None) -> None:
         self.settings = settings or SgmSettings()
-
-    @property
-    def version(self) -> str:
-        """The settings and the library."""
         values = ", ".join(f"{k}={v:.6g}" for k, v in dataclasses.asdict(self.settings).items())
-        return f"OpenCV {cv2.__version__}, three passes, grey, {values}"
+        self.version = f"OpenCV {cv2.__version__}, three passes, grey, {values}"
 
     def predict(self, sample: StereoSample) -> Floats:
         """Depth of the labelled view, `[height, width]` metres, 0 where unmatched."""
         view, partner = sample.as_left_pair()
-        disparity_px = sample.from_left_pair(match_sgm(view, partner, settings=self.settings))
-        return disparity_to_depth(
-            disparity_px, focal_px=sample.focal_px, baseline_m=sample.baseline_m
-        ).astype(np.float32)
+        disparity_px = match_sgm(view, partner, settings=self.settings)
+        return sample.depth_m(sample.from_left_pair(disparity_px))
 
 
 def match_sgm(left: Image, right: Image, *, settings: SgmSettings) -> Floats:
@@ -136,3 +126,10 @@ def _match_one_way(view: Image, partner: Image, *, settings: SgmSettings) -> Flo
         mode=cv2.STEREO_SGBM_MODE_SGBM_3WAY,
     )
     return (matcher.compute(*padded)[:, num_disparities:] / SUBPIXEL).astype(np.float32)
+
+
+ENTRY = TeacherEntry(
+    name="sgm",
+    help="semi-global matching of the two views, needs no weights",
+    make=SgmTeacher,
+)

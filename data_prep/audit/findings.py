@@ -226,7 +226,7 @@ def examine_sample(
         points = points_of(
             labeller.lidar_depth(sample),
             depth_m,
-            focal_baseline_px_m=sample.focal_px * sample.baseline_m,
+            focal_baseline_px_m=sample.focal_px * sample.pair_baseline_m,
             train_id=labeller.seg_teacher.predict(sample) if labeller.seg_teacher else None,
             difference_px=difference_px,
         )

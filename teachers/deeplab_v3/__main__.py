@@ -19,8 +19,8 @@ from absl import flags, logging
 from mtdepth import program
 from mtdepth.datasets.label_map import CLASS_NAMES, IGNORE_ID
 from mtdepth.pictures import read_rgb, write_png
-from teachers.deeplab_v3.averaging import Image
 from teachers.deeplab_v3.teacher import DeepLabTeacher
+from teachers.interface import Image
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("weights", None, "Saved network, or published frozen graph.", required=True)

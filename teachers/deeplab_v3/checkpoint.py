@@ -5,9 +5,7 @@ keras-cv's MobileNetV3 cannot be read back from the description that Keras store
 """
 
 import dataclasses
-import hashlib
 import json
-import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -98,47 +96,3 @@ def _parsed(path: Path, record: Any) -> DeepLabInfo:
         return DeepLabInfo(**record)
     except TypeError as error:
         raise DataError(path, f"its {RECORD_NAME} is of another version ({error})") from error
-
-
-def load_deeplab(path: Path) -> tuple[Any, DeepLabInfo]:
-    """Reads what `save_deeplab` wrote.
-
-    Returns:
-      The `keras.Model`, ready for inference or for more training, and its record.
-
-    Raises:
-      FileNotFoundError: If the file is missing.
-      DataError: If it is no file of `save_deeplab`, or damaged.
-    """
-    from teachers.deeplab_v3.network import build_deeplab
-
-    info = read_info(path)
-    model = build_deeplab(backbone=info.backbone, head=info.head, num_classes=info.num_classes)
-    try:
-        load_every_weight(model, path)
-    except ValueError as error:
-        raise DataError(
-            path, f"holds no {info.head} on {info.backbone} as it says: {error}"
-        ) from error
-    return model, info
-
-
-def load_every_weight(model: Any, path: Path) -> None:
-    """Loads a Keras file of weights; none may be missing.
-
-    Raises:
-      ValueError: If the file is no such file or fits another model; one line says why.
-    """
-    try:
-        with warnings.catch_warnings():
-            # Keras only warns of layers that it does not find and leaves as they are.
-            warnings.simplefilter("error", UserWarning)
-            model.load_weights(path)
-    except (ValueError, KeyError, OSError, UserWarning) as error:
-        raise ValueError(str(error).strip().splitlines()[0]) from error
-
-
-def file_checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

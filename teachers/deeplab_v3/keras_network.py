@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdepth.datasets.label_map import NUM_CLASSES
-from mtdepth.files import DataError
-from teachers.deeplab_v3.checkpoint import file_checksum, load_deeplab, read_info
+from mtdepth.files import DataError, sha256_of
+from teachers.deeplab_v3.checkpoint import read_info
 from teachers.imagenet import normalise_imagenet
 
 Floats = npt.NDArray[np.float32]
@@ -39,7 +39,7 @@ class KerasNetwork:
             f"{name} {importlib.metadata.version(name)}" for name in ("keras", "tensorflow")
         )
         self.version = (
-            f"DeepLab {info.head} on {info.backbone}, sha256 {file_checksum(path)}, "
+            f"DeepLab {info.head} on {info.backbone}, sha256 {sha256_of(path)}, "
             f"{', '.join(versions)}"
         )
         self.origin = info.origin
@@ -71,6 +71,8 @@ class KerasNetwork:
     def _function(self) -> Any:
         """`[h, w, 3]` normalised to `[h, w, 19]` probabilities."""
         import tensorflow as tf
+
+        from teachers.deeplab_v3.network import load_deeplab
 
         model, _ = load_deeplab(self._path)
 

@@ -9,16 +9,18 @@ number as an argument and build offline.
 """
 
 import dataclasses
+import warnings
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import keras
 import numpy as np
+from keras import ops
 
-from mtdepth.datasets.label_map import NUM_CLASSES
+from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES
 from mtdepth.files import DataError
 from teachers import imagenet
-from teachers.deeplab_v3.checkpoint import load_every_weight
+from teachers.deeplab_v3.checkpoint import DeepLabInfo, read_info
 
 BackboneName = Literal["resnet18", "resnet50", "mobilenet_v3_small", "mobilenet_v3_large"]
 HeadName = Literal["v3plus", "v3"]
@@ -79,6 +81,64 @@ def build_deeplab(
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = BATCH_NORM_MOMENTUM
     return model
+
+
+def load_deeplab(path: Path) -> tuple[keras.Model, DeepLabInfo]:
+    """Reads what `save_deeplab` wrote.
+
+    Returns:
+      The `keras.Model`, ready for inference or for more training, and its record.
+
+    Raises:
+      FileNotFoundError: If the file is missing.
+      DataError: If it is no file of `save_deeplab`, or damaged.
+    """
+    info = read_info(path)
+    model = build_deeplab(backbone=info.backbone, head=info.head, num_classes=info.num_classes)
+    try:
+        load_every_weight(model, path)
+    except ValueError as error:
+        raise DataError(
+            path, f"holds no {info.head} on {info.backbone} as it says: {error}"
+        ) from error
+    return model, info
+
+
+def load_every_weight(model: Any, path: Path) -> None:
+    """Loads a Keras file of weights; none may be missing.
+
+    Raises:
+      ValueError: If the file is no such file or fits another model; one line says why.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Keras only warns of layers that it does not find and leaves as they are.
+            warnings.simplefilter("error", UserWarning)
+            model.load_weights(path)
+    except (ValueError, KeyError, OSError, UserWarning) as error:
+        raise ValueError(str(error).strip().splitlines()[0]) from error
+
+
+def cross_entropy(train_id: Any, logits: Any) -> Any:
+    """What training minimises: the mean cross entropy over the pixels that have a class.
+
+    Args:
+      train_id: `[b, h, w]` integers, 0..num_classes-1, or 255 = not counted.
+      logits: `[b, h, w, num_classes]`.
+
+    Returns:
+      A scalar, nats a pixel: the sum over the counted pixels of the whole batch divided by their
+      number; 0 where there is none.
+    """
+    num_classes = logits.shape[-1]
+    counted = ops.not_equal(train_id, IGNORE_ID)
+    # A class that exists stands in before the look-up: masking afterwards would leave NaN.
+    target = ops.where(counted, ops.cast(train_id, "int32"), 0)
+    nats = ops.sparse_categorical_crossentropy(
+        ops.reshape(target, (-1,)), ops.reshape(logits, (-1, num_classes)), from_logits=True
+    )
+    weight = ops.cast(ops.reshape(counted, (-1,)), nats.dtype)
+    return ops.sum(nats * weight) / ops.maximum(ops.sum(weight), 1.0)
 
 
 def _decoded_logits(extractor: Any, *, num_classes: int) -> Any:

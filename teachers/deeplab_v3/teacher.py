@@ -1,23 +1,24 @@
 """The segmentation teacher: DeepLab, of our training or as published."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
-from teachers.deeplab_v3.averaging import (
-    ClassNetwork,
-    Floats,
-    Image,
-    averaged_probabilities,
-    decide,
-)
+import cv2
+import numpy as np
+
+from mtdepth.datasets.label_map import IGNORE_ID
+from mtdepth.files import UserError
 from teachers.deeplab_v3.checkpoint import SUFFIX
 from teachers.deeplab_v3.frozen_graph import SUFFIXES as FROZEN_SUFFIXES
 from teachers.deeplab_v3.frozen_graph import FrozenGraph
 from teachers.deeplab_v3.keras_network import KerasNetwork
-from teachers.interface import OneByOne, StereoSample
+from teachers.interface import Floats, Image, Setting, StereoSample, Teacher, TeacherEntry
+
+ClassNetwork = FrozenGraph | KerasNetwork
 
 
-class DeepLabTeacher(OneByOne[Image]):
+class DeepLabTeacher(Teacher[Image]):
     """Train ids by DeepLab.
 
     Asked for several pictures it still looks at one after the other: in one pass the last bits of
@@ -32,7 +33,7 @@ class DeepLabTeacher(OneByOne[Image]):
       confidence_floor: Pixels whose averaged probability of the winning class is smaller get 255.
 
     Raises:
-      ValueError: If an option is out of range, or the graph gives no scores to serve it.
+      UserError: If an option is out of range, or the graph gives no scores to serve it.
       FileNotFoundError: If the file is missing.
       DataError: If it is damaged or something else.
     """
@@ -48,26 +49,22 @@ class DeepLabTeacher(OneByOne[Image]):
         confidence_floor: float = 0.0,
     ) -> None:
         if not _are_scales(scales):
-            raise ValueError(f"--scales are different positive numbers, got {scales}")
+            raise UserError(f"--scales are different positive numbers, got {scales}")
         if not 0 <= confidence_floor < 1:
-            raise ValueError(f"--confidence_floor is 0 or more and below 1, got {confidence_floor}")
+            raise UserError(f"--confidence_floor is 0 or more and below 1, got {confidence_floor}")
         self._flip = flip
         self._scales = scales
         self._confidence_floor = confidence_floor
         self._network = _open(weights)
         if not self._network.has_scores and (flip or scales != (1.0,) or confidence_floor > 0):
-            raise ValueError(
+            raise UserError(
                 f"{weights}: this graph gives classes alone: no scores stand before its argmax "
                 "where they were looked for; leave --flip, --scales and --confidence_floor out"
             )
-
-    @property
-    def version(self) -> str:
-        """The network, the options and the libraries."""
-        scales = " ".join(f"{scale:g}" for scale in self._scales)
-        return (
-            f"{self._network.version}, flip {self._flip}, scales {scales}, "
-            f"confidence floor {self._confidence_floor:g}"
+        self.version = (
+            f"{self._network.version}, flip {flip}, "
+            f"scales {' '.join(f'{scale:g}' for scale in scales)}, "
+            f"confidence floor {confidence_floor:g}"
         )
 
     def predict(self, sample: StereoSample) -> Image:
@@ -90,6 +87,68 @@ class DeepLabTeacher(OneByOne[Image]):
         return averaged_probabilities(image, self._network, flip=self._flip, scales=self._scales)
 
 
+def averaged_probabilities(
+    image: Image, network: ClassNetwork, *, flip: bool, scales: Sequence[float]
+) -> Floats:
+    """Averages a network's probabilities over views of one picture.
+
+    Args:
+      image: `[h, w, 3]` RGB.
+      network: Makes one view's probabilities.
+      flip: Whether each scale's mirror image counts as much as itself.
+      scales: Sizes of the views, in parts of the picture's.
+
+    Returns:
+      `[h, w, 19]`, sums to 1.
+    """
+    views = [_of_one_scale(image, network, flip=flip, scale=scale) for scale in scales]
+    total = sum(views[1:], start=views[0])
+    return total / np.float32(len(scales) * (2 if flip else 1))
+
+
+def decide(probabilities: Floats, *, confidence_floor: float) -> Image:
+    """The winning class, or 255 where it wins with less than the floor.
+
+    Args:
+      probabilities: `[..., classes]`.
+      confidence_floor: Smallest probability that makes a label.
+
+    Returns:
+      `[...]` uint8.
+    """
+    winner = probabilities.argmax(axis=-1).astype(np.uint8)
+    if confidence_floor > 0:
+        winner[probabilities.max(axis=-1) < confidence_floor] = IGNORE_ID
+    return winner
+
+
+def _of_one_scale(image: Image, network: ClassNetwork, *, flip: bool, scale: float) -> Floats:
+    """Sum over the view and, where wanted, its mirror image, at the picture's own size."""
+    view = _scaled(image, scale=scale)
+    seen = network.probabilities(view)
+    if flip:
+        seen = seen + network.probabilities(np.ascontiguousarray(view[:, ::-1]))[:, ::-1]
+    return _resized(seen, image.shape[:2])
+
+
+def _scaled(image: Image, *, scale: float) -> Image:
+    height, width = (max(1, round(side * scale)) for side in image.shape[:2])
+    if (height, width) == image.shape[:2]:
+        return image
+    # Area averages: a smaller view by linear sampling would alias.
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return cv2.resize(image, (width, height), interpolation=method).astype(np.uint8, copy=False)
+
+
+def _resized(probabilities: Floats, size: tuple[int, ...]) -> Floats:
+    if probabilities.shape[:2] == size:
+        return probabilities
+    height, width = size
+    return cv2.resize(
+        np.ascontiguousarray(probabilities), (width, height), interpolation=cv2.INTER_LINEAR
+    ).astype(np.float32, copy=False)
+
+
 def _are_scales(scales: tuple[float, ...]) -> bool:
     is_different = 0 < len(scales) == len(set(scales))
     return is_different and all(0 < scale < math.inf for scale in scales)
@@ -100,7 +159,45 @@ def _open(weights: Path) -> ClassNetwork:
         return FrozenGraph(weights)
     if weights.suffix == SUFFIX:
         return KerasNetwork(weights)
-    raise ValueError(
+    raise UserError(
         f"{weights}: DeepLab weights are a {SUFFIX} file of `python -m teachers.train deeplab_v3` "
         f"or a published frozen graph ({', '.join(FROZEN_SUFFIXES)})"
     )
+
+
+def _make(
+    deeplab_weights: Path,
+    flip: bool = False,
+    scales: tuple[float, ...] = (1.0,),
+    confidence_floor: float = 0.0,
+) -> DeepLabTeacher:
+    return DeepLabTeacher(
+        deeplab_weights, flip=flip, scales=scales, confidence_floor=confidence_floor
+    )
+
+
+ENTRY = TeacherEntry(
+    name="deeplab_v3",
+    help="the network",
+    make=_make,
+    settings=(
+        Setting(
+            name="deeplab_weights",
+            kind="path",
+            help="DeepLab: a saved network, or a published frozen graph.",
+        ),
+        Setting(name="flip", kind="bool", help="DeepLab: averages with the mirrored picture."),
+        Setting(
+            name="scales",
+            kind="floats",
+            help="DeepLab: averages over these sizes, e.g. 0.75,1,1.25.",
+        ),
+        Setting(
+            name="confidence_floor",
+            kind="float",
+            help="DeepLab: a pixel below this probability has no class.",
+        ),
+    ),
+    needs_one_of=("deeplab_weights",),
+    is_network=True,
+)

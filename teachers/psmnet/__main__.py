@@ -22,7 +22,7 @@ from mtdepth import program
 from mtdepth.datasets.label_store import DISPARITY_UNITS_PER_PX
 from mtdepth.pictures import read_rgb, write_png
 from mtdepth.runtime.colors import depth_colors
-from teachers.psmnet.precision import Precision
+from teachers.psmnet.sizes import Precision
 from teachers.psmnet.teacher import PsmnetTeacher
 
 FLAGS = flags.FLAGS

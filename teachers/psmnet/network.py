@@ -5,18 +5,24 @@ is the kernel of `dres2_conv1_0_0`), which is all that `teachers.psmnet.checkpoi
 """
 
 import dataclasses
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import keras
+import numpy as np
+import numpy.typing as npt
+from keras import ops
 
 from teachers.psmnet.layers import CostVolume, PyramidLevel, ResizeLike, SoftArgmin
-from teachers.psmnet.precision import Precision
-from teachers.psmnet.sizes import check_max_disparity
+from teachers.psmnet.sizes import Precision, check_max_disparity
 
+Floats = npt.NDArray[np.float32]
 Outputs = Literal["final", "all"]
 
 SCALE = 4  # picture size / feature size
 NUM_PARAMETERS = 5_224_768  # trainable
+HOURGLASS_WEIGHTS = (0.5, 0.7, 1.0)  # of the loss, coarse to fine: section 4.1
 
 NORM_EPSILON = 1e-5  # of the released weights
 _NORM_MOMENTUM = 0.9  # PyTorch counts the other share, 0.1
@@ -73,6 +79,71 @@ def build_psmnet(
     return keras.Model(
         [left, right], disparities_px if outputs == "all" else disparities_px[0], name="psmnet"
     )
+
+
+def disparity_loss(truth_px: Any, predicted_px: Sequence[Any], *, max_disparity_px: int) -> Any:
+    """Smooth L1 of each hourglass's disparity, averaged over the pixels with truth, weighted.
+
+    The training loss of Chang & Chen 2018, section 3.5.
+
+    Args:
+      truth_px: `[b, h, w]`; only 0 < truth < max_disparity_px counts, 0 is not measured.
+      predicted_px: The three outputs of `build_psmnet(outputs="all")`, `[b, h, w]`.
+      max_disparity_px: The network's.
+
+    Returns:
+      A scalar, pixels; 0 where no pixel counts.
+    """
+    is_counted = ops.logical_and(truth_px > 0, truth_px < max_disparity_px)
+    count = ops.maximum(ops.sum(ops.cast(is_counted, "float32")), 1.0)
+    return sum(
+        weight * ops.sum(smooth_l1(ops.where(is_counted, truth_px - disparity_px, 0.0))) / count
+        for weight, disparity_px in zip(HOURGLASS_WEIGHTS, predicted_px, strict=True)
+    )
+
+
+def smooth_l1(error: Any) -> Any:
+    """`error^2 / 2` up to 1, `|error| - 1/2` beyond (Girshick 2015, eq. 3)."""
+    size = ops.abs(error)
+    return ops.where(size < 1.0, 0.5 * ops.square(error), size - 0.5)
+
+
+def compiled(network: keras.Model) -> Callable[[Floats, Floats], Floats]:
+    """A function of the left and right pictures, `[b, h, w, 3]` each, to `[b, h, w]` pixels.
+
+    Keras's own `predict` would relax the shapes of its graph after the second size, and layers
+    that need a known size would fail.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        return _by_tensorflow(network)
+    if backend == "torch":
+        return _by_torch(network)
+    # JAX and whatever else Keras knows: operation by operation.
+    return lambda left, right: ops.convert_to_numpy(network([left, right], training=False))
+
+
+def _by_tensorflow(network: keras.Model) -> Callable[[Floats, Floats], Floats]:
+    import tensorflow as tf
+
+    @functools.cache
+    def graph_of(shape: tuple[int, ...]) -> Any:
+        spec = tf.TensorSpec(shape, tf.float32)
+        # Compiled by XLA the volume convolutions are six times slower on a CPU than by oneDNN.
+        function = tf.function(lambda *views: network(list(views), training=False), autograph=False)
+        return function.get_concrete_function(spec, spec)
+
+    return lambda left, right: graph_of(left.shape)(tf.constant(left), tf.constant(right)).numpy()
+
+
+def _by_torch(network: keras.Model) -> Callable[[Floats, Floats], Floats]:
+    import torch
+
+    def run(left: Floats, right: Floats) -> Floats:
+        with torch.inference_mode():
+            return ops.convert_to_numpy(network([left, right], training=False))
+
+    return run
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -4,22 +4,18 @@ import functools
 import importlib.metadata
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.geometry.stereo import disparity_to_depth
 from teachers.imagenet import normalise_imagenet
-from teachers.interface import Image, StereoSample
+from teachers.interface import Floats, Image, Setting, StereoSample, Teacher, TeacherEntry
 from teachers.psmnet.checkpoint import read_checkpoint
-from teachers.psmnet.precision import Precision
-from teachers.psmnet.sizes import SIZE_MULTIPLE
-
-Floats = npt.NDArray[np.float32]
+from teachers.psmnet.sizes import SIZE_MULTIPLE, Precision
 
 
-class PsmnetTeacher:
+class PsmnetTeacher(Teacher[Floats]):
     """Depth by the stacked hourglass of Chang & Chen 2018; dense, without holes.
 
     The network is built at the first prediction, and compiled once for each size of picture and
@@ -49,35 +45,22 @@ class PsmnetTeacher:
         align_corners: bool | None = None,
         dtype: Precision = "float32",
     ) -> None:
-        self._checkpoint = read_checkpoint(
+        checkpoint = self._checkpoint = read_checkpoint(
             weights, align_corners=align_corners, max_disparity_px=max_disparity_px
         )
         self._dtype = dtype
-
-    @property
-    def version(self) -> str:
-        """The weights' checksum, the settings and the library."""
-        checkpoint = self._checkpoint
-        return (
+        self.version = (
             f"weights {checkpoint.sha256[:16]} from {checkpoint.origin}, "
             f"align_corners={checkpoint.align_corners}, "
-            f"max_disparity_px={checkpoint.max_disparity_px}, {self._dtype}, "
+            f"max_disparity_px={checkpoint.max_disparity_px}, {dtype}, "
             f"keras {importlib.metadata.version('keras')}"
         )
-
-    @property
-    def source(self) -> str:
-        """Where its metres come from."""
-        return f"stereo baseline (PSMNet, weights {self._checkpoint.origin})"
+        self.source = f"stereo baseline (PSMNet, weights {checkpoint.origin})"
 
     @property
     def max_disparity_px(self) -> int:
         """Disparities are below this."""
         return self._checkpoint.max_disparity_px
-
-    def predict(self, sample: StereoSample) -> Floats:
-        """Depth of the labelled view, `[height, width]` metres."""
-        return self.predict_batch([sample])[0]
 
     def predict_batch(self, samples: Sequence[StereoSample]) -> list[Floats]:
         """Depth of several frames in one run of the network.
@@ -90,11 +73,7 @@ class PsmnetTeacher:
         """
         disparities_px = self._disparities_px([sample.as_left_pair() for sample in samples])
         return [
-            disparity_to_depth(
-                sample.from_left_pair(disparity_px),
-                focal_px=sample.focal_px,
-                baseline_m=sample.baseline_m,
-            ).astype(np.float32)
+            sample.depth_m(sample.from_left_pair(disparity_px))
             for sample, disparity_px in zip(samples, disparities_px, strict=True)
         ]
 
@@ -124,8 +103,7 @@ class PsmnetTeacher:
 
     @functools.cached_property
     def _run(self) -> Callable[[Floats, Floats], Floats]:
-        from teachers.psmnet.network import build_psmnet
-        from teachers.psmnet.running import compiled
+        from teachers.psmnet.network import build_psmnet, compiled
         from teachers.psmnet.weights import assign_weights
 
         network = build_psmnet(
@@ -142,3 +120,49 @@ def padded_input(image: Image) -> npt.NDArray[Any]:
     """Normalised, with zeros above and to the right up to multiples of 16, as the authors pad."""
     above, right = (-side % SIZE_MULTIPLE for side in image.shape[:2])
     return np.pad(normalise_imagenet(image), ((above, 0), (0, right), (0, 0)))
+
+
+def _make(
+    psmnet_weights: Path,
+    max_disparity: int | None = None,
+    align_corners: bool | None = None,
+    psmnet_dtype: Precision = "float32",
+) -> PsmnetTeacher:
+    return PsmnetTeacher(
+        psmnet_weights,
+        max_disparity_px=max_disparity,
+        align_corners=align_corners,
+        dtype=psmnet_dtype,
+    )
+
+
+ENTRY = TeacherEntry(
+    name="psmnet",
+    help="the stereo network",
+    make=_make,
+    settings=(
+        Setting(
+            name="psmnet_weights",
+            kind="path",
+            help="PSMNet: an authors' checkpoint (needs torch), or converted.",
+        ),
+        Setting(
+            name="max_disparity",
+            kind="int",
+            help="PSMNet: searched pixels. Default: as the weights were trained.",
+        ),
+        Setting(
+            name="align_corners",
+            kind="bool",
+            help="PSMNet: how it resizes. Default: as the weights' file says.",
+        ),
+        Setting(
+            name="psmnet_dtype",
+            kind="choice",
+            help="PSMNet: number format of its convolutions. Default: float32.",
+            choices=get_args(Precision),
+        ),
+    ),
+    needs_one_of=("psmnet_weights",),
+    is_network=True,
+)

@@ -10,10 +10,9 @@ import tensorflow as tf
 
 from mtdepth.datasets.label_map import CLASS_NAMES, IGNORE_ID, NUM_CLASSES
 from mtdepth.metrics.segmentation import Confusion, confusion
-from teachers.deeplab_v3.checkpoint import SUFFIX, DeepLabInfo, load_deeplab, save_deeplab
+from teachers.deeplab_v3.checkpoint import SUFFIX, DeepLabInfo, save_deeplab
 from teachers.deeplab_v3.keras_network import padded_to_multiple
-from teachers.deeplab_v3.loss import cross_entropy
-from teachers.deeplab_v3.network import SIZE_MULTIPLE_PX, build_deeplab
+from teachers.deeplab_v3.network import SIZE_MULTIPLE_PX, build_deeplab, cross_entropy, load_deeplab
 from teachers.imagenet import normalise_imagenet
 from teachers.training.batches import Batch, CachedReader
 from teachers.training.examples import ClassExample, read_classes, vary_classes

@@ -17,9 +17,7 @@ from teachers.psmnet.checkpoint import (
     read_checkpoint,
 )
 from teachers.psmnet.checkpoint import save as save_checkpoint
-from teachers.psmnet.loss import disparity_loss
-from teachers.psmnet.network import build_psmnet
-from teachers.psmnet.running import compiled
+from teachers.psmnet.network import build_psmnet, compiled, disparity_loss
 from teachers.psmnet.teacher import padded_input
 from teachers.psmnet.weights import assign_weights, tensors_of
 from teachers.training.batches import Batch, CachedReader

@@ -44,13 +44,13 @@ def test_what_is_left_open_is_chosen_by_what_is_there(tmp_path: Path) -> None:
     (tree / "truth" / "train_id").mkdir(parents=True)
     chosen = choose_teachers(kitti_root=tree, seg_teacher=None)
     assert (chosen.depth_teacher, chosen.seg_teacher) == ("sgm", "precomputed")
-    assert chosen.train_id_dir == tree / "truth" / "train_id"
+    assert chosen.settings["train_id_dir"] == tree / "truth" / "train_id"
     chosen = choose_teachers(
         kitti_root=tree, seg_teacher=None, psmnet_weights="p.tar", deeplab_weights="d.pb"
     )
     # Weights that are given win over labels that happen to be there.
     assert (chosen.depth_teacher, chosen.seg_teacher) == ("psmnet", "deeplab_v3")
-    assert chosen.train_id_dir is None
+    assert "train_id_dir" not in chosen.settings
     shutil.rmtree(tree / "truth")
     chosen = choose_teachers(kitti_root=tree, seg_teacher=None, depth_dir="d")
     assert (chosen.depth_teacher, chosen.seg_teacher) == ("precomputed", "none")

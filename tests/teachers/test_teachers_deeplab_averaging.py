@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from teachers.deeplab_v3.averaging import averaged_probabilities, decide
+from teachers.deeplab_v3.teacher import averaged_probabilities, decide
 
 Floats = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]

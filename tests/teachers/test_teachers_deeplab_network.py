@@ -11,18 +11,17 @@ import tensorflow as tf
 from mtdepth.files import DataError
 from teachers.deeplab_v3.checkpoint import (
     DeepLabInfo,
-    file_checksum,
-    load_deeplab,
     read_info,
     save_deeplab,
 )
-from teachers.deeplab_v3.loss import cross_entropy
 from teachers.deeplab_v3.network import (
     BACKBONE_NAMES,
     HEAD_NAMES,
     _backbone,
     _load_backbone,
     build_deeplab,
+    cross_entropy,
+    load_deeplab,
 )
 from teachers.imagenet import MEAN, STANDARD_DEVIATION
 
@@ -184,13 +183,11 @@ def test_damaged_files_are_refused(small_v3: keras.Model, tmp_path: Path) -> Non
     info = DeepLabInfo(backbone=SMALL, head="v3", origin="")
     save_deeplab(path, small_v3, info)
     whole = path.read_bytes()
-    checksum = file_checksum(path)
     path.write_bytes(whole[:-1000])
     with pytest.raises(DataError, match="cut short"):
         read_info(path)
     middle = len(whole) // 2
     path.write_bytes(whole[:middle] + bytes(100) + whole[middle + 100 :])
-    assert file_checksum(path) != checksum
     with pytest.raises(DataError, match=r"model\.weights\.h5 is damaged"):
         read_info(path)
     small_v3.save(path)

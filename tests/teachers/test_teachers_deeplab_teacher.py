@@ -14,8 +14,8 @@ from fakes.frozen_graph import write_frozen_graph
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import PALETTE
 from mtdepth.files import DataError
-from teachers.deeplab_v3.checkpoint import DeepLabInfo, load_deeplab, save_deeplab
-from teachers.deeplab_v3.network import build_deeplab
+from teachers.deeplab_v3.checkpoint import DeepLabInfo, save_deeplab
+from teachers.deeplab_v3.network import build_deeplab, load_deeplab
 from teachers.deeplab_v3.teacher import DeepLabTeacher
 from teachers.imagenet import normalise_imagenet
 from teachers.interface import StereoSample

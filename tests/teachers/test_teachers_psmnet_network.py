@@ -17,9 +17,13 @@ import pytest
 import torch
 from oracles.psmnet_torch import PsmnetOracle, random_state
 
-from teachers.psmnet.loss import disparity_loss, smooth_l1
-from teachers.psmnet.network import NUM_PARAMETERS, build_psmnet
-from teachers.psmnet.running import compiled
+from teachers.psmnet.network import (
+    NUM_PARAMETERS,
+    build_psmnet,
+    compiled,
+    disparity_loss,
+    smooth_l1,
+)
 from teachers.psmnet.weights import assign_weights, parameter_shapes, tensors_of
 
 Floats = npt.NDArray[np.float32]
@@ -198,7 +202,7 @@ _OTHER_BACKEND = """
 import sys
 import numpy as np
 from teachers.psmnet.network import build_psmnet
-from teachers.psmnet.running import compiled
+from teachers.psmnet.network import compiled
 from teachers.psmnet.weights import assign_weights
 given = np.load(sys.argv[1])
 network = build_psmnet(max_disparity_px=16, align_corners=True)

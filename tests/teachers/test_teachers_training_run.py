@@ -15,7 +15,7 @@ from mtdepth.recipes.base import Augmentation, overridden
 from mtdepth.training.step import NonFiniteLossError
 from mtdepth.workdir import Workdir
 from teachers.deeplab_v3 import network as network_module
-from teachers.deeplab_v3.checkpoint import load_deeplab
+from teachers.deeplab_v3.network import load_deeplab
 from teachers.training import class_task
 from teachers.training.batch_statistics import BatchStatistics, norm_layers
 from teachers.training.batches import stream_batches
