@@ -4,6 +4,8 @@ BIN := .venv/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
+# A process for every processor, up to four (each may take 2 GB); a test file stays in one of them.
+PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT = $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends
 .DEFAULT_GOAL := help
@@ -38,14 +40,14 @@ lint: $(READY_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-test: lint  ## lint, type-check, and every test that takes less than half a minute
-	$(BIN)/pytest
+test: lint  ## lint, type-check, and the tests of every day
+	$(BIN)/pytest $(PARALLEL)
 
 test-slow: $(READY_DEV)  ## the slow tests alone
-	$(BIN)/pytest -m slow
+	$(BIN)/pytest $(PARALLEL) -m slow
 
 test-all: lint  ## everything
-	$(BIN)/pytest -m ''
+	$(BIN)/pytest $(PARALLEL) -m ''
 
 test-web: $(READY_DEV)  ## the page in Chromium, RTSP from a real server (Debian; installs both)
 	@command -v chromium >/dev/null || { $(APT) chromium; }

@@ -1,10 +1,13 @@
 """Settings that must stand before anything is imported, and the shared real data."""
 
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from fakes.once import VARIABLE, built_once
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from mtdepth.datasets.label_store import LabelStore
@@ -12,6 +15,23 @@ if TYPE_CHECKING:
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "Agg")
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if IS_WORKER:
+    # As many workers as processors: threads beside them would only wait for one another.
+    for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+
+settings.register_profile("tests", deadline=None)  # a busy machine is no failure
+settings.load_profile("tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the folder of what is built once; the worker processes inherit its name."""
+    if not IS_WORKER:
+        folder = tempfile.TemporaryDirectory(prefix="mtdepth-tests-")
+        config.add_cleanup(folder.cleanup)
+        os.environ[VARIABLE] = folder.name
+
 
 _SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
@@ -37,17 +57,19 @@ def reference() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tree() -> Path:
     """A synthetic KITTI tree of exact truth; read-only: a test that damages one copies it first."""
     # Imported here: numpy and OpenCV must see the settings above.
     from fakes.kitti_tree import build_kitti_tree
 
-    return build_kitti_tree(tmp_path_factory.mktemp("kitti"))
+    return built_once("kitti", build_kitti_tree)
 
 
 @pytest.fixture(scope="session")
-def labels(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> "LabelStore":
+def labels(tree: Path) -> "LabelStore":
     """The exact labels of `tree`; read-only likewise."""
     from fakes.label_store import build_label_store
 
-    return build_label_store(tmp_path_factory.mktemp("labels"), tree)
+    from mtdepth.datasets.label_store import LabelStore
+
+    return LabelStore.open(built_once("labels", lambda folder: build_label_store(folder, tree)))

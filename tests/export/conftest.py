@@ -3,16 +3,13 @@
 from pathlib import Path
 
 import pytest
-from fakes.artefact import export_random
+from fakes.artefact import random_file
 
 from mtdepth.contract import Precision
 
 
 @pytest.fixture(scope="session")
-def golden_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def golden_models() -> dict[str, Path]:
     """An int8 and a float32 file of a random network, with golden pairs; read-only."""
     precisions: tuple[Precision, ...] = ("int8", "float32")
-    return {
-        precision: export_random(tmp_path_factory.mktemp(precision), precision=precision)
-        for precision in precisions
-    }
+    return {precision: random_file(precision) for precision in precisions}

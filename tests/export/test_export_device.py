@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 from fakes import device as fakes
-from fakes.artefact import CAMERA, CODEC, export_random
+from fakes.artefact import CAMERA, CODEC, random_file
 from fakes.four_sizes import export_random_sizes
 
 from export.device.engine import Engine
@@ -57,8 +57,8 @@ SCALE = Scale(near_m=4, far_m=80)
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_random(tmp_path_factory.mktemp("model"), precision="int8")
+def model() -> Path:
+    return random_file("int8")
 
 
 def picture(height: int = 128, width: int = 192, seed: int = 0) -> np.ndarray:

@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 from fakes.conditioned import condition, pictures
+from fakes.once import built_once
 
 from export.artefact import export_network
 from export.inference_graph import ClassOutput
@@ -84,6 +85,12 @@ def export_random(
         calibration=pictures(16, size=SIZE, seed=CALIBRATION_SEED),
         parity_images=pictures(4, size=SIZE, seed=PARITY_SEED),
     )
+    return folder / "model.tflite"
+
+
+def random_file(precision: Precision) -> Path:
+    """The `.tflite` file of `random_network`, exported once in a run; read-only."""
+    folder = built_once(f"random-{precision}", lambda to: export_random(to, precision=precision))
     return folder / "model.tflite"
 
 

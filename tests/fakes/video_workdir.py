@@ -1,9 +1,11 @@
 """A workdir of a MiniNet that learned from video, with random weights."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import keras
+from fakes.once import built_once
 from fakes.video_networks import tiny_video_recipe
 
 from mtdepth.contract import NO_SCALE
@@ -17,6 +19,11 @@ CAMERA = Intrinsics(fx_px=50, fy_px=48, cx_px=31, cy_px=15, width_px=64, height_
 
 def build_video_workdir(path: Path) -> Workdir:
     """A finished run of the small variant at 32x64 with the light pose network."""
+    shutil.copytree(built_once("video-workdir", _build), path)
+    return Workdir(path)
+
+
+def _build(path: Path) -> None:
     recipe = dataclasses.replace(tiny_video_recipe(), mininet=MiniNetSpec(variant="small"))
     workdir = Workdir(path)
     run = {
@@ -36,4 +43,3 @@ def build_video_workdir(path: Path) -> Workdir:
     for checkpoint in ("best", "last"):
         networks.depth_net.save_weights(workdir.weights_path(checkpoint))  # type: ignore[arg-type]
         networks.pose_net.save_weights(workdir.pose_weights_path(checkpoint))  # type: ignore[arg-type]
-    return workdir

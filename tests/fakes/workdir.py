@@ -1,9 +1,12 @@
 """A workdir with weights that were never trained, for tests that need only a network that runs."""
 
+import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import keras
 import numpy as np
+from fakes.once import built_once
 
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.models.student import build_training_graph
@@ -26,6 +29,12 @@ def build_workdir(
       camera: That it claims to have been trained with, at the input's size.
       seed: Of the weights. The output layers' biases are set so that depths look like depths.
     """
+    name = f"workdir-{sha256(repr((overrides, camera, seed)).encode()).hexdigest()[:12]}"
+    shutil.copytree(built_once(name, lambda folder: _build(folder, overrides, camera, seed)), path)
+    return Workdir(path)
+
+
+def _build(path: Path, overrides: tuple[str, ...], camera: Intrinsics, seed: int) -> None:
     height_px, width_px = INPUT_SIZE_PX
     recipe = overridden(
         find_recipe("demo"), [f"input_size_px=[{height_px},{width_px}]", *overrides]
@@ -47,4 +56,3 @@ def build_workdir(
     for variable in graph.trainable_variables:
         variable.assign(variable * 1.05)
     graph.save_weights(workdir.weights_path("last"))
-    return workdir

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes.artefact import CAMERA, CODEC, export_random, images
+from fakes.artefact import CAMERA, CODEC, images, random_file
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,8 +19,8 @@ from mtdepth.runtime.tflite import TfliteBackend, depth_table
 
 
 @pytest.fixture(scope="module")
-def int8(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_random(tmp_path_factory.mktemp("int8"), precision="int8")
+def int8() -> Path:
+    return random_file("int8")
 
 
 @pytest.fixture
