@@ -2,11 +2,9 @@
 
 import dataclasses
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from fakes.programs import run_program
 
 from data_prep.audit.findings import Findings, collect_findings
 from data_prep.audit.recommendation import recommend, score_choices
@@ -32,19 +31,10 @@ from mtdepth.datasets.label_store import (
 )
 from teachers.interface import StereoSample
 
-ROOT = Path(__file__).parents[2]
-
 
 def audit(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if k != "MTDEPTH_KITTI_ROOT"}
-    return subprocess.run(
-        [sys.executable, "-m", "data_prep.audit_teachers", *arguments, "--num_processes", "1"],
-        cwd=cwd,
-        env=environment | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    given = ("data_prep.audit_teachers", *arguments, "--num_processes", "1")
+    return run_program(*given, cwd=cwd, env={"MTDEPTH_KITTI_ROOT": ""})
 
 
 def scaled_disparities(tree: Path, folder: Path, *, factor: float) -> Path:

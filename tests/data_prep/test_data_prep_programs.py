@@ -1,6 +1,5 @@
 """The programs as a person types them."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fakes.kitti_tree import build_kitti_tree
+from fakes.programs import run_program
 
 from data_prep.bias_table import BiasTable
 from mtdepth.datasets.kitti_raw import KittiRaw
@@ -26,15 +26,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if k != "MTDEPTH_KITTI_ROOT"}
-    return subprocess.run(
-        [sys.executable, "-m", f"data_prep.{name}", *arguments],
-        cwd=cwd,
-        env=environment | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_program(f"data_prep.{name}", *arguments, cwd=cwd, env={"MTDEPTH_KITTI_ROOT": ""})
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from arm64.emulation import applicable
+from fakes.programs import run_program
 
 from export.bundle import texts
 from export.bundle.archive import write_bundle
@@ -18,14 +19,12 @@ from export.bundle.models import checked_models
 from export.bundle.modules import BundleError, closure, data_files
 from mtdepth.files import DataError
 
-ROOT = Path(__file__).parents[2]
 # What LiteRT itself imports; on a Pi, pip installs it with LiteRT.
 DEVICE_PACKAGES = ("numpy", "cv2", "ai_edge_litert", "flatbuffers", "tqdm")
 
 
 def bundle(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "export.bundle", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return run_program("export.bundle", *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from fakes.artefact import export_random, export_random_onnx, images
 from fakes.conditioned import condition
+from fakes.programs import run_program
 from fakes.workdir import build_workdir
 
 from mtdepth.contract import Contract
@@ -18,17 +19,9 @@ from mtdepth.runtime.tflite import TfliteBackend
 from mtdepth.trained import load_training_graph
 from mtdepth.workdir import Workdir
 
-ROOT = Path(__file__).parents[2]
-
 
 def run(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", program, *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_program(program, *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ CAMERA = Intrinsics(fx_px=50, fy_px=48, cx_px=31, cy_px=15, width_px=64, height_
 
 def build_video_workdir(path: Path) -> Workdir:
     """A finished run of the small variant at 32x64 with the light pose network."""
-    shutil.copytree(built_once("video-workdir", _build), path)
+    shutil.copytree(built_once("video-workdir", _build), path, dirs_exist_ok=True)
     return Workdir(path)
 
 

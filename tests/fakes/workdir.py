@@ -30,7 +30,11 @@ def build_workdir(
       seed: Of the weights. The output layers' biases are set so that depths look like depths.
     """
     name = f"workdir-{sha256(repr((overrides, camera, seed)).encode()).hexdigest()[:12]}"
-    shutil.copytree(built_once(name, lambda folder: _build(folder, overrides, camera, seed)), path)
+    shutil.copytree(
+        built_once(name, lambda folder: _build(folder, overrides, camera, seed)),
+        path,
+        dirs_exist_ok=True,
+    )
     return Workdir(path)
 
 

@@ -1,7 +1,5 @@
 """The segmentation teacher and its program, on a small network of random weights."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from fakes.frozen_graph import write_frozen_graph
+from fakes.programs import run_program
 
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import PALETTE
@@ -20,7 +19,6 @@ from teachers.deeplab_v3.teacher import DeepLabTeacher
 from teachers.imagenet import normalise_imagenet
 from teachers.interface import StereoSample
 
-ROOT = Path(__file__).parents[2]
 SIZE = (70, 100)  # neither side a multiple of 32
 
 Image = npt.NDArray[np.uint8]
@@ -160,18 +158,15 @@ def test_other_files_are_refused(tmp_path: Path, weights: Path) -> None:
         DeepLabTeacher(cut)
 
 
-def run_program(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "teachers.deeplab_v3", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
 def test_the_program_labels_one_picture(tmp_path: Path) -> None:
     ids = np.repeat(np.arange(19, dtype=np.uint8), 2)[None].repeat(30, axis=0)
     cv2.imwrite(str(tmp_path / "street.png"), PALETTE[ids][..., ::-1])
     graph = write_frozen_graph(tmp_path / "g.pb")
     given = ["--weights", str(graph), "--image", str(tmp_path / "street.png")]
     written = ["--output", str(tmp_path / "ids.png"), "--picture", str(tmp_path / "overlay.png")]
-    done = run_program(*given, *written, "--flip", "--confidence_floor", "0.2")
+    done = run_program(
+        "teachers.deeplab_v3", *given, *written, "--flip", "--confidence_floor", "0.2"
+    )
     assert done.returncode == 0, done.stderr
     found = cv2.imread(str(tmp_path / "ids.png"), cv2.IMREAD_UNCHANGED)
     np.testing.assert_array_equal(found, ids)
@@ -204,7 +199,9 @@ def test_a_users_mistake_is_one_clear_line(
         "output": str(tmp_path / "ids.png"),
         **changed,
     }
-    done = run_program(*(f"--{name}={value}" for name, value in given.items()))
+    done = run_program(
+        "teachers.deeplab_v3", *(f"--{name}={value}" for name, value in given.items())
+    )
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr

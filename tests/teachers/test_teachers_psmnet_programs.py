@@ -1,31 +1,21 @@
 """The two programs, from the authors' checkpoint to a disparity picture, and their errors."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from fakes.programs import run_program
 from oracles.psmnet_torch import random_state
 
 from mtdepth.pictures import read_gray_png, read_rgb, write_png
 from teachers.psmnet.teacher import PsmnetTeacher
 
-ROOT = Path(__file__).parents[2]
-
 
 def run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=ROOT,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_program(module, *arguments)
 
 
 @pytest.fixture(scope="module")
