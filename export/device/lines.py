@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from export.device.obstacles import rule_in_words
+from export.device.recording import BusyError, GoneError, Target
 from export.device.result import Result
-from export.device.writers import BusyError, GoneError
 from mtdepth.files import DISK_ERRORS, DataError
 
 STANDARD_OUTPUT = "-"
@@ -167,6 +167,11 @@ class LineWriter:
             if self._is_abandoned or (self._is_live and self._clock() >= deadline_s):
                 raise BusyError
             time.sleep(_POLL_S)
+
+
+def open_lines(target: Target) -> LineWriter:
+    """`obstacles.jsonl` in the run's folder."""
+    return LineWriter(str(target.folder / "obstacles.jsonl"), is_live=target.source.is_live)
 
 
 def is_stream(target: str) -> bool:

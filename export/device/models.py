@@ -2,29 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from mtdepth.contract import DECODERS, Contract
-from mtdepth.files import DataError, visible_files
+from mtdepth.contract import DECODERS
+from mtdepth.files import DataError, UserError, visible_files
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.runtime.pipeline import NetworkOutput, Predictor
+from mtdepth.runtime.pipeline import Predictor
 from mtdepth.runtime.sizes import open_sizes
-
-
-class Runnable(Protocol):
-    """A back end whose stages can be timed; `mtdepth.runtime.tflite.TfliteBackend` is one."""
-
-    path: Path
-    contract: Contract
-
-    def run(self, image: npt.NDArray[np.uint8]) -> Mapping[str, npt.NDArray[Any]]:
-        """The network alone."""
-
-    def decode(self, raw: Mapping[str, npt.NDArray[Any]]) -> NetworkOutput:
-        """Its numbers as metres and class ids."""
+from mtdepth.runtime.tflite import TfliteBackend
 
 
 class SizedModels:
@@ -34,10 +20,10 @@ class SizedModels:
       backends: By size, largest first; at least one.
     """
 
-    def __init__(self, backends: Mapping[str, Any]) -> None:
+    def __init__(self, backends: Mapping[str, TfliteBackend]) -> None:
         if not backends:
             raise ValueError("there is no model")
-        self._backends: dict[str, Any] = dict(backends)
+        self._backends: dict[str, TfliteBackend] = dict(backends)
         self._predictors = {size: Predictor(each) for size, each in self._backends.items()}
         self._warm: set[str] = set()
         self.size = self.sizes[0]
@@ -48,10 +34,9 @@ class SizedModels:
         return tuple(self._backends)
 
     @property
-    def backend(self) -> Runnable:
+    def backend(self) -> TfliteBackend:
         """The one that runs."""
-        backend: Runnable = self._backends[self.size]
-        return backend
+        return self._backends[self.size]
 
     @property
     def predictor(self) -> Predictor:
@@ -69,10 +54,10 @@ class SizedModels:
         Its first run lays out its memory and is not the usual one: it is made here, on nothing.
 
         Raises:
-          ValueError: If there is no such size.
+          UserError: If there is no such size.
         """
         if size not in self._backends:
-            raise ValueError(f"size must be one of {', '.join(self.sizes)}, got {size!r}")
+            raise UserError(f"size must be one of {', '.join(self.sizes)}, got {size!r}")
         if size not in self._warm:
             backend = self._backends[size]
             backend.run(np.zeros((*backend.contract.input_size, 3), np.uint8))
@@ -98,7 +83,7 @@ def open_models(path: Path, *, num_threads: int) -> SizedModels:
     files = visible_files(path, "*.tflite") or visible_files(path, "*/*.tflite")
     if not files:
         raise FileNotFoundError(f"{path}: holds no .tflite file, nor does a folder in it")
-    backends: dict[str, Any] = {}
+    backends: dict[str, TfliteBackend] = {}
     for file in files:
         for size, backend in open_sizes(file, num_threads=num_threads).items():
             _check_new(size, backend, backends)
@@ -108,7 +93,7 @@ def open_models(path: Path, *, num_threads: int) -> SizedModels:
     return SizedModels({size: backends[size] for size in ordered})
 
 
-def _check_new(size: str, backend: Runnable, others: Mapping[str, Runnable]) -> None:
+def _check_new(size: str, backend: TfliteBackend, others: Mapping[str, TfliteBackend]) -> None:
     if size in others:
         raise DataError(
             backend.path,

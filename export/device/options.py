@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from export.device.controls import AUTO
+from export.device.outputs import OUTPUTS
+from export.device.show import DISPLAYS
 from mtdepth.runtime.colors import MAGMA, PALETTES
-
-DEPTH_AND_OVERLAY = ("overlay", "depth")
-WRITE_KINDS = ("overlay", "depth", "npz", "classes", "ply", "obstacles", "video")
 
 
 def parse(argv: Sequence[str], *, description: str | None) -> argparse.Namespace:
@@ -49,7 +48,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--write",
-        help=f"of {','.join(WRITE_KINDS)}, with commas between (default: overlay,depth of "
+        help=f"of {','.join(OUTPUTS)}, with commas between (default: overlay,depth of "
         "pictures, video of the rest)",
     )
     add("--video", type=float, help="pictures become one video of so many frames/s")
@@ -80,7 +79,7 @@ def _add_shown(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("what is shown").add_argument
     add(
         *("--display",),
-        choices=("none", "window", "web"),
+        choices=tuple(DISPLAYS),
         default="none",
         help="show results as they come: in a window, or as a web page",
     )
@@ -134,13 +133,15 @@ def _check_together(parser: argparse.ArgumentParser, options: argparse.Namespace
     if (options.width is None) != (options.height is None):
         parser.error("--width and --height go together")
     kinds = write_kinds(options)
-    unknown = sorted(set(kinds) - set(WRITE_KINDS))
+    unknown = sorted(set(kinds) - set(OUTPUTS))
     if unknown:
-        parser.error(f"--write knows {', '.join(WRITE_KINDS)}, got {', '.join(unknown)}")
+        parser.error(f"--write knows {', '.join(OUTPUTS)}, got {', '.join(unknown)}")
     if kinds and options.output is None:
         parser.error("--write needs --output")
-    if "ply" in kinds and options.focal_px is None and options.camera is None:
-        parser.error("--write ply needs --focal_px or --camera: without, pixels have no direction")
+    for kind in kinds:
+        why = OUTPUTS[kind].needs_camera
+        if why and options.focal_px is None and options.camera is None:
+            parser.error(f"--write {kind} needs --focal_px or --camera: {why}")
     if options.output is None and options.obstacles is None and options.display == "none":
         parser.error("nothing would come of it: give --output, --obstacles or --display")
 

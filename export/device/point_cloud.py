@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from export.device.result import Image, Result
 from mtdepth.datasets.label_map import CLASS_NAMES
-from mtdepth.files import atomic_path
+from mtdepth.files import UserError, atomic_path
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.runtime.pipeline import Prediction
 
-Image = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.void]
 
 _SKY = CLASS_NAMES.index("sky")
@@ -46,6 +46,18 @@ def points_of(image_rgb: Image, prediction: Prediction, camera: Intrinsics) -> P
     if train_id is not None:
         points["class"] = train_id[is_kept]
     return points
+
+
+def write_cloud(stem: Path, result: Result) -> None:
+    """`<name>.ply`: every measured pixel but the sky's.
+
+    Raises:
+      UserError: If the camera is not known.
+    """
+    if result.camera is None:
+        raise UserError("--write ply: a point cloud needs --focal_px or --camera")
+    points = points_of(result.image_rgb, result.prediction, result.camera)
+    write_ply(stem.with_name(f"{stem.name}.ply"), points, unit=result.unit)
 
 
 def write_ply(path: Path, points: Points, *, unit: str) -> None:

@@ -38,12 +38,11 @@ from export.device.camera_model import CameraModel, Mount, read_intrinsics
 from export.device.controls import AUTO, Controls, Settings
 from export.device.engine import Engine
 from export.device.governor import Limits
-from export.device.lean import give_back_code, share_heap_among_threads
 from export.device.models import open_models
 from export.device.obstacles import Rule
 from export.device.options import parse as parse_options
 from export.device.options import write_kinds
-from export.device.recorder import recorder
+from export.device.outputs import open_outputs
 from export.device.result import Look
 from export.device.service import Service
 from export.device.show import show
@@ -65,9 +64,9 @@ def run(options: argparse.Namespace) -> int:
     limits = Limits(target_fps=options.target_fps, max_temperature_c=options.max_temperature_c)
     controls = _controls(options, engine, limits)
     source = _source(options)
-    recording_to = recorder(
+    recording_to = open_outputs(
         options.output,
-        kinds=write_kinds(options),
+        names=write_kinds(options),
         source=source,
         video_fps=options.video,
         obstacles=options.obstacles,
@@ -131,8 +130,6 @@ def _ending_signals() -> list[signal.Signals]:
 
 def _engine(options: argparse.Namespace) -> Engine:
     models = open_models(options.model, num_threads=options.num_threads)
-    # All libraries are loaded; the networks' tensors come next.
-    give_back_code()
     if options.size not in (None, AUTO):
         models.select(options.size)
     intrinsics = None if options.camera is None else read_intrinsics(options.camera)
@@ -203,7 +200,6 @@ def _say(report: dict[str, object], output: Path | None) -> None:
 
 def main() -> int:
     """The program."""
-    share_heap_among_threads()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     options = parse(sys.argv[1:])
     try:

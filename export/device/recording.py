@@ -11,8 +11,8 @@ from typing import Protocol
 
 from export.device.channel import Channel, ClosedError
 from export.device.result import Result
-from export.device.sources import Unreadable
-from export.device.writers import BusyError, GoneError, Writer
+from export.device.sources import Source, Unreadable
+from mtdepth.files import UserError
 
 _LOG = logging.getLogger(__name__)
 
@@ -32,11 +32,44 @@ _SILENT_S = 2.0
 _CAPACITY = 2
 
 
-class Report(Protocol):
-    """Where failures go."""
+# Takes what failed; with `is_news=True` the log says it even if it said the same before.
+Report = Callable[..., None]
 
-    def __call__(self, failure: Unreadable, *, is_news: bool) -> None:
-        """Keeps one; `is_news`: the log says it even if it said the same before."""
+
+class BusyError(Exception):
+    """Whoever reads takes nothing now: this result is left out."""
+
+
+class GoneError(OSError):
+    """Whoever read will not come back."""
+
+
+class Writer(Protocol):
+    """Takes one result after the other."""
+
+    def write(self, result: Result) -> None:
+        """Takes one.
+
+        Raises:
+          UserError: If this one cannot be stored.
+          BusyError: If its reader takes nothing.
+          OSError: If nothing can be stored now.
+        """
+
+    def close(self, *, is_kept: bool = True) -> None:
+        """Ends what was begun; `write` begins anew. `is_kept` is False where an error ended it."""
+
+    def abandon(self) -> None:
+        """Lets a `write` that waits for a reader end, from another thread."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What a writer is opened for: the run's folder, its source, and what `--video` says."""
+
+    folder: Path
+    source: Source
+    video_fps: float | None = None
 
 
 @dataclass(frozen=True)
@@ -187,7 +220,7 @@ class Recording:
         except BusyError:
             self._num_left_out += 1
             self._waits_since_s = self._waits_since_s or self._clock()
-        except ValueError as error:
+        except UserError as error:
             report(Unreadable(result.name, str(error)), is_news=False)
         except OSError as error:
             if not self._is_live:

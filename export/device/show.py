@@ -1,44 +1,38 @@
-"""What happens in the main thread while a service runs: nothing, a window, or a web page."""
+"""What the main thread does while a service runs: it waits, shows a window, or serves a page.
+
+A further display is a subclass of `Display` and one entry of `DISPLAYS`.
+"""
 
 import argparse
 import dataclasses
 import glob
 import logging
+import os
+import sys
 import threading
 import time
 from pathlib import Path
 
+import cv2
+
 from export.device import telemetry
+from export.device.outputs import FileWriter
 from export.device.result import Result
 from export.device.service import Service
 from mtdepth.files import visible_files
 
 _LOG = logging.getLogger(__name__)
 
+_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
+_TITLE = "mtdepth (q: quit)"
 _TICK_S = 0.1
 # Every two seconds: vcgencmd takes milliseconds of the same processor.
 _TELEMETRY_TICKS = 20
 _SNAPSHOT_KINDS = ("overlay", "depth", "npz")
 
 
-class Machine:
-    """The machine's own state, looked at now and then."""
-
-    def __init__(self) -> None:
-        self._ticks = 0
-        self.temperature_c: float | None = None
-        self.throttling: telemetry.Throttling | None = None
-
-    def tick(self) -> None:
-        """Looks, where it is time to."""
-        if self._ticks % _TELEMETRY_TICKS == 0:
-            self.temperature_c = telemetry.temperature_c()
-            self.throttling = telemetry.throttling()
-        self._ticks += 1
-
-
-def show(service: Service, options: argparse.Namespace, *, stopped: threading.Event) -> None:
-    """Starts the service and returns when it has ended, or is to end.
+class Display:
+    """Shows nothing; a window and a page differ in what they do ten times a second.
 
     Args:
       service: Not started yet.
@@ -48,68 +42,116 @@ def show(service: Service, options: argparse.Namespace, *, stopped: threading.Ev
     Raises:
       OSError: If there is no screen, or the port is in use.
     """
-    if options.display == "window":
-        _show_window(service, stopped)
-    elif options.display == "web":
-        _show_page(service, options, stopped)
-    else:
-        service.start()
-        machine = Machine()
-        while not stopped.is_set() and not service.is_done.wait(_TICK_S):
-            machine.tick()
-            service.temperature_c = machine.temperature_c
-            if service.is_for_nobody:
-                _LOG.error("nobody is left who takes the results")
-                return
+
+    def __init__(
+        self, service: Service, options: argparse.Namespace, stopped: threading.Event
+    ) -> None:
+        self.service = service
+        self.options = options
+        self.stopped = stopped
+        self.throttling: telemetry.Throttling | None = None
+        self.open()
+
+    def open(self) -> None:
+        """Makes what is shown."""
+
+    def tick(self) -> bool:
+        """Waits a moment; returns whether to go on."""
+        if self.service.is_for_nobody:
+            _LOG.error("nobody is left who takes the results")
+            return False
+        return not self.service.is_done.wait(_TICK_S)
+
+    def close(self) -> None:
+        """Shows no more."""
 
 
-def _show_window(service: Service, stopped: threading.Event) -> None:
-    from export.device.display import Window
+class Window(Display):
+    """The newest picture in a window; `q` or Escape asks to stop."""
 
-    window = Window()
-    machine = Machine()
-    number = 0
+    def open(self) -> None:
+        """Opens the window."""
+        self._number = 0
+        # Qt ends the whole program where it finds no screen.
+        if sys.platform == "linux" and not any(name in os.environ for name in _SCREENS):
+            raise OSError(
+                "no window can be opened: there is no screen (neither $DISPLAY nor "
+                "$WAYLAND_DISPLAY is set); use --display none, or web"
+            )
+        try:
+            cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL)
+        except cv2.error as error:
+            raise OSError(
+                f"no window can be opened ({error.err or error}); use --display none, or web"
+            ) from error
+
+    def tick(self) -> bool:
+        """Shows a new picture, or lets the last one stand."""
+        if self.service.is_done.is_set():
+            return False
+        found = self.service.latest.newer_than(self._number, timeout_s=_TICK_S)
+        if found is not None:
+            self._number, result = found
+            cv2.imshow(_TITLE, cv2.cvtColor(result.overlay, cv2.COLOR_RGB2BGR))
+        return cv2.waitKey(1) & 0xFF not in (ord("q"), 27)
+
+    def close(self) -> None:
+        """Closes the window."""
+        cv2.destroyWindow(_TITLE)
+
+
+class Page(Display):
+    """A web page; that of files stays when they have ended."""
+
+    def open(self) -> None:
+        """Serves it."""
+        # Here: other displays need no server, nor the TLS library that comes with it.
+        from export.device.web import WebServer
+        from export.device.web_handler import Site, state_of
+
+        folder: Path | None = self.options.output
+        site = Site(
+            service=self.service,
+            state=lambda: state_of(self.service, self.throttling),
+            save=None if folder is None else lambda result: snapshot(folder, result),
+        )
+        self._server = WebServer(site, host=self.options.host, port=self.options.port)
+        self._is_over = False
+        _LOG.info("watch at %s", self._server.address)
+
+    def tick(self) -> bool:
+        """Says once that the files have ended."""
+        service = self.service
+        if service.is_done.is_set() and not self._is_over:
+            self._is_over = True
+            if service.fault is not None or service.source.is_live or self.options.max_frames:
+                return False
+            _LOG.info("%s has ended; the page stays until Ctrl-C", service.source.name)
+        return not self.stopped.wait(_TICK_S)
+
+    def close(self) -> None:
+        """Lets every viewer go."""
+        self._server.close()
+
+
+DISPLAYS: dict[str, type[Display]] = {"none": Display, "window": Window, "web": Page}
+
+
+def show(service: Service, options: argparse.Namespace, *, stopped: threading.Event) -> None:
+    """Starts the service and returns when it has ended, or is to end; as `Display` is made."""
+    display = DISPLAYS[options.display](service, options, stopped)
     try:
         service.start()
-        while not stopped.is_set() and not service.is_done.is_set():
-            machine.tick()
-            service.temperature_c = machine.temperature_c
-            found = service.latest.newer_than(number, timeout_s=_TICK_S)
-            number = number if found is None else found[0]
-            if not window.show(None if found is None else found[1].overlay):
+        num_ticks = 0
+        while not stopped.is_set():
+            if num_ticks % _TELEMETRY_TICKS == 0:
+                service.temperature_c = telemetry.temperature_c()
+                display.throttling = telemetry.throttling()
+            num_ticks += 1
+            if not display.tick():
                 return
     finally:
-        window.close()
-
-
-def _show_page(service: Service, options: argparse.Namespace, stopped: threading.Event) -> None:
-    # Here: the other displays need no server.
-    from export.device.state import state_of
-    from export.device.web import WebServer
-    from export.device.web_handler import Site
-
-    machine = Machine()
-    folder: Path | None = options.output
-    site = Site(
-        service=service,
-        state=lambda: state_of(service, machine.throttling),
-        save=None if folder is None else lambda result: snapshot(folder, result),
-    )
-    server = WebServer(site, host=options.host, port=options.port)
-    is_over = False
-    try:
-        _LOG.info("watch at %s", server.address)
-        service.start()
-        while not stopped.wait(_TICK_S):
-            machine.tick()
-            service.temperature_c = machine.temperature_c
-            if service.is_done.is_set() and not is_over:
-                is_over = True
-                if service.fault is not None or service.source.is_live or options.max_frames:
-                    return
-                _LOG.info("%s has ended; the page stays until Ctrl-C", service.source.name)
-    finally:
-        server.close()
+        display.close()
 
 
 def snapshot(folder: Path, result: Result) -> list[str]:
@@ -118,8 +160,6 @@ def snapshot(folder: Path, result: Result) -> list[str]:
     They begin with the time: frames are counted anew at every start of the program, and a snapshot
     must not replace an earlier one; a number follows where the clock was put back.
     """
-    from export.device.writers import FileWriter
-
     target = folder / "snapshots"
     name = start = f"{time.strftime('%Y%m%d-%H%M%S')}_{result.name}"
     number = 2

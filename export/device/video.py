@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import cv2
-import numpy as np
-import numpy.typing as npt
 
-from export.device.result import Result
-
-Image = npt.NDArray[np.uint8]
+from export.device.recording import Target
+from export.device.result import Image, Result
+from export.device.sources import ASSUMED_FPS
+from mtdepth.files import UserError
 
 # Suffix and codec. Some builds of OpenCV have no encoder for the first; Motion JPEG is in all.
 VIDEO_KINDS = ((".mp4", "mp4v"), (".avi", "MJPG"))
@@ -21,6 +20,19 @@ BROWSER_VIDEO_KINDS = ((".mp4", "vp09"), *VIDEO_KINDS)
 _MAX_REPEATED = 250
 # So many pictures are more than any encoder keeps back.
 _FRAMES_PER_CHECK = 1500
+
+
+def open_video(target: Target) -> "VideoWriter":
+    """The video of a run, in a format that suits its source."""
+    source = target.source
+    # A folder's pictures may take their time; a video that is converted does not.
+    of_files = BROWSER_VIDEO_KINDS if source.fps is None else VIDEO_KINDS
+    return VideoWriter(
+        target.folder,
+        fps=target.video_fps or source.fps or ASSUMED_FPS,
+        kinds=LIVE_VIDEO_KINDS if source.is_live else of_files,
+        is_live=source.is_live,
+    )
 
 
 class VideoWriter:
@@ -62,7 +74,7 @@ class VideoWriter:
         """Appends one result.
 
         Raises:
-          ValueError: If its picture, which is no live source's, has another size than the first.
+          UserError: If its picture, which is no live source's, has another size than the first.
           OSError: If no codec works, or nothing reaches the disk.
         """
         overlay = result.overlay
@@ -73,7 +85,7 @@ class VideoWriter:
             self._start_s = result.time_s
             self._num_written = self._num_checked = self._num_bytes = 0
         if overlay.shape[:2] != self._size:
-            raise ValueError(f"the video's pictures are {self._size}, got {overlay.shape[:2]}")
+            raise UserError(f"the video's pictures are {self._size}, got {overlay.shape[:2]}")
         overlay_bgr = cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR)
         for _ in range(self._num_due(result.time_s)):
             self._writer.write(overlay_bgr)

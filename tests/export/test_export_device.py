@@ -20,8 +20,7 @@ from fakes import device as fakes
 from fakes.artefact import CAMERA, CODEC, random_file
 from fakes.four_sizes import export_random_sizes
 
-from export.device.engine import Engine
-from export.device.latency import FrameTimes, Latency
+from export.device.engine import Engine, FrameTimes, Latency
 from export.device.models import open_models
 from export.device.overlay import (
     STRIP_WIDTH_PX,

@@ -16,7 +16,7 @@ from fakes.device import LONG_S, picture, result
 from export.device import lines
 from export.device.lines import LineWriter, is_stream
 from export.device.obstacles import Rule
-from export.device.writers import BusyError, GoneError
+from export.device.recording import BusyError, GoneError
 from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.files import DataError
 

@@ -23,13 +23,20 @@ from fakes.device import (
 )
 
 from export.device import video as video_module
-from export.device.recorder import claim_run_folder, recorder
-from export.device.recording import MIN_FREE_BYTES, RETRY_S, STEADY_S, Disk, Recording
+from export.device.outputs import FileWriter, claim_run_folder, open_outputs
+from export.device.recording import (
+    MIN_FREE_BYTES,
+    RETRY_S,
+    STEADY_S,
+    BusyError,
+    Disk,
+    GoneError,
+    Recording,
+)
 from export.device.result import Result
 from export.device.service import Service
 from export.device.sources import ASSUMED_FPS, Picture, Unreadable
 from export.device.video import LIVE_VIDEO_KINDS, VideoWriter
-from export.device.writers import BusyError, FileWriter, GoneError
 from mtdepth.datasets.label_store import read_depth_png
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -418,9 +425,9 @@ def test_a_folder_that_takes_no_video_says_why(tmp_path: Path) -> None:
 def record_once(output: Path, name: str, *, is_live: bool = True) -> Path:
     """One start of the program, which records one picture."""
     source = FakeSource([picture(name)], is_live=is_live, fps=25.0)
-    to = recorder(
+    to = open_outputs(
         output,
-        kinds=("depth", "obstacles", "video"),
+        names=("depth", "obstacles", "video"),
         source=source,
         video_fps=None,
         obstacles=None,
@@ -455,9 +462,9 @@ def test_two_recordings_of_obstacles_have_names_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    to = recorder(
+    to = open_outputs(
         Path("out"),
-        kinds=("obstacles",),
+        names=("obstacles",),
         source=FakeSource([], is_live=True, fps=25.0),
         video_fps=None,
         obstacles="obstacles.jsonl",
@@ -490,7 +497,7 @@ def test_a_start_that_recorded_nothing_leaves_no_folder(tmp_path: Path) -> None:
     source = FakeSource([], is_live=True, fps=25.0)
     options: dict[str, Any] = {"source": source, "video_fps": None, "obstacles": None}
     for kinds, is_shown in ((("video",), False), ((), True)):
-        to = recorder(tmp_path / "out", kinds=kinds, is_shown=is_shown, **options)
+        to = open_outputs(tmp_path / "out", names=kinds, is_shown=is_shown, **options)
         to.tidy()
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -509,13 +516,13 @@ def test_a_disk_that_is_full_at_the_start_stops_only_the_recording(
     options: dict[str, Any] = {"video_fps": None, "obstacles": None, "is_shown": True}
     with monkeypatch.context() as patched:
         patched.setattr(Path, "mkdir", no_room)
-        to = recorder(tmp_path, kinds=("depth",), source=source, **options)
+        to = open_outputs(tmp_path, names=("depth",), source=source, **options)
         running = service_with(source, to.recordings)
         running._max_frames = 5
         finish(running)
         assert running.recording == f"stopped: {FULL}"
         with pytest.raises(OSError, match="No space left"):
-            recorder(tmp_path / "x", kinds=("depth",), source=FakeSource([]), **options)
+            open_outputs(tmp_path / "x", names=("depth",), source=FakeSource([]), **options)
     assert running.engine.num_frames == 5
 
 
@@ -525,4 +532,4 @@ def test_a_wrong_output_is_told_at_once(tmp_path: Path) -> None:
     for source in (FakeSource([]), FakeSource([], is_live=True, fps=25.0)):
         for output in (tmp_path / "taken", tmp_path / "taken" / "below"):
             with pytest.raises(NotADirectoryError):
-                recorder(output, kinds=("video",), source=source, **options)
+                open_outputs(output, names=("video",), source=source, **options)

@@ -19,9 +19,9 @@ from export.device.obstacles import (
     height_above_ground,
     nearest_obstacles,
 )
+from export.device.outputs import FileWriter
 from export.device.point_cloud import points_of, write_ply
 from export.device.ros2_example import DepthTopics
-from export.device.writers import FileWriter
 from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.datasets.label_store import read_depth_png, read_train_id_png
 from mtdepth.files import DataError

@@ -20,10 +20,9 @@ from fakes.device import LONG_S, EndlessSource, engine, picture, result, service
 
 from export.device.service import Service
 from export.device.show import snapshot
-from export.device.state import state_of
 from export.device.telemetry import Throttling
 from export.device.web import WebServer
-from export.device.web_handler import MAX_VIEWERS, PAGE, Site
+from export.device.web_handler import MAX_VIEWERS, PAGE, Site, state_of
 
 
 class Served:

@@ -15,9 +15,8 @@ from fakes.device import LONG_S, EndlessSource, engine, service
 
 from export.device.service import Service
 from export.device.show import snapshot
-from export.device.state import state_of
 from export.device.web import WebServer
-from export.device.web_handler import Site
+from export.device.web_handler import Site, state_of
 
 pytestmark = pytest.mark.web
 
