@@ -11,7 +11,7 @@ from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import DepthCodec
 from mtdepth.trained import TrainedNetwork
 
-# Of `mtdepth.evaluate`'s rows, the one of the network itself; others are the floor and the labels.
+# Of `mtdepth.evaluate`'s rows, the one of the network itself.
 _ROW = "model"
 
 

@@ -27,19 +27,19 @@ from tqdm import tqdm
 from mtdepth import defaults, program
 from mtdepth.contract import DECODERS, NO_SCALE
 from mtdepth.datasets.label_store import LabelStore
-from mtdepth.datasets.prediction_store import PredictionStore
 from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.recordings import ROOT_VARIABLE
 from mtdepth.datasets.splits import evenly_spaced, resolve_split
-from mtdepth.evaluation.contestants import (
-    Contestant,
-    floor_or_none,
-    labels_or_none,
-    line_up,
-    open_model,
-)
 from mtdepth.evaluation.page import write_page
 from mtdepth.evaluation.pictures import PictureTaker
+from mtdepth.evaluation.prediction_store import PredictionStore
+from mtdepth.evaluation.predictors import (
+    Row,
+    baseline_or_none,
+    labels_or_none,
+    named_rows,
+    open_model,
+)
 from mtdepth.evaluation.scoring import Evaluation, Observer, Scores, prediction_saver
 from mtdepth.evaluation.tables import all_tables, failure_table, results_dict, results_path
 from mtdepth.evaluation.truth import TruthReader
@@ -88,7 +88,8 @@ _LABELS = flags.DEFINE_string(
 _TRAIN_LABELS = flags.DEFINE_string(
     "train_labels",
     None,
-    "Label store whose mean is the floor. Default: the workdir's own mean, or the default store.",
+    "Label store whose mean is the baseline. Default: the workdir's own mean, or the default "
+    "store.",
 )
 _SAVE_PREDICTIONS = flags.DEFINE_string(
     "save_predictions", None, "Folder to write <drive>/<frame>.png and <frame>_train_id.png to."
@@ -122,14 +123,14 @@ def _protocols(identities: Sequence[dict[str, Any]]) -> list[Protocol]:
 
 def _rows(
     models: Sequence[Path], kitti_root: Path, labels: LabelStore | None
-) -> tuple[dict[str, tuple[str, Contestant]], list[dict[str, Any]]]:
+) -> tuple[dict[str, Row], list[dict[str, Any]]]:
     how = {"decoder": _DECODER.value, "checkpoint": _CHECKPOINT.value}
     opened = [open_model(model, **how, num_threads=_NUM_THREADS.value) for model in models]
     default = defaults.default_labels(kitti_root, part="train")
     train_labels = labels_or_none(_TRAIN_LABELS.value, default=default, kitti_root=kitti_root)
-    floor = floor_or_none(models[0], train_labels, prefer_labels=bool(_TRAIN_LABELS.value))
-    rows = line_up([each[:2] for each in opened], floor=floor, labels=labels)
-    return rows, [identity for _, _, identity in opened]
+    baseline = baseline_or_none(models[0], train_labels, prefer_labels=bool(_TRAIN_LABELS.value))
+    rows = named_rows([row for row, _ in opened], baseline=baseline, labels=labels)
+    return rows, [identity for _, identity in opened]
 
 
 def _finish(
@@ -190,7 +191,7 @@ def main() -> int:
         raw=raw,
         truth=TruthReader(raw=raw, annotated_root=annotated_root),
         protocols=protocols,
-        contestants=rows,
+        rows=rows,
         labels=labels,
         observers=observers,
     )

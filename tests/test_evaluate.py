@@ -14,7 +14,7 @@ from fakes.workdir import build_workdir
 
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import LabelStore, read_depth_png
-from mtdepth.datasets.prediction_store import PredictionStore
+from mtdepth.evaluation.prediction_store import PredictionStore
 from mtdepth.pictures import read_rgb
 from mtdepth.predictor import open_predictor
 
@@ -40,7 +40,7 @@ def test_a_workdir_and_its_saved_predictions_score_the_same(
     assert "Depth, protocol eigen_garg_80m" in live.stdout
     assert "Depth, protocol labels_80m" in live.stdout
     assert "per-pixel training mean" in live.stdout
-    assert "labels of exact (ceiling)" in live.stdout
+    assert "labels of exact (oracle)" in live.stdout
     assert "mIoU" in live.stdout
     results = json.loads(next(workdir.results_path.glob("val_L_best_*.json")).read_text())
     assert results["model"]["kind"] == "keras"
@@ -96,7 +96,7 @@ def test_frames_that_fail_are_named_and_end_the_program_with_1(
     assert run.returncode == 1
     assert f"NOT scored, 1 of {len(frames)} frames" in run.stdout
     assert f"{frames[1].name}.bin" in run.stdout
-    assert "give --train_labels" in run.stderr  # there is no floor, and that is said
+    assert "give --train_labels" in run.stderr  # there is no baseline, and that is said
     results = json.loads((tmp_path / "results.json").read_text())
     assert len(results["frames"]) == len(frames) - 1
     assert results["failures"][0]["frame"] == str(frames[1])
@@ -142,12 +142,12 @@ def test_scoring_saved_predictions_loads_no_tensorflow() -> None:
 
 
 @pytest.mark.dataset
-def test_the_teacher_and_the_lidar_floor_of_the_real_frames_have_their_known_scores(
+def test_the_teacher_and_the_lidar_baseline_of_the_real_frames_have_their_known_scores(
     kitti_mini: Path,
 ) -> None:
-    """Known from an independent evaluation: 0.226 and 7.95 m for the floor."""
+    """Known from an independent evaluation: 0.226 and 7.95 m for the baseline."""
     from mtdepth.datasets.splits import resolve_split
-    from mtdepth.evaluation.contestants import FloorContestant
+    from mtdepth.evaluation.predictors import baseline_row
     from mtdepth.evaluation.scoring import Evaluation
     from mtdepth.evaluation.truth import TruthReader
     from mtdepth.metrics.baseline import training_mean
@@ -160,15 +160,15 @@ def test_the_teacher_and_the_lidar_floor_of_the_real_frames_have_their_known_sco
     depths = (
         truth.read("lidar_eigen", frame, size=(375, 1242), label_depth_m=None) for frame in frames
     )
-    floor = FloorContestant(training_mean(depths, None, size=(375, 1242)))
+    baseline = baseline_row(training_mean(depths, None, size=(375, 1242)))
     scores = Evaluation(
         raw=raw,
         truth=truth,
         protocols=[protocol_named("eigen_garg_80m")],
-        contestants={"floor": ("floor", floor)},
+        rows={"baseline": baseline},
     ).run(resolve_split(raw, str(kitti_mini / "splits" / "mini_val.txt")))
     assert not scores.failures
-    found = scores.rows["floor"].depth["eigen_garg_80m"]
+    found = scores.rows["baseline"].depth["eigen_garg_80m"]
     errors = per_image_mean([score.sums for _, score in found])
     # The other evaluation's smoothing differs in its last digit.
     assert errors.abs_rel == pytest.approx(0.226, abs=0.001)

@@ -144,7 +144,7 @@ def test_the_distance_figure_draws_means_at_the_middle_of_their_bins() -> None:
 def test_the_class_figure_draws_each_predictors_iou() -> None:
     iou = np.full(19, np.nan)
     iou[0] = 0.75
-    figure = class_iou_figure({"model": iou, "floor": iou / 2}, title="x")
+    figure = class_iou_figure({"model": iou, "baseline": iou / 2}, title="x")
     heights = [bar.get_height() for bar in figure.axes[0].patches]
     assert heights[0] == 0.75
     assert heights[19] == 0.375

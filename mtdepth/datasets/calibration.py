@@ -152,7 +152,7 @@ class StereoRig:
 
     def _T_velodyne_to_camera_0(self) -> Matrix:
         if self.T_velodyne_to_camera_0 is None:
-            raise ValueError(
+            raise UserError(
                 "this rig has no laser scanner: its calib.txt has no line `Tr:` (download KITTI's "
                 "odometry data set calibration files), or its rig.json no T_lidar_to_camera"
             )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mtdepth.evaluation.predictors import EXPLANATION
 from mtdepth.evaluation.scoring import Evaluation, Scores
 from mtdepth.evaluation.tables import all_tables
 from mtdepth.files import write_text
@@ -57,6 +58,7 @@ def write_page(
         f"<p>Model <b>{_text(settings['model']['path'])}</b>, {len(scores.frames)} frames of "
         f"<b>{_text(settings['split'])}</b>.</p>",
         *(_depth_section(scores, protocol) for protocol in evaluation.protocols),
+        f"<p class=note>{_text(EXPLANATION)}</p>",
         _class_section(scores),
         *(_shown(each, folder) for each in (*attached, *pictures)),
         f"<h2>All figures</h2><pre>{_text(all_tables(scores, evaluation))}</pre>",

@@ -8,8 +8,7 @@ from typing import Any
 import numpy.typing as npt
 
 from mtdepth.datasets.frames import FrameId
-from mtdepth.datasets.prediction_store import DepthAndClasses
-from mtdepth.evaluation.contestants import Scene
+from mtdepth.evaluation.predictors import Scene
 from mtdepth.evaluation.scoring import Scores
 from mtdepth.evaluation.tables import by_distance
 from mtdepth.metrics.protocols import Protocol, Truth
@@ -20,6 +19,7 @@ from mtdepth.reporting import (
     error_by_distance_figure,
     save_figure,
 )
+from mtdepth.runtime.pipeline import Prediction
 
 TRUTH_NAMES: dict[Truth, str] = {
     "lidar_eigen": "LiDAR (points enlarged)",
@@ -46,7 +46,7 @@ class PictureTaker:
         self,
         scene: Scene,
         truths: dict[str, npt.NDArray[Any]],
-        predictions: dict[str, DepthAndClasses],
+        predictions: dict[str, Prediction],
     ) -> None:
         """Keeps the frame if it was chosen; see `mtdepth.evaluation.scoring.Observer`."""
         if scene.frame not in self._wanted:

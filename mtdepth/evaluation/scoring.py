@@ -1,6 +1,6 @@
-"""The evaluation loop: every contestant on every frame under every protocol.
+"""The evaluation loop: every row on every frame under every protocol.
 
-A frame that fails for one contestant is scored for none, so that all rows of a table stand for
+A frame that fails for one row is scored for none, so that all rows of a table stand for
 the same frames.
 """
 
@@ -12,25 +12,20 @@ import numpy.typing as npt
 
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import LabelStore
-from mtdepth.datasets.prediction_store import DepthAndClasses, PredictionStore
 from mtdepth.datasets.recordings import Recordings
-from mtdepth.evaluation.contestants import (
-    Contestant,
-    Cost,
-    LabelContestant,
-    ModelContestant,
-    Scene,
-)
+from mtdepth.evaluation.prediction_store import PredictionStore
+from mtdepth.evaluation.predictors import Cost, Row, Scene
 from mtdepth.evaluation.truth import TruthReader
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from mtdepth.metrics.protocols import ImageScore, score_image
 from mtdepth.metrics.protocols import Protocol as DepthProtocol
 from mtdepth.metrics.segmentation import Confusion, confusion
+from mtdepth.runtime.pipeline import Prediction
 
 
 @dataclasses.dataclass
 class RowScores:
-    """One contestant's scores.
+    """The scores of one row.
 
     Attributes:
       title: What tables call it.
@@ -60,15 +55,15 @@ class Scores:
     failures: list[tuple[FrameId, str]] = dataclasses.field(default_factory=list)
 
 
-# Called with each scene, the truth by protocol name, and the prediction by contestant name.
-Observer = Callable[[Scene, dict[str, npt.NDArray[Any]], dict[str, DepthAndClasses]], None]
+# Called with each scene, the truth by protocol name, and the prediction by row.
+Observer = Callable[[Scene, dict[str, npt.NDArray[Any]], dict[str, Prediction]], None]
 
 
 def prediction_saver(store: PredictionStore) -> Observer:
     """Returns an observer that writes the model's predictions to `store`."""
 
     def save(
-        scene: Scene, truths: dict[str, npt.NDArray[Any]], predictions: dict[str, DepthAndClasses]
+        scene: Scene, truths: dict[str, npt.NDArray[Any]], predictions: dict[str, Prediction]
     ) -> None:
         del truths
         store.write(scene.frame, predictions["model"])
@@ -84,7 +79,7 @@ class Evaluation:
       raw: The recordings.
       truth: Where true depth comes from.
       protocols: How depth is compared; the first is the one that pictures show.
-      contestants: By short name: title and predictor.
+      rows: Who is scored, by short name.
       labels: Label store; None for none.
       observers: Each sees everything of each frame whose score is known.
     """
@@ -92,29 +87,28 @@ class Evaluation:
     raw: Recordings
     truth: TruthReader
     protocols: Sequence[DepthProtocol]
-    contestants: dict[str, tuple[str, Contestant]]
+    rows: dict[str, Row]
     labels: LabelStore | None = None
     observers: Sequence[Observer] = ()
 
     def run(self, frames: Iterable[FrameId]) -> Scores:
         """Scores the frames; one that fails is recorded, and the others go on."""
-        scores = Scores({name: RowScores(title) for name, (title, _) in self.contestants.items()})
+        scores = Scores({name: RowScores(row.title) for name, row in self.rows.items()})
         for frame in frames:
             try:
                 found = self._score(frame)
-            except (OSError, DataError, ValueError) as error:
+            except (OSError, DataError, UserError) as error:
                 scores.failures.append((frame, str(error)))
                 continue
             scores.frames.append(frame)
             for name, (depth, classes) in found.items():
-                row = scores.rows[name]
+                scored = scores.rows[name]
                 for protocol, score in depth.items():
-                    row.depth.setdefault(protocol, []).append((frame, score))
+                    scored.depth.setdefault(protocol, []).append((frame, score))
                 if classes is not None:
-                    row.classes = (row.classes or Confusion.zero()) + classes
-        for name, (_, contestant) in self.contestants.items():
-            if isinstance(contestant, ModelContestant):
-                scores.rows[name].cost = contestant.cost
+                    scored.classes = (scored.classes or Confusion.zero()) + classes
+        for name, row in self.rows.items():
+            scores.rows[name].cost = row.cost()
         return scores
 
     def scene(self, frame: FrameId) -> Scene:
@@ -148,12 +142,10 @@ class Evaluation:
             )
             for protocol in self.protocols
         }
-        predictions = {
-            name: contestant.predict(scene) for name, (_, contestant) in self.contestants.items()
-        }
+        predictions = {name: row.predict(scene) for name, row in self.rows.items()}
         found = {
             name: (
-                self._depth_scores(name, truths, prediction),
+                self._depth_scores(self.rows[name], truths, prediction),
                 _class_score(scene, prediction),
             )
             for name, prediction in predictions.items()
@@ -163,25 +155,24 @@ class Evaluation:
         return found
 
     def _depth_scores(
-        self, name: str, truths: dict[str, npt.NDArray[Any]], prediction: DepthAndClasses
+        self, row: Row, truths: dict[str, npt.NDArray[Any]], prediction: Prediction
     ) -> dict[str, ImageScore]:
         scores = {}
-        is_labels = isinstance(self.contestants[name][1], LabelContestant)
         for protocol in self.protocols:
             # Labels scored against themselves are perfect and say nothing.
-            if is_labels and protocol.truth == "labels":
+            if row.is_oracle and protocol.truth == "labels":
                 continue
             score = score_image(truths[protocol.name], prediction.depth_m, protocol)
             if not score.sums.num_pixels:
-                raise ValueError(
+                raise UserError(
                     f"{protocol.name}: of {score.num_valid} valid pixels none has a prediction "
-                    f"of {self.contestants[name][0]!r}, so the frame has no error"
+                    f"of {row.title!r}, so the frame has no error"
                 )
             scores[protocol.name] = score
         return scores
 
 
-def _class_score(scene: Scene, prediction: DepthAndClasses) -> Confusion | None:
+def _class_score(scene: Scene, prediction: Prediction) -> Confusion | None:
     if scene.label_train_id is None or prediction.train_id is None:
         return None
     return confusion(scene.label_train_id, prediction.train_id)

@@ -11,7 +11,7 @@ from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import read_depth_png
 from mtdepth.datasets.lidar import project_to_depth, read_velodyne
 from mtdepth.datasets.recordings import Recordings
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from mtdepth.metrics.protocols import Truth
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -49,7 +49,7 @@ class TruthReader:
         Raises:
           FileNotFoundError: If the sweep or the depth map is missing.
           DataError: If it is damaged or of another size.
-          ValueError: If a source that the truth needs was not given.
+          UserError: If a source that the truth needs was not given.
         """
         if truth == "lidar_eigen":
             return self._lidar(frame, size=size, pixel_rule="eigen")
@@ -58,7 +58,7 @@ class TruthReader:
         if truth == "annotated":
             return self._annotated(frame, size=size)
         if label_depth_m is None:
-            raise ValueError("a protocol against labels needs a label store; give --labels")
+            raise UserError("a protocol against labels needs a label store; give --labels")
         return label_depth_m
 
     def _lidar(self, frame: FrameId, *, size: tuple[int, int], pixel_rule: Any) -> Floats:
@@ -68,7 +68,7 @@ class TruthReader:
 
     def _annotated(self, frame: FrameId, *, size: tuple[int, int]) -> Floats:
         if self.annotated_root is None:
-            raise ValueError(
+            raise UserError(
                 "a protocol against annotated depth needs KITTI's data_depth_annotated folder; "
                 "give --annotated_root"
             )

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES
+from mtdepth.files import UserError
 
 Floats = npt.NDArray[np.floating[Any]]
 Ids = npt.NDArray[np.integer[Any]]
@@ -48,7 +49,7 @@ def training_mean(
       size: (height, width) of the result.
 
     Raises:
-      ValueError: If no depth pixel is measured.
+      UserError: If no depth pixel is measured.
     """
     log_sum, count = np.zeros(size), np.zeros(size)
     for depth_m in depths_m:
@@ -57,7 +58,7 @@ def training_mean(
         log_sum += np.log(np.where(measured, depth, 1.0))
         count += measured
     if not count.any():
-        raise ValueError("no label measures a single pixel, so there is no training mean")
+        raise UserError("no label measures a single pixel, so there is no training mean")
     return TrainingMean(
         np.exp(_smoothed_mean(log_sum, count)).astype(np.float32),
         _majority(train_ids or (), size=size),

@@ -2,10 +2,10 @@
 
 import dataclasses
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from fakes.kitti_tree import shrunk_tree
 from fakes.label_store import build_label_store
@@ -13,18 +13,19 @@ from fakes.label_store import build_label_store
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import LabelStore, train_id_path, write_train_id_png
-from mtdepth.datasets.prediction_store import PredictionStore
-from mtdepth.evaluation.contestants import (
-    Contestant,
-    FloorContestant,
-    LabelContestant,
-    SavedContestant,
-    Scene,
-    floor_of_labels,
-    line_up,
-    open_model,
-)
 from mtdepth.evaluation.page import write_page
+from mtdepth.evaluation.prediction_store import PredictionStore
+from mtdepth.evaluation.predictors import (
+    EXPLANATION,
+    Row,
+    Scene,
+    baseline_row,
+    mean_of_labels,
+    named_rows,
+    open_model,
+    oracle_row,
+    saved_row,
+)
 from mtdepth.evaluation.scoring import Evaluation, Scores, prediction_saver
 from mtdepth.evaluation.tables import class_table, depth_table, distance_table, results_dict
 from mtdepth.evaluation.truth import TruthReader
@@ -45,19 +46,28 @@ class Scaled:
     factor: float
     seen: list[Scene] = dataclasses.field(default_factory=list)
 
-    def predict(self, scene: Scene) -> Prediction:
+    def __call__(self, scene: Scene) -> Prediction:
         self.seen.append(scene)
         assert scene.label_depth_m is not None
         return Prediction(scene.label_depth_m * np.float32(self.factor), scene.label_train_id)
 
 
-def evaluation(tree: Path, labels: LabelStore, model: Contestant, **options: object) -> Evaluation:
+def evaluation(
+    tree: Path,
+    labels: LabelStore,
+    predict: Callable[[Scene], Prediction],
+    **options: object,
+) -> Evaluation:
     raw = KittiRaw(tree)
     settings: dict[str, object] = {
         "raw": raw,
         "truth": TruthReader(raw=raw),
         "protocols": [LABELS, EIGEN],
-        "contestants": line_up([("model X", model)], floor=floor_of_labels(labels), labels=labels),
+        "rows": named_rows(
+            [Row(title="model X", predict=predict)],
+            baseline=baseline_row(mean_of_labels(labels)),
+            labels=labels,
+        ),
         "labels": labels,
     }
     return Evaluation(**{**settings, **options})  # type: ignore[arg-type]
@@ -112,10 +122,10 @@ def test_a_shrunk_picture_has_its_own_camera_and_sweep(tree: Path, tmp_path: Pat
 
 def test_labels_are_not_scored_against_themselves(tree: Path, labels: LabelStore) -> None:
     scores = evaluation(tree, labels, Scaled(1.0)).run(labels.frames[:1])
-    assert set(scores.rows["teacher"].depth) == {"eigen_garg_80m"}
-    assert scores.rows["teacher"].classes is None
+    assert set(scores.rows["oracle"].depth) == {"eigen_garg_80m"}
+    assert scores.rows["oracle"].classes is None
     assert "labels of exact" not in depth_table(scores, LABELS)
-    assert "labels of exact (ceiling)" in depth_table(scores, EIGEN)
+    assert "labels of exact (oracle)" in depth_table(scores, EIGEN)
 
 
 def test_a_frame_without_its_sweep_is_named_and_left_out_of_every_row(
@@ -136,32 +146,20 @@ def test_a_frame_without_its_sweep_is_named_and_left_out_of_every_row(
             assert [frame for frame, _ in scored] == scores.frames
 
 
-@dataclasses.dataclass(frozen=True)
-class Wrong:
-    """A prediction that cannot be scored."""
-
-    depth_m: npt.NDArray[np.float32]
-
-    def predict(self, scene: Scene) -> Prediction:
-        del scene
-        return Prediction(self.depth_m, None)
-
-
-@pytest.mark.parametrize(
-    ("depth_m", "why"),
-    [
-        (np.zeros((64, 192), np.float32), r"none has a prediction of 'model X'"),
-        (np.ones((32, 96), np.float32), r"resize the prediction"),
-    ],
-)
-def test_a_prediction_that_cannot_be_scored_is_a_failure_with_its_reason(
-    tree: Path, labels: LabelStore, depth_m: npt.NDArray[np.float32], why: str
+def test_a_frame_without_a_predicted_pixel_is_a_failure_with_its_reason(
+    tree: Path, labels: LabelStore
 ) -> None:
-    scores = evaluation(tree, labels, Wrong(depth_m)).run(labels.frames[:1])
+    nothing = np.zeros((64, 192), np.float32)
+    scores = evaluation(tree, labels, lambda _: Prediction(nothing, None)).run(labels.frames[:1])
     assert not scores.frames
-    assert not scores.rows["floor"].depth
-    with pytest.raises(ValueError, match=why):
-        raise ValueError(scores.failures[0][1])
+    assert not scores.rows["baseline"].depth
+    assert "none has a prediction of 'model X'" in scores.failures[0][1]
+
+
+def test_a_fault_of_the_program_is_no_frames_failure(tree: Path, labels: LabelStore) -> None:
+    small = np.ones((32, 96), np.float32)
+    with pytest.raises(ValueError, match="resize the prediction"):
+        evaluation(tree, labels, lambda _: Prediction(small, None)).run(labels.frames[:1])
 
 
 def test_saved_predictions_score_as_they_did_but_for_the_rounding(
@@ -171,7 +169,7 @@ def test_saved_predictions_score_as_they_did_but_for_the_rounding(
     frames = labels.frames[:2]
     # A factor that leaves no value on the 1/256 m grid of the labels.
     live = evaluation(tree, labels, Scaled(1.0317), observers=[prediction_saver(store)]).run(frames)
-    again = evaluation(tree, labels, SavedContestant(store)).run(frames)
+    again = evaluation(tree, labels, saved_row("saved", store).predict).run(frames)
     for protocol in ("labels_80m", "eigen_garg_80m"):
         # Rounding moves a depth by at most 1/512 m, of depths from 4 m on.
         assert abs_rel(again, "model", protocol) == pytest.approx(
@@ -190,7 +188,7 @@ def test_saved_predictions_of_another_size_or_missing_are_named(
     store = PredictionStore(tmp_path)
     frames = labels.frames[:2]
     store.write(frames[0], Prediction(np.ones((10, 20), np.float32), None))
-    scores = evaluation(tree, labels, SavedContestant(store)).run(frames)
+    scores = evaluation(tree, labels, saved_row("saved", store).predict).run(frames)
     reasons = [why for _, why in scores.failures]
     assert "saved at the picture's size" in reasons[0]
     assert "no prediction for frame" in reasons[1]
@@ -214,24 +212,24 @@ def test_labels_of_another_resolution_are_a_failure_that_says_so(
     assert "another resolution" in scores.failures[0][1]
 
 
-def test_the_floor_is_the_same_for_every_picture_and_is_beaten_by_the_truth(
+def test_the_baseline_is_the_same_for_every_picture_and_is_beaten_by_the_truth(
     tree: Path, labels: LabelStore
 ) -> None:
-    floor = floor_of_labels(labels)
+    baseline = baseline_row(mean_of_labels(labels))
     scores = evaluation(tree, labels, Scaled(1.0)).run(labels.frames)
-    assert abs_rel(scores, "floor", "labels_80m") > 0.02
+    assert abs_rel(scores, "baseline", "labels_80m") > 0.02
     scene = evaluation(tree, labels, Scaled(1.0)).scene(labels.frames[0])
-    prediction = floor.predict(scene)
+    prediction = baseline.predict(scene)
     assert prediction.depth_m.shape == scene.image.shape[:2]
     assert prediction.train_id is not None
-    assert scores.rows["floor"].classes is not None
-    assert 0 < scores.rows["floor"].classes.mean_iou() < 1
+    assert scores.rows["baseline"].classes is not None
+    assert 0 < scores.rows["baseline"].classes.mean_iou() < 1
 
 
-def test_a_floor_without_classes_predicts_none(tree: Path, labels: LabelStore) -> None:
+def test_a_baseline_without_classes_predicts_none(tree: Path, labels: LabelStore) -> None:
     mean = TrainingMean(np.full((4, 8), 9.0, np.float32), np.full((4, 8), 255, np.uint8))
     scene = evaluation(tree, labels, Scaled(1.0)).scene(labels.frames[0])
-    assert FloorContestant(mean).predict(scene).train_id is None
+    assert baseline_row(mean).predict(scene).train_id is None
 
 
 def test_the_label_row_needs_a_label_store(tree: Path, labels: LabelStore) -> None:
@@ -239,7 +237,7 @@ def test_the_label_row_needs_a_label_store(tree: Path, labels: LabelStore) -> No
     scene = unlabelled.scene(labels.frames[0])
     assert scene.label_depth_m is None
     with pytest.raises(ValueError, match="no label store"):
-        LabelContestant().predict(scene)
+        oracle_row("exact").predict(scene)
 
 
 def test_results_hold_every_number_with_its_protocol(tree: Path, labels: LabelStore) -> None:
@@ -282,6 +280,7 @@ def test_a_page_names_everything_and_links_by_relative_paths(
     )
     page = path.read_text()
     assert "a &lt;b&gt;" in page
+    assert EXPLANATION in page
     assert f"<td>{abs_rel(scores, 'model', LABELS.name):.3f}</td>" in page
     assert '<img src="x_y.png" alt="x y">' in page
     assert '<video src="../device/overlay.mp4"' in page

@@ -8,12 +8,7 @@ Layout of a folder `D`, at the image's own size:
 Frames of the right camera lie in `D/<drive>/image_03/` under the same names.
 """
 
-import dataclasses
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
 
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import (
@@ -23,26 +18,7 @@ from mtdepth.datasets.label_store import (
     write_train_id_png,
 )
 from mtdepth.files import DataError
-
-
-class DepthAndClasses(Protocol):
-    """What a predictor returns for one image, whoever made it."""
-
-    @property
-    def depth_m(self) -> npt.NDArray[np.float32]:
-        """`[height, width]` metres, 0 = none."""
-
-    @property
-    def train_id(self) -> npt.NDArray[np.uint8] | None:
-        """`[height, width]`, 255 = none; None from a depth-only predictor."""
-
-
-@dataclasses.dataclass(frozen=True)
-class StoredPrediction:
-    """A prediction as read back: depth to within 1/512 m of what was written."""
-
-    depth_m: npt.NDArray[np.float32]
-    train_id: npt.NDArray[np.uint8] | None
+from mtdepth.runtime.pipeline import Prediction
 
 
 class PredictionStore:
@@ -59,7 +35,7 @@ class PredictionStore:
         """Where a frame's train ids lie."""
         return self._folder(frame) / f"{frame.name}_train_id.png"
 
-    def write(self, frame: FrameId, prediction: DepthAndClasses) -> None:
+    def write(self, frame: FrameId, prediction: Prediction) -> None:
         """Writes one prediction, atomically; train ids of an earlier one do not outlive it."""
         if prediction.train_id is not None:
             write_train_id_png(self.train_id_path(frame), prediction.train_id)
@@ -67,8 +43,8 @@ class PredictionStore:
             self.train_id_path(frame).unlink(missing_ok=True)
         write_depth_png(self.depth_path(frame), prediction.depth_m)
 
-    def read(self, frame: FrameId) -> StoredPrediction:
-        """Reads one prediction.
+    def read(self, frame: FrameId) -> Prediction:
+        """Reads one prediction: depth to within 1/512 m of what was written.
 
         Raises:
           FileNotFoundError: If there is none for the frame.
@@ -85,7 +61,7 @@ class PredictionStore:
         train_id = read_train_id_png(classes_path) if classes_path.is_file() else None
         if train_id is not None and train_id.shape != depth_m.shape:
             raise DataError(classes_path, f"is {train_id.shape} but {path} is {depth_m.shape}")
-        return StoredPrediction(depth_m, train_id)
+        return Prediction(depth_m, train_id)
 
     def _folder(self, frame: FrameId) -> Path:
         drive = self.root / frame.drive

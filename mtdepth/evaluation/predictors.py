@@ -1,11 +1,11 @@
-"""Who takes part in an evaluation: a network, saved predictions, the floor and the labels."""
+"""Who is scored: networks, saved predictions, the baseline and the oracle; a row of tables each."""
 
 import dataclasses
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,18 +15,24 @@ from absl import logging
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import IGNORE_ID
 from mtdepth.datasets.label_store import MANIFEST, LabelStore
-from mtdepth.datasets.prediction_store import DepthAndClasses, PredictionStore
 from mtdepth.datasets.splits import evenly_spaced
-from mtdepth.files import DataError, visible_files
+from mtdepth.evaluation.prediction_store import PredictionStore
+from mtdepth.files import DataError, UserError, visible_files
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.metrics.baseline import BASELINE_MAX_FRAMES, TrainingMean, training_mean
 from mtdepth.predictor import model_file, model_identity, open_predictor
 from mtdepth.runtime.pipeline import Prediction, Predictor
 from mtdepth.workdir import Checkpoint, Workdir
 
-FLOOR_TITLE = "per-pixel training mean"
+BASELINE_TITLE = "per-pixel training mean (baseline)"
 # ours: (height, width) at which a mean is taken from labels where no workdir holds one
-FLOOR_SIZE = (192, 640)
+BASELINE_SIZE = (192, 640)
+EXPLANATION = (
+    "The baseline never looks at a picture: it answers the mean of the training labels, pixel by "
+    "pixel. A network that does not beat it has learned nothing. The oracle answers the labels "
+    "themselves, which are what a network is trained on: its error is that of the teacher, and a "
+    "pupil of that teacher is not expected to be better."
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,93 +67,88 @@ class Cost:
     network_ms: float
 
 
-class Contestant(Protocol):
-    """Whatever is scored."""
-
-    def predict(self, scene: Scene) -> DepthAndClasses:
-        """Predicts at the picture's size."""
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelContestant:
-    """A network, which sees the picture and its camera.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """A row of the tables: somebody who predicts.
 
     Attributes:
-      predictor: The network with its ends.
-      num_bytes: Of its file.
-      times_ms: Of the network alone, one a picture.
+      title: What the tables call it.
+      predict: Predicts a scene, at its picture's size. A frame that it cannot predict raises
+        `DataError`, `OSError` or `UserError`.
+      cost: Of running it so far; None for what is no network, and before the first picture.
+      is_oracle: Whether it repeats the labels, which say nothing of themselves.
     """
 
-    predictor: Predictor
-    num_bytes: int
-    times_ms: list[float] = dataclasses.field(default_factory=list)
+    title: str
+    predict: Callable[[Scene], Prediction]
+    cost: Callable[[], Cost | None] = lambda: None
+    is_oracle: bool = False
 
-    def predict(self, scene: Scene) -> DepthAndClasses:
-        """Runs the network."""
-        fitted = self.predictor.prepare(scene.image)
+
+def network_row(title: str, predictor: Predictor, *, num_bytes: int) -> Row:
+    """A network, which sees the picture and its camera.
+
+    Args:
+      title: For the tables.
+      predictor: The network with its ends.
+      num_bytes: Of its file.
+    """
+    times_ms: list[float] = []
+
+    def predict(scene: Scene) -> Prediction:
+        fitted = predictor.prepare(scene.image)
         begun = time.perf_counter()
-        output = self.predictor.backend.infer(fitted)
-        self.times_ms.append(1e3 * (time.perf_counter() - begun))
+        output = predictor.backend.infer(fitted)
+        times_ms.append(1e3 * (time.perf_counter() - begun))
         height_px, width_px = scene.image.shape[:2]
-        return self.predictor.restore(output, image_size=(height_px, width_px), camera=scene.camera)
+        return predictor.restore(output, image_size=(height_px, width_px), camera=scene.camera)
 
-    @property
-    def cost(self) -> Cost | None:
-        """Its cost so far; None before the first picture."""
-        if not self.times_ms:
-            return None
-        return Cost(self.num_bytes, float(np.median(self.times_ms)))
+    def cost() -> Cost | None:
+        return Cost(num_bytes, float(np.median(times_ms))) if times_ms else None
+
+    return Row(title=title, predict=predict, cost=cost)
 
 
-@dataclasses.dataclass(frozen=True)
-class SavedContestant:
-    """A folder of predictions, whoever made them."""
+def saved_row(title: str, store: PredictionStore) -> Row:
+    """A folder of predictions, whoever made them; they are of their pictures' sizes."""
 
-    store: PredictionStore
-
-    def predict(self, scene: Scene) -> DepthAndClasses:
-        """Reads the frame's prediction.
-
-        Raises:
-          FileNotFoundError: If there is none.
-          DataError: If it is damaged or not of the picture's size.
-        """
-        prediction = self.store.read(scene.frame)
+    def predict(scene: Scene) -> Prediction:
+        prediction = store.read(scene.frame)
         if prediction.depth_m.shape != scene.image.shape[:2]:
             raise DataError(
-                self.store.depth_path(scene.frame),
+                store.depth_path(scene.frame),
                 f"is {prediction.depth_m.shape} but its picture is {scene.image.shape[:2]} "
                 "(height, width); predictions are saved at the picture's size",
             )
         return prediction
 
+    return Row(title=title, predict=predict)
 
-@dataclasses.dataclass(frozen=True)
-class FloorContestant:
-    """The mean of the training labels, the same for every picture."""
 
-    mean: TrainingMean
+def baseline_row(mean: TrainingMean) -> Row:
+    """The mean of the training labels, stretched over every picture."""
 
-    def predict(self, scene: Scene) -> DepthAndClasses:
-        """Stretches the mean over the picture."""
+    def predict(scene: Scene) -> Prediction:
         height, width = scene.image.shape[:2]
-        depth_m = cv2.resize(self.mean.mean_depth_m, (width, height))
+        depth_m = cv2.resize(mean.mean_depth_m, (width, height))
         train_id = cv2.resize(
-            self.mean.majority_train_id, (width, height), interpolation=cv2.INTER_NEAREST_EXACT
+            mean.majority_train_id, (width, height), interpolation=cv2.INTER_NEAREST_EXACT
         )
         # A majority that no label voted for is no class.
         return Prediction(depth_m, train_id if (train_id != IGNORE_ID).any() else None)
 
+    return Row(title=BASELINE_TITLE, predict=predict)
 
-@dataclasses.dataclass(frozen=True)
-class LabelContestant:
-    """The labels themselves as a prediction of depth: what a perfect pupil would reach."""
 
-    def predict(self, scene: Scene) -> DepthAndClasses:
-        """Returns the labels' depth; their classes are the truth already."""
+def oracle_row(teacher: str) -> Row:
+    """The depth of a teacher's labels; their classes are the truth already."""
+
+    def predict(scene: Scene) -> Prediction:
         if scene.label_depth_m is None:
-            raise ValueError("no label store was given, so it cannot be scored")
+            raise UserError("no label store was given, so it cannot be scored")
         return Prediction(scene.label_depth_m, None)
+
+    return Row(title=f"labels of {teacher} (oracle)", predict=predict, is_oracle=True)
 
 
 def open_model(
@@ -156,7 +157,7 @@ def open_model(
     decoder: str | None,
     checkpoint: Checkpoint,
     num_threads: int,
-) -> tuple[str, Contestant, dict[str, Any]]:
+) -> tuple[Row, dict[str, Any]]:
     """Opens whatever `--model` names.
 
     Args:
@@ -166,12 +167,12 @@ def open_model(
       num_threads: See `open_predictor`.
 
     Returns:
-      Title for the tables, the contestant, and its identity for the results.
+      Its row, and its identity for the results.
 
     Raises:
       FileNotFoundError: If there is nothing there, or no model and no prediction.
       DataError: If a file is damaged.
-      ValueError: If the decoder is not in it.
+      UserError: If the decoder is not in it.
     """
     if path.is_dir() and not Workdir(path).exists():
         if not visible_files(path, "*/*.png") and not visible_files(path, "*/image_03/*.png"):
@@ -180,9 +181,9 @@ def open_model(
                 "(no <drive>/<frame>.png)"
             )
         if decoder is not None:
-            raise ValueError(f"{path} holds saved predictions, so --decoder has no meaning")
+            raise UserError(f"{path} holds saved predictions, so --decoder has no meaning")
         identity = {"kind": "predictions", "path": str(path)}
-        return f"saved predictions {path.name}", SavedContestant(PredictionStore(path)), identity
+        return saved_row(f"saved predictions {path.name}", PredictionStore(path)), identity
     predictor = open_predictor(
         path, decoder=decoder, checkpoint=checkpoint, num_threads=num_threads
     )
@@ -193,10 +194,11 @@ def open_model(
     # Exports are all called model.tflite; what tells them apart is their folder.
     name = path.name if path.is_dir() else path.resolve().parent.name
     title = f"{name} ({identity['decoder']}, {kind})"
-    return title, ModelContestant(predictor, model_file(predictor).stat().st_size), identity
+    num_bytes = model_file(predictor).stat().st_size
+    return network_row(title, predictor, num_bytes=num_bytes), identity
 
 
-def floor_of_workdir(workdir: Workdir) -> FloorContestant | None:
+def mean_of_workdir(workdir: Workdir) -> TrainingMean | None:
     """The mean of the labels that a run was trained on, or None where the run kept none.
 
     Raises:
@@ -207,33 +209,29 @@ def floor_of_workdir(workdir: Workdir) -> FloorContestant | None:
         return None
     try:
         with path.open("rb") as file, np.load(file) as arrays:
-            return FloorContestant(
-                TrainingMean(arrays["mean_depth_m"], arrays["majority_train_id"])
-            )
+            return TrainingMean(arrays["mean_depth_m"], arrays["majority_train_id"])
     except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
         raise DataError(path, f"not a training mean ({error}); give --train_labels") from error
 
 
-def floor_of_labels(labels: LabelStore) -> FloorContestant:
+def mean_of_labels(labels: LabelStore) -> TrainingMean:
     """The mean of a label store.
 
     Raises:
       FileNotFoundError: If a label is missing.
       DataError: If a label is damaged.
-      ValueError: If no label measures anything.
+      UserError: If no label measures anything.
     """
     frames = evenly_spaced(labels.frames, number=BASELINE_MAX_FRAMES)
     ids = (labels.read_train_id(frame) for frame in frames) if labels.has_train_ids else ()
     depths = (labels.read_depth(frame) for frame in frames)
-    return FloorContestant(
-        training_mean(depths, (each for each in ids if each is not None), size=FLOOR_SIZE)
-    )
+    return training_mean(depths, (each for each in ids if each is not None), size=BASELINE_SIZE)
 
 
-def floor_or_none(
+def baseline_or_none(
     model: Path, train_labels: LabelStore | None, *, prefer_labels: bool
-) -> FloorContestant | None:
-    """Finds the floor: the mean that a workdir kept, or that of training labels.
+) -> Row | None:
+    """Finds the baseline: the mean that a workdir kept, or that of training labels.
 
     Args:
       model: What is scored.
@@ -241,20 +239,20 @@ def floor_or_none(
       prefer_labels: Whether that store comes before the workdir's own mean.
 
     Returns:
-      The floor, or None (with a warning) where there is neither.
+      The baseline, or None (with a warning) where there is neither.
     """
-    own = None if prefer_labels else floor_of_workdir(Workdir(model))
+    own = None if prefer_labels else mean_of_workdir(Workdir(model))
     if own is not None:
-        return own
+        return baseline_row(own)
     if train_labels is None:
         logging.warning(
             "no row %r: neither %s nor a default store has labels to average; give --train_labels",
-            FLOOR_TITLE,
+            BASELINE_TITLE,
             model,
         )
         return None
-    logging.info("the floor is the mean of %s", train_labels.root)
-    return floor_of_labels(train_labels)
+    logging.info("the baseline is the mean of %s", train_labels.root)
+    return baseline_row(mean_of_labels(train_labels))
 
 
 def labels_or_none(
@@ -273,24 +271,20 @@ def labels_or_none(
     return None
 
 
-def line_up(
-    models: Sequence[tuple[str, Contestant]],
-    *,
-    floor: FloorContestant | None,
-    labels: LabelStore | None,
-) -> dict[str, tuple[str, Contestant]]:
-    """Names the rows of the tables: `model`, `model_2` ..., then `floor` and `teacher`.
+def named_rows(
+    models: Sequence[Row], *, baseline: Row | None, labels: LabelStore | None
+) -> dict[str, Row]:
+    """Names the rows of the tables: `model`, `model_2` ..., then `baseline` and `oracle`.
 
     Args:
-      models: Titles and models; the first is the one that pictures show.
-      floor: What they must beat, where it is known.
-      labels: Whose depth is what a perfect pupil of that teacher would reach.
+      models: The first is the one that pictures show.
+      baseline: What they must beat, where it is known.
+      labels: Whose depth is the oracle.
     """
     names = ["model", *(f"model_{number}" for number in range(2, len(models) + 1))]
-    contestants = dict(zip(names, models, strict=True))
-    if floor is not None:
-        contestants["floor"] = (FLOOR_TITLE, floor)
+    rows = dict(zip(names, models, strict=True))
+    if baseline is not None:
+        rows["baseline"] = baseline
     if labels is not None:
-        teacher = f"labels of {labels.manifest.depth_teacher} (ceiling)"
-        contestants["teacher"] = (teacher, LabelContestant())
-    return contestants
+        rows["oracle"] = oracle_row(labels.manifest.depth_teacher)
+    return rows

@@ -7,18 +7,17 @@ import numpy as np
 import pytest
 
 from mtdepth.datasets.frames import FrameId
-from mtdepth.datasets.prediction_store import PredictionStore, StoredPrediction
+from mtdepth.evaluation.prediction_store import PredictionStore
 from mtdepth.files import DataError
+from mtdepth.runtime.pipeline import Prediction
 
 LEFT = FrameId("2011_09_26_drive_0001_sync", 5)
 RIGHT = FrameId("2011_09_26_drive_0001_sync", 5, "r")
 
 
-def prediction(value: float, train_id: int | None = 3) -> StoredPrediction:
+def prediction(value: float, train_id: int | None = 3) -> Prediction:
     depth_m = np.full((4, 6), value, np.float32)
-    return StoredPrediction(
-        depth_m, None if train_id is None else np.full((4, 6), train_id, np.uint8)
-    )
+    return Prediction(depth_m, None if train_id is None else np.full((4, 6), train_id, np.uint8))
 
 
 def test_the_files_lie_where_the_layout_says(tmp_path: Path) -> None:
