@@ -19,7 +19,6 @@ from typing import get_args
 from absl import flags, logging
 
 from data_prep.audit.bias_evidence import eigen_test_drives_of, frames_with_lidar
-from data_prep.audit.bias_report import TABLE_NAME
 from data_prep.audit.drawing import draw_figures, draw_worst_frames
 from data_prep.audit.findings import Findings, collect_findings
 from data_prep.audit.page import write_page
@@ -36,6 +35,7 @@ from data_prep.audit.report import (
 )
 from data_prep.audit.scale_check import Verdict
 from data_prep.audit.self_test import judge_pair
+from data_prep.bias_table import TABLE_NAME
 from data_prep.depth_source import DepthSource, define_source_flags, source_from_flags
 from data_prep.jobs.labels import LabelJob, Labeller
 from data_prep.jobs.pools import define_pool_flags, pool_from_flags

@@ -14,8 +14,6 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import isotonic_regression
-from scipy.stats import binned_statistic
 
 from mtdepth.files import DataError, read_json, write_json
 
@@ -24,6 +22,7 @@ Statistic = Literal["mean", "median"]
 Index = Literal["lidar", "predicted"]
 
 FORMAT_VERSION = 1
+TABLE_NAME, FIGURE_NAME = "bias_table.json", "bias_error_by_distance.png"  # in a folder
 BIN_WIDTH_M = 1.0
 MAX_DEPTH_M = 80.0  # the cap of the KITTI protocols
 MIN_POINTS = 100  # ours: a bin's middle is then known to a tenth of its spread
@@ -168,6 +167,10 @@ def fit_bias_table(
     Raises:
       ValueError: If the arrays differ in shape, a choice is unknown, or no bin is well-filled.
     """
+    # Imported here: a process that only applies tables starts a second sooner.
+    from scipy.optimize import isotonic_regression
+    from scipy.stats import binned_statistic
+
     _check_choices(statistic=statistic, index=index)
     if predicted_m.shape != lidar_m.shape:
         raise ValueError(f"one LiDAR depth a pixel: got {predicted_m.shape} and {lidar_m.shape}")

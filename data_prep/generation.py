@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import datetime
 import errno
-import hashlib
 import os
 import shutil
 import time
@@ -19,14 +18,13 @@ from data_prep.audit.bias_evidence import (
     eigen_test_drives_of,
     frames_with_lidar,
 )
-from data_prep.audit.bias_report import TABLE_NAME, fit_and_report
-from data_prep.bias_table import BiasTable, Index, Statistic
-from data_prep.claim import Shard, claim, one_run_at_a_time, remove_leftovers
+from data_prep.audit.bias_report import fit_and_report
+from data_prep.bias_table import TABLE_NAME, BiasTable, Index, Statistic
+from data_prep.jobs import store
 from data_prep.jobs.labels import LabelJob, WriteLabels
+from data_prep.jobs.lock import Shard, one_run_at_a_time
 from data_prep.jobs.pools import LocalPool
-from data_prep.jobs.resume import missing_frames
 from data_prep.jobs.run import Failed, Pool, run_frames
-from data_prep.sharding import frames_of_shard
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import (
@@ -38,7 +36,7 @@ from mtdepth.datasets.label_store import (
 )
 from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.splits import resolve_split
-from mtdepth.files import DISK_ERRORS
+from mtdepth.files import DISK_ERRORS, UserError, sha256_of
 
 NO_BIAS, FIT_BIAS = "none", "fit"
 
@@ -90,17 +88,17 @@ def generate(request: GenerationRequest) -> list[FrameRecord]:
       The frames of this shard, finished and failed, sorted.
 
     Raises:
-      ValueError: If the split is empty, or the output holds a store of other settings.
+      UserError: If the split is empty, or the output holds a store of other settings.
       FileNotFoundError: If the tree, the split, a folder of labels or the bias table is missing.
       DataError: If a file that all frames need is damaged.
     """
+    shard = Shard(request.shard_index, request.num_shards)
     raw = open_recordings(request.kitti_root)
     all_frames = resolve_split(raw, request.split)[: request.limit]
-    frames = frames_of_shard(all_frames, index=request.shard_index, num_shards=request.num_shards)
+    frames = shard.of(all_frames)
     lidar_frames = frames_with_lidar(raw, all_frames, at_most=request.bias_frames)
     bias = _choose_bias(request, all_frames, has_lidar=bool(lidar_frames))
     manifest = _manifest(request, bias)
-    shard = Shard(request.shard_index, request.num_shards)
     job = LabelJob(
         kitti_root=request.kitti_root,
         teachers=request.teachers,
@@ -108,16 +106,18 @@ def generate(request: GenerationRequest) -> list[FrameRecord]:
         raw_dir=request.output / f"raw_depth-{shard}",
         batch_size=request.batch_size,
     )
-    with _full_disk_explained(request.output), one_run_at_a_time(request.output, shard):
-        claim(request.output, manifest, shard, overwrite=request.overwrite)
-        has_train_ids = request.teachers.has_train_ids
-        remove_leftovers(request.output, frames, shard, has_train_ids=has_train_ids)
-        table = _bias_table(request, bias, lidar_frames, job)
-        records = _label(request, frames, dataclasses.replace(job, bias=table))
-        # A whole job also takes over what killed shards have kept.
-        kept = "raw_depth-*" if request.num_shards == 1 else f"raw_depth-{shard}"
-        for folder in request.output.glob(kept):
-            shutil.rmtree(folder, ignore_errors=True)
+    with _full_disk_explained(request.output):
+        store.make_folder(request.output)
+        with one_run_at_a_time(request.output, shard):
+            store.begin(request.output, manifest, shard, overwrite=request.overwrite)
+            has_train_ids = request.teachers.has_train_ids
+            store.remove_leftovers(request.output, frames, shard, has_train_ids=has_train_ids)
+            table = _bias_table(request, bias, lidar_frames, job)
+            records = _label(request, frames, dataclasses.replace(job, bias=table))
+            # A whole job also takes over what killed shards have kept.
+            kept = "raw_depth-*" if request.num_shards == 1 else f"raw_depth-{shard}"
+            for folder in request.output.glob(kept):
+                shutil.rmtree(folder, ignore_errors=True)
     return records
 
 
@@ -142,7 +142,7 @@ def _choose_bias(request: GenerationRequest, frames: Sequence[FrameId], *, has_l
     if request.bias == FIT_BIAS:
         check_no_test_drive(request.kitti_root, frames, remedy=f"{remedy}, or --bias none")
     if request.bias == FIT_BIAS and not has_lidar:
-        raise ValueError(
+        raise UserError(
             f"--bias fit: no frame of split {request.split} has LiDAR; {remedy}, or --bias none"
         )
     if request.bias is not None:
@@ -173,25 +173,22 @@ def _manifest(request: GenerationRequest, bias: str) -> Manifest:
     elif bias != NO_BIAS:
         path = Path(bias)
         table = BiasTable.load(path)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        digest = sha256_of(path)[:16]
         bias = f"{TABLE_NAME}: {table.statistic} by {table.index} distance, sha256 {digest}"
+    # A network's last bits may depend on the size of its batch, so a store is made with one size.
+    is_batched = teachers.depth_is_neural and request.batch_size > 1
+    in_batches = f", in batches of {request.batch_size}" if is_batched else ""
     return Manifest(
         kitti_root=str(request.kitti_root.resolve()),
         split=request.split,
         depth_teacher=depth_teacher.name,
-        depth_teacher_version=depth_teacher.version + _in_batches(request),
+        depth_teacher_version=depth_teacher.version + in_batches,
         seg_teacher=seg_teacher.name if seg_teacher else "none",
         seg_teacher_version=seg_teacher.version if seg_teacher else "",
         bias=bias,
         depth_source=depth_teacher.source + (", LiDAR bias table" if bias != NO_BIAS else ""),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
-
-
-def _in_batches(request: GenerationRequest) -> str:
-    # A network's last bits may depend on the size of its batch, so a store is made with one size.
-    size = request.batch_size
-    return f", in batches of {size}" if request.teachers.depth_is_neural and size > 1 else ""
 
 
 def _bias_table(
@@ -220,7 +217,7 @@ def _label(
 ) -> list[FrameRecord]:
     """Labels the frames that are not done, and writes the list of this shard."""
     known = {record.frame: record for record in read_records(request.output)}
-    missing = missing_frames(
+    missing = store.missing_frames(
         frames, known, request.output, has_train_ids=request.teachers.has_train_ids
     )
     if len(missing) < len(frames):

@@ -18,6 +18,7 @@ from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.recordings import Recordings
 from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.defaults import is_demo
+from mtdepth.files import UserError
 from mtdepth.metrics.depth import DepthErrors, error_sums
 from teachers.interface import StereoSample
 
@@ -97,10 +98,10 @@ def check_no_test_drive(kitti_root: Path, frames: Sequence[FrameId], *, remedy: 
       remedy: What to do instead.
 
     Raises:
-      ValueError: If a frame is of one of Eigen's test drives.
+      UserError: If a frame is of one of Eigen's test drives.
     """
     if found := eigen_test_drives_of(kitti_root, frames):
-        raise ValueError(
+        raise UserError(
             f"a bias table is fitted on training frames only, but the split has frames of "
             f"{len(found)} of Eigen's test drives, {found[0]} for one; {remedy}"
         )
@@ -110,10 +111,10 @@ def frames_with_lidar(raw: Recordings, frames: Sequence[FrameId], *, at_most: in
     """Frames that have a sweep, at most so many, spread evenly over the list.
 
     Raises:
-      ValueError: If `at_most` is below 1.
+      UserError: If `at_most` is below 1.
     """
     if at_most < 1:
-        raise ValueError(f"--bias_frames is at least 1, got {at_most}")
+        raise UserError(f"--bias_frames is at least 1, got {at_most}")
     present = [frame for frame in frames if raw.velodyne_path(frame).is_file()]
     return evenly_spaced(present, number=at_most)
 
@@ -153,7 +154,8 @@ def collect_evidence(frames: Sequence[FrameId], job: LabelJob, *, pool: Pool) ->
       pool: Where workers run.
 
     Raises:
-      ValueError: If no frame gives a pair; with the first frame's reason if none can be read.
+      UserError: If no frame gives a pair, with the first frame's reason if none can be read; or if
+        a frame is missing that may be all right, since a table is kept.
     """
     worker, size = CompareWithLidar(job), job.batch_size
     results = sorted(
@@ -164,14 +166,20 @@ def collect_evidence(frames: Sequence[FrameId], job: LabelJob, *, pool: Pool) ->
     pairs = [(frame, result) for frame, result in results if isinstance(result, LidarPairs)]
     for frame, failed in failures:
         logging.warning("left out of the bias table: frame %s: %s", frame, failed.why)
+    for frame, failed in failures:
+        if failed.may_pass:
+            raise UserError(
+                f"no bias table is fitted without frame {frame}, which may be all right: "
+                f"{failed.why}. Give the same line again; `--bias none` labels without a table"
+            )
     if not pairs:
         frame, failed = failures[0]
-        raise ValueError(
+        raise UserError(
             f"none of {len(frames)} frames can be read, so no bias can be fitted; "
             f"frame {frame}: {failed.why}"
         )
     if not sum(len(found.lidar_m) for _, found in pairs):
-        raise ValueError(
+        raise UserError(
             f"none of {len(frames)} frames has teacher depth at a LiDAR point, so there is no bias "
             "to fit; `--bias none` writes labels as the teacher made them"
         )

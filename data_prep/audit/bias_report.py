@@ -12,13 +12,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from data_prep.audit.bias_evidence import FAR_M, BiasEvidence
-from data_prep.bias_table import BiasTable, Index, Statistic
+from data_prep.bias_table import FIGURE_NAME, TABLE_NAME, BiasTable, Index, Statistic
 from mtdepth.files import atomic_path
 
 Floats = npt.NDArray[np.floating[Any]]
 
-TABLE_NAME = "bias_table.json"
-FIGURE_NAME = "bias_error_by_distance.png"
 TABLE_EDGES_M = (0, 5, 10, 15, 20, 30, 40, 50, 60, 70, 80)
 FIGURE_BIN_M = 4.0
 MIN_FIGURE_POINTS = 50  # ours: quartiles of fewer points jump about

@@ -7,6 +7,7 @@ keeps the prediction in a folder of the store that is removed at the end.
 
 import dataclasses
 import functools
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -16,8 +17,8 @@ import numpy.typing as npt
 
 from data_prep.bias_table import BiasTable
 from data_prep.jobs.overlap import overlapped
-from data_prep.jobs.resume import finished, record_of_files
 from data_prep.jobs.run import Failed, Result
+from data_prep.jobs.store import finished, record_of_files
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import (
@@ -123,8 +124,11 @@ class Labeller:
         """Keeps a depth for its second use, where the job keeps any."""
         path = self._kept_path(frame)
         if path and not path.is_file():
+            content = io.BytesIO()
+            np.save(content, depth_m)
             with atomic_path(path) as temporary:
-                np.save(temporary, depth_m)
+                # Not by NumPy, which does not say that the disk is full.
+                temporary.write_bytes(content.getvalue())
 
     def _kept_path(self, frame: FrameId) -> Path | None:
         folder = self.job.raw_dir

@@ -23,6 +23,7 @@ Result = TypeVar("Result")
 
 # What a frame's files can do wrong. Anything else is a fault of the program and stops the job.
 FRAME_ERRORS = (DataError, OSError, ValueError, cv2.error)
+FILE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 MAX_CHUNK_BATCHES = 8  # per chunk: the progress bar moves, and handing out costs next to nothing
 MAX_DEATHS_OF_A_FRAME = 2
 # Beyond one of each worker, which a machine that goes away takes along together: that many without
@@ -32,9 +33,15 @@ MAX_DEATHS_IN_A_ROW = 10
 
 @dataclasses.dataclass(frozen=True)
 class Failed:
-    """Why a frame has no result."""
+    """Why a frame has no result.
+
+    Attributes:
+      why: The reason, for people.
+      may_pass: Whether the frame may be all right: a process died, or a disk or network failed.
+    """
 
     why: str
+    may_pass: bool = False
 
 
 Worker = Callable[[Iterable[Frame]], Iterable[tuple[Frame, Result | Failed]]]
@@ -100,7 +107,8 @@ def attempt(function: Callable[..., Result], *arguments: Any) -> Result | Failed
     except FRAME_ERRORS as error:
         if isinstance(error, OSError) and error.errno in DISK_ERRORS:
             raise
-        return Failed(str(error))
+        may_pass = isinstance(error, OSError) and not isinstance(error, FILE_ERRORS)
+        return Failed(str(error), may_pass=may_pass)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -236,7 +244,7 @@ class Scheduler(Generic[Frame, Result]):
             self._deaths_of[chunk[0]] += 1
             if self._deaths_of[chunk[0]] == MAX_DEATHS_OF_A_FRAME:
                 why = f"{MAX_DEATHS_OF_A_FRAME} workers died over it ({death}); out of memory?"
-                return [(chunk[0], Failed(why))]
+                return [(chunk[0], Failed(why, may_pass=True))]
         logging.warning("a worker died; tried again alone: %s", ", ".join(map(str, chunk)))
         self._suspects.extend(chunk)
         return []

@@ -1,6 +1,7 @@
 """Making a label store: complete, resumable, and clear about what went wrong."""
 
 import dataclasses
+import errno
 import shutil
 from pathlib import Path
 
@@ -11,9 +12,9 @@ from fakes.kitti_tree import build_kitti_tree
 
 from data_prep.audit.bias_evidence import CompareWithLidar
 from data_prep.bias_table import BiasTable
-from data_prep.claim import Shard, one_run_at_a_time
 from data_prep.generation import GenerationRequest, generate
-from data_prep.jobs.labels import Prediction, WriteLabels
+from data_prep.jobs.labels import Labeller, Prediction, WriteLabels
+from data_prep.jobs.lock import Shard, one_run_at_a_time
 from data_prep.jobs.pools import LocalPool
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.frames import FrameId
@@ -438,6 +439,45 @@ def test_a_saved_table_is_applied_and_kept_in_the_store(tree: Path) -> None:
     np.testing.assert_allclose(moved_m[inside] - plain_m[inside], 1, atol=1.01 / 256)
     assert BiasTable.load(moved.root / "bias_table.json").to_dict() == saved.to_dict()
     assert "sha256" in moved.manifest.bias
+
+
+def test_no_table_is_kept_that_lacks_a_frame_which_may_be_all_right(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = request_for(tree, bias="fit")
+    lidar_depth = Labeller.lidar_depth
+
+    def interrupted(self: Labeller, sample: StereoSample) -> object:
+        if sample.frame == first_frame(tree):
+            raise OSError(errno.EIO, "Input/output error")
+        return lidar_depth(self, sample)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Labeller, "lidar_depth", interrupted)
+        with pytest.raises(ValueError, match=r"without frame .*Input/output error.*same line"):
+            generate(request)
+    assert not (request.output / "bias_table.json").exists()
+    generate(request)
+    whole = dataclasses.replace(request, output=tree.parent / "whole")
+    generate(whole)
+    assert contents(request.output) == contents(whole.output)
+
+
+def test_a_disk_that_is_full_while_a_table_is_fitted_ends_the_job(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_bytes = Path.write_bytes
+
+    def full(self: Path, content: bytes) -> int:
+        if self.suffix == ".npy":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write_bytes(self, content)
+
+    request = request_for(tree, bias="fit")
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="takes no more: No space left"):
+        generate(request)
+    assert not (request.output / "bias_table.json").exists()
 
 
 def test_a_missing_table_is_named_before_anything_is_made(tree: Path) -> None:

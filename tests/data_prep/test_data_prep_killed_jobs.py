@@ -14,8 +14,9 @@ from fakes.kitti_tree import build_kitti_tree
 from fakes.label_workers import FullDisk
 
 import data_prep.generation
-from data_prep.claim import Shard, one_run_at_a_time, remove_leftovers
 from data_prep.generation import GenerationRequest, generate
+from data_prep.jobs.lock import Shard
+from data_prep.jobs.store import remove_leftovers
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.kitti_raw import KittiRaw
@@ -127,24 +128,6 @@ def test_leftovers_of_this_shard_are_removed_and_no_other_file(tmp_path: Path) -
     remove_leftovers(tmp_path, frames[:1], Shard(0, 2), has_train_ids=False)
     assert [path for path in gone if path.exists()] == []
     assert all(path.exists() for path in kept)
-
-
-def test_two_runs_of_one_shard_do_not_make_a_store_together(tmp_path: Path) -> None:
-    with one_run_at_a_time(tmp_path, Shard(0, 2)):
-        with one_run_at_a_time(tmp_path, Shard(1, 2)):
-            pass
-        with (
-            pytest.raises(ValueError, match=r"part 0-of-2 .* overlaps part 1-of-3.*--num_shards 2"),
-            one_run_at_a_time(tmp_path, Shard(1, 3)),
-        ):
-            pass
-        with (
-            pytest.raises(ValueError, match=r"another run is making these labels.*--num_shards"),
-            one_run_at_a_time(tmp_path, Shard(0, 2)),
-        ):
-            pass
-    with one_run_at_a_time(tmp_path, Shard(0, 2)):
-        pass
 
 
 # --- a full disk ---------------------------------------------------------------------------------
