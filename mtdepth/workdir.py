@@ -9,7 +9,8 @@ from absl import logging
 from mtdepth.contract import DECODERS, MININET, STUDENT
 from mtdepth.files import DataError, read_json, write_json
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.recipes.base import Recipe, Storable, TrainRecipe
+from mtdepth.recipes.base import Recipe, TrainRecipe
+from mtdepth.recipes.schedule import TrainingSchedule
 from mtdepth.recipes.video import VideoRecipe
 
 Checkpoint = Literal["best", "last"]
@@ -188,7 +189,7 @@ class Workdir:
         """The training camera; None where a network learned from video of unlike ones."""
         return None if self.run().get("training_camera") is None else self.training_camera()
 
-    def check(self, recipe: Storable, run: dict[str, Any]) -> None:
+    def check(self, recipe: TrainingSchedule, run: dict[str, Any]) -> None:
         """Checks that a run in this folder, if there is one, is the same as the one asked for.
 
         Args:
@@ -228,7 +229,7 @@ class Workdir:
                     f"{run[name]}, or its files have changed since. {way_out}"
                 )
 
-    def begin(self, recipe: Storable, run: dict[str, Any]) -> None:
+    def begin(self, recipe: TrainingSchedule, run: dict[str, Any]) -> None:
         """Writes `recipe.json` and `run.json` where there are none yet.
 
         Args:

@@ -15,8 +15,7 @@ def berhu_log_depth_loss(depth_m: Any, depth_code: Any, codec: LogDepthCodec) ->
     """Mean BerHu distance between predicted and true depth code, over the measured pixels.
 
     With `x = depth_code - G(depth_m)`: `|x|` up to `c` and `(x^2 + c^2) / (2*c)` beyond, where
-    `c = max|x| / 5` over the measured pixels of the batch. `c` is a constant to the gradient. Under
-    a distribution strategy, batch and mean are one replica's.
+    `c = max|x| / 5` over the measured pixels of the batch. `c` is a constant to the gradient.
 
     Truth beyond `codec.far_m` counts as `far_m`. Truth nearer than `codec.near_m` keeps its own,
     negative code. Predictions are not clipped.

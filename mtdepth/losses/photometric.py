@@ -8,7 +8,6 @@ from keras import ops
 
 Tensor = Any
 
-SSIM_WEIGHT = 0.85  # paper: alpha of eq. 6
 SSIM_C1 = 0.01**2  # paper: printed as 0.012
 SSIM_C2 = 0.03**2  # paper: printed as 0.032
 
@@ -41,18 +40,19 @@ def colour_error(image: Tensor, other: Tensor) -> Tensor:
     return ops.mean(ops.abs(image - other), axis=-1)
 
 
-def photometric_error(image: Tensor, other: Tensor) -> Tensor:
+def photometric_error(image: Tensor, other: Tensor, *, ssim_weight: float) -> Tensor:
     """Weighs structure and colour (MiniNet, eq. 6); both are means over the colours.
 
     Args:
       image: `[..., H, W, C]`, values 0..1.
       other: Likewise; see `ssim_dissimilarity`.
+      ssim_weight: Of structure, 0..1; the rest is of colour. The paper's alpha.
 
     Returns:
-      `[..., H, W]`.
+      `[..., H, W]`, 0..1.
     """
     structure = ops.mean(ssim_dissimilarity(image, other), axis=-1)
-    return SSIM_WEIGHT * structure + (1 - SSIM_WEIGHT) * colour_error(image, other)
+    return ssim_weight * structure + (1 - ssim_weight) * colour_error(image, other)
 
 
 def _reflected(image: Tensor) -> Tensor:

@@ -7,14 +7,12 @@ around the block's centre, where also the encoder's padded stride-2 filters are 
 it makes a depth at which nothing stands. Class ids have no mean and are always picked.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from keras import ops
 
-DepthRule = Literal["nearest", "valid_mean"]
 
-
-def depth_target(depth_m: Any, *, factor: int, rule: DepthRule) -> Any:
+def depth_target(depth_m: Any, *, factor: int, rule: str) -> Any:
     """Shrinks depth labels.
 
     Args:

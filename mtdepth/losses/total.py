@@ -6,10 +6,7 @@ from typing import Any
 from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.losses.depth import berhu_log_depth_loss
 from mtdepth.losses.segmentation import segmentation_loss
-from mtdepth.losses.targets import DepthRule, depth_target, train_id_target
-
-DEPTH_WEIGHT = 0.25  # paper
-SEGMENTATION_WEIGHT = 0.75  # paper
+from mtdepth.losses.targets import depth_target, train_id_target
 
 _PARTS = {"depth_code": "depth", "class_scores": "segmentation"}
 
@@ -20,9 +17,9 @@ def total_loss(
     train_id: Any | None,
     *,
     codec: LogDepthCodec,
-    depth_weight: float = DEPTH_WEIGHT,
-    segmentation_weight: float = SEGMENTATION_WEIGHT,
-    rule: DepthRule = "nearest",
+    depth_weight: float,
+    segmentation_weight: float,
+    rule: str,
 ) -> tuple[Any, dict[str, Any]]:
     """Sum over the scales of `depth_weight * depth + segmentation_weight * segmentation`.
 

@@ -17,9 +17,10 @@ SOURCES = (0, 2)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VideoLossWeights:
-    """The numbers of the loss.
+    """The numbers of the loss, which `mtdepth.recipes.video` explains.
 
     Attributes:
+      ssim: Of structure in the photometric error.
       smoothness: Weight of smoothness beside the photometric error.
       sharpness: See `smoothness.model_driven_weight`.
       scale_decay: Factor of smoothness from each scale to the next coarser one.
@@ -27,10 +28,11 @@ class VideoLossWeights:
         nothing (Godard et al. 2019, "Digging into self-supervised monocular depth", eq. 5).
     """
 
-    smoothness: float = 0.001  # paper: lambda
-    sharpness: float = 10.0  # paper: c
-    scale_decay: float = 1.0  # ours: the paper gives smoothness no scale
-    auto_mask: bool = False  # paper: not mentioned
+    ssim: float
+    smoothness: float
+    sharpness: float
+    scale_decay: float
+    auto_mask: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +78,7 @@ def video_loss(
     """
     size = tuple(frames.shape[2:4])
     disparity = ops.stack([_enlarged(ops.sigmoid(code), size) for code in depth_codes])
-    views = explain(disparity, frames, K, T_target_to_sources, auto_mask=weights.auto_mask)
+    views = explain(disparity, frames, K, T_target_to_sources, weights)
     target = frames[:, TARGET]
     trust = smoothness.model_driven_weight(views.colour_error, sharpness=weights.sharpness)
     parts = {
@@ -95,8 +97,7 @@ def explain(
     frames: Tensor,
     K: Tensor,
     T_target_to_sources: Sequence[Tensor],
-    *,
-    auto_mask: bool,
+    weights: VideoLossWeights,
 ) -> Views:
     """Rebuilds the targets from both sources with each scale's depth, all at once.
 
@@ -105,7 +106,7 @@ def explain(
       frames: See `video_loss`.
       K: See `video_loss`.
       T_target_to_sources: See `video_loss`.
-      auto_mask: See `VideoLossWeights`.
+      weights: `ssim` and `auto_mask` of `VideoLossWeights`.
     """
     target = frames[:, TARGET]
     inverse_depth = view_synthesis.inverse_depth(unit_inverse_depth)
@@ -114,14 +115,17 @@ def explain(
     for frame, T_target_to_source in zip(SOURCES, T_target_to_sources, strict=True):
         u, v = view_synthesis.project(inverse_depth, K, T_target_to_source)
         warped.append(view_synthesis.sample(frames[:, frame], u, v))
-        errors.append(photometric.photometric_error(target, warped[-1]))
+        errors.append(photometric.photometric_error(target, warped[-1], ssim_weight=weights.ssim))
         colour_errors.append(photometric.colour_error(target, warped[-1]))
     is_second_better = errors[1] < errors[0]
     error = ops.where(is_second_better, errors[1], errors[0])
     counted, is_moving = error, None
-    if auto_mask:
+    if weights.auto_mask:
         unmoved = ops.minimum(
-            *(photometric.photometric_error(target, frames[:, frame]) for frame in SOURCES)
+            *(
+                photometric.photometric_error(target, frames[:, frame], ssim_weight=weights.ssim)
+                for frame in SOURCES
+            )
         )
         is_moving = error < unmoved
         # Not 0, or the motion that explains nothing would have the least error of all.

@@ -2,8 +2,8 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
-from typing import Any, Literal, Protocol, Self, TypeVar, get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 
 from mtdepth.contract import Fit
 from mtdepth.geometry.depth_codec import LogDepthCodec
@@ -78,6 +78,12 @@ class TrainRecipe(TrainingSchedule):
       augmentation: How pictures are varied.
     """
 
+    READERS: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
+        "student": StudentSpec.from_dict,
+        "augmentation": Augmentation.from_dict,
+        "input_size_px": tuple,
+    }
+
     name: str
     decoder: DecoderSize = "L"
     student: StudentSpec = dataclasses.field(
@@ -86,15 +92,14 @@ class TrainRecipe(TrainingSchedule):
     input_size_px: tuple[int, int]
     fit: Fit = "stretch"
     near_m: float
-    far_m: float = 80.0
-    sky_is_far: bool = True
-    depth_target: DepthTargetRule = "valid_mean"
-    depth_weight: float = 0.25
-    segmentation_weight: float = 0.75
+    far_m: float
+    sky_is_far: bool
+    depth_target: DepthTargetRule
+    depth_weight: float
+    segmentation_weight: float
     encoder_weights: str = "none"
     start_from: str = ""
-    batch_size: int = 8
-    statistics_batches: int = 60
+    statistics_batches: int
     augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
@@ -124,41 +129,8 @@ class TrainRecipe(TrainingSchedule):
         """The depth law of the network's output."""
         return LogDepthCodec(near_m=self.near_m, far_m=self.far_m)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns what `from_dict` takes, ready for JSON."""
-        content = dataclasses.asdict(self)
-        content["student"] = self.student.to_dict()
-        content["input_size_px"] = list(self.input_size_px)
-        return content
 
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Self:
-        """Rebuilds a recipe.
-
-        Raises:
-          ValueError: If a field is missing, unknown or out of range.
-        """
-        return rebuilt(
-            cls,
-            content,
-            student=StudentSpec.from_dict,
-            augmentation=Augmentation.from_dict,
-            input_size_px=tuple,
-        )
-
-
-class Storable(Protocol):
-    """A recipe of any network: a frozen record that can be written as JSON and read again."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns what `from_dict` takes, ready for JSON."""
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Self:
-        """Rebuilds a recipe; ValueError if a field is missing, unknown or out of range."""
-
-
-Recipe = TypeVar("Recipe", bound=Storable)
+Recipe = TypeVar("Recipe", bound=TrainingSchedule)
 
 
 def overridden(recipe: Recipe, overrides: Sequence[str]) -> Recipe:

@@ -30,6 +30,7 @@ RECIPE = VideoRecipe(
     halve_every_epochs=30,  # paper, 4.1: "reduced by 2 times every 30 epochs"
     clip_norm=10.0,  # ours: nothing normalises the features; only single steps reach it
     auto_mask=False,  # paper: not mentioned
+    ssim_weight=0.85,  # paper, eq. 6: alpha
     smoothness_weight=0.001,  # paper, eq. 11
     smoothness_sharpness=10.0,  # paper, eq. 9
     smoothness_scale_decay=1.0,  # ours: the paper gives smoothness no scale

@@ -23,8 +23,13 @@ RECIPE = VideoRecipe(
     schedule="cosine",  # ours: and end at a small rate
     warmup_steps=50,  # ours
     clip_norm=1.0,  # ours: nothing normalises the features, and the rate is high
+    ssim_weight=0.85,  # paper, eq. 6
+    smoothness_weight=0.001,  # paper, eq. 11
+    smoothness_sharpness=10.0,  # paper, eq. 9
+    smoothness_scale_decay=1.0,  # ours: as in mininet_kitti
     min_flow_px=0.5,  # ours: the paper's size has twice the pixels along each side
-    augmentation=Augmentation(  # paper's
+    augmentation=Augmentation(  # paper, 4.1
         flip_probability=0.5, brightness=0.2, contrast=0.2, saturation=0.2, hue=0.1
     ),
+    jitter_probability=0.5,  # paper, 4.1
 )

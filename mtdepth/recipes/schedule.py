@@ -1,10 +1,12 @@
-"""How long and how fast a network learns: the part that the recipes of all networks share."""
+"""What the recipes of all networks share: how long and fast they learn, and their way to JSON."""
 
 import dataclasses
+import json
 import math
-from typing import Literal, get_args
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, Self, get_args
 
-from mtdepth.recipes.checks import require_at_least, require_choice
+from mtdepth.recipes.checks import rebuilt, require_at_least, require_choice
 
 RateRule = Literal["exponential", "cosine"]
 
@@ -28,6 +30,9 @@ class TrainingSchedule:
       seed: Of the weights, the order of the examples, and their variation.
     """
 
+    # How `from_dict` reads the fields that are no plain JSON values.
+    READERS: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
+
     batch_size: int
     num_epochs: int
     steps_per_epoch: int
@@ -50,6 +55,19 @@ class TrainingSchedule:
         for name in ("learning_rate", "adam_beta_1", "adam_beta_2"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in (0, 1), got {getattr(self, name)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns what `from_dict` takes, ready for JSON."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> Self:
+        """Rebuilds a recipe.
+
+        Raises:
+          ValueError: If a field is missing, unknown or out of range.
+        """
+        return rebuilt(cls, content, **cls.READERS)
 
     @property
     def num_steps(self) -> int:

@@ -1,18 +1,14 @@
 """The recipe of a network that learns from video."""
 
 import dataclasses
-from typing import Any, Literal, Self, get_args
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from mtdepth.contract import MININET, Fit
 from mtdepth.geometry.depth_codec import SigmoidDisparityCodec
 from mtdepth.models.mininet_spec import MiniNetSpec, OutputSize
 from mtdepth.recipes.base import Augmentation
-from mtdepth.recipes.checks import (
-    rebuilt,
-    require_at_least,
-    require_choice,
-    require_input_size,
-)
+from mtdepth.recipes.checks import require_at_least, require_choice, require_input_size
 from mtdepth.recipes.schedule import RateRule, TrainingSchedule
 
 PoseEncoder = Literal["resnet18", "light"]
@@ -34,6 +30,7 @@ class VideoRecipe(TrainingSchedule):
       steps_per_epoch: Length of an epoch; 0 is one pass over the video.
       halve_every_epochs: How often the learning rate is halved besides; 0 for never.
       auto_mask: Whether pixels that an unmoved source explains better teach nothing.
+      ssim_weight: Of structure in the photometric error; the rest is of colour.
       smoothness_weight: Of smoothness beside the photometric error.
       smoothness_sharpness: How much smoothness is for pixels that are already explained; 0 counts
         all alike.
@@ -44,6 +41,12 @@ class VideoRecipe(TrainingSchedule):
       jitter_probability: Share of the triplets whose colours are varied.
     """
 
+    READERS: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
+        "mininet": MiniNetSpec.from_dict,
+        "augmentation": Augmentation.from_dict,
+        "input_size_px": tuple,
+    }
+
     name: str
     mininet: MiniNetSpec = dataclasses.field(default_factory=MiniNetSpec)
     output: OutputSize = "F"
@@ -52,17 +55,17 @@ class VideoRecipe(TrainingSchedule):
     pose_encoder: PoseEncoder = "resnet18"
     pose_weights: str = "none"
     start_from: str = ""
-    batch_size: int = 6
     steps_per_epoch: int = 0
     schedule: RateRule = "exponential"
     halve_every_epochs: int = 0
     auto_mask: bool = False
-    smoothness_weight: float = 0.001
-    smoothness_sharpness: float = 10.0
-    smoothness_scale_decay: float = 1.0
-    min_flow_px: float = 1.0
+    ssim_weight: float
+    smoothness_weight: float
+    smoothness_sharpness: float
+    smoothness_scale_decay: float
+    min_flow_px: float
     augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
-    jitter_probability: float = 0.5
+    jitter_probability: float
 
     def __post_init__(self) -> None:
         """Rejects a recipe that would fail hours into a run."""
@@ -77,8 +80,9 @@ class VideoRecipe(TrainingSchedule):
             raise ValueError(
                 f"smoothness_scale_decay must be in (0, 1], got {self.smoothness_scale_decay}"
             )
-        if not 0 <= self.jitter_probability <= 1:
-            raise ValueError(f"jitter_probability must be in [0, 1], got {self.jitter_probability}")
+        for name in ("jitter_probability", "ssim_weight"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
         if self.augmentation.max_zoom != 1:
             raise ValueError(
                 f"augmentation.max_zoom must be 1 for video, got {self.augmentation.max_zoom}"
@@ -109,10 +113,7 @@ class VideoRecipe(TrainingSchedule):
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what `from_dict` takes, ready for JSON."""
-        content = dataclasses.asdict(self)
-        content["mininet"] = self.mininet.to_dict()
-        content["input_size_px"] = list(self.input_size_px)
-        return {"network": MININET, **content}
+        return {"network": MININET, **super().to_dict()}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
@@ -121,13 +122,8 @@ class VideoRecipe(TrainingSchedule):
         Raises:
           ValueError: If it is of another network, or a field is missing, unknown or out of range.
         """
-        values = dict(content)
+        # Runs that began before it was a field had the paper's alpha.
+        values = {"ssim_weight": 0.85, **content}
         if (network := values.pop("network", MININET)) != MININET:
             raise ValueError(f"network must be {MININET!r}, got {network!r}")
-        return rebuilt(
-            cls,
-            values,
-            mininet=MiniNetSpec.from_dict,
-            augmentation=Augmentation.from_dict,
-            input_size_px=tuple,
-        )
+        return super().from_dict(values)

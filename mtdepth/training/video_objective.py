@@ -38,6 +38,7 @@ class VideoObjective:
         self._networks = networks
         self._scale = list(OUTPUT_STRIDE).index(recipe.output)
         self._weights = VideoLossWeights(
+            ssim=recipe.ssim_weight,
             smoothness=recipe.smoothness_weight,
             sharpness=recipe.smoothness_sharpness,
             scale_decay=recipe.smoothness_scale_decay,

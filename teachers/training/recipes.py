@@ -8,10 +8,11 @@
 """
 
 import dataclasses
-from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 
 from mtdepth.recipes.base import Augmentation
-from mtdepth.recipes.checks import rebuilt, require_at_least
+from mtdepth.recipes.checks import require_at_least
 from mtdepth.recipes.schedule import RateRule, TrainingSchedule
 from teachers.psmnet.sizes import SIZE_MULTIPLE, check_max_disparity
 
@@ -33,6 +34,10 @@ class TeacherRecipe(TrainingSchedule):
     """
 
     SIDE_MULTIPLE_PX: ClassVar[int] = SIZE_MULTIPLE
+    READERS: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
+        "augmentation": Augmentation.from_dict,
+        "crop_px": tuple,
+    }
 
     name: str
     start_from: str = ""
@@ -52,19 +57,6 @@ class TeacherRecipe(TrainingSchedule):
                 f"crop_px must be (height, width) in multiples of {multiple}, got {self.crop_px}"
             )
         require_at_least(self, 1, "steps_per_epoch", "statistics_batches")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns what `from_dict` takes, ready for JSON."""
-        return {**dataclasses.asdict(self), "crop_px": list(self.crop_px)}
-
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Self:
-        """Rebuilds a recipe.
-
-        Raises:
-          ValueError: If a field is missing, unknown or out of range.
-        """
-        return rebuilt(cls, content, augmentation=Augmentation.from_dict, crop_px=tuple)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

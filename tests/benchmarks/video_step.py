@@ -12,6 +12,7 @@ networks' forward passes. `warp`: the loss of four scales, forward and back to d
 """
 
 import argparse
+import dataclasses
 import json
 import statistics
 import sys
@@ -84,20 +85,20 @@ def parts(given: argparse.Namespace, folder: Path) -> dict[str, Callable[[], Any
 
     from mtdepth.losses.video import VideoLossWeights, target_to_sources, video_loss
     from mtdepth.models.mininet_spec import MiniNetSpec
-    from mtdepth.recipes.video import VideoRecipe
+    from mtdepth.recipes.registry import find_video_recipe
     from mtdepth.training.step import TrainingStep
     from mtdepth.training.video_networks import build_networks
     from mtdepth.training.video_objective import VideoObjective
 
-    recipe = VideoRecipe(
+    recipe = dataclasses.replace(
+        find_video_recipe("mininet_kitti"),
         name="benchmark",
         mininet=MiniNetSpec(variant=given.only),
         input_size_px=(given.height, given.width),
         pose_encoder=given.pose_encoder,
         batch_size=given.batch,
         num_epochs=1,
-        learning_rate=1e-4,
-        clip_norm=10.0,
+        pose_weights="none",
         min_flow_px=0.0,
     )
     stream = batches(recipe, folder)
@@ -116,12 +117,15 @@ def parts(given: argparse.Namespace, folder: Path) -> dict[str, Callable[[], Any
     pose = tf.function(lambda: networks.pose_net(pairs, training=True))
     codes = [tf.Variable(code) for code in depth().values()]
     motion = tf.Variable(tf.reshape(pose(), (-1, 2, 6)))
+    weights = VideoLossWeights(
+        ssim=0.85, smoothness=0.001, sharpness=10.0, scale_decay=1.0, auto_mask=False
+    )
 
     @tf.function(jit_compile=False)
     def warp() -> Any:
         with tf.GradientTape() as tape:
             motions = target_to_sources(motion)
-            total = video_loss(codes, frames, K, motions, VideoLossWeights())[0]
+            total = video_loss(codes, frames, K, motions, weights)[0]
         return tape.gradient(total, [*codes, motion])
 
     return {

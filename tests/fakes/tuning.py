@@ -13,7 +13,7 @@ from mtdepth.models.mininet import build_training_graph as build_mininet
 from mtdepth.models.mininet_spec import MiniNetSpec
 from mtdepth.models.specs import Activation
 from mtdepth.models.student import build_training_graph
-from mtdepth.recipes.video import VideoRecipe
+from mtdepth.recipes.registry import find_video_recipe
 from mtdepth.workdir import Workdir
 
 CAMERA = Intrinsics(fx_px=60.0, fy_px=58.0, cx_px=47.5, cy_px=31.5, width_px=96, height_px=64)
@@ -33,7 +33,8 @@ def student_workdir(path: Path, labels: LabelStore, *, activation: Activation = 
 
 def mininet_workdir(path: Path, labels: LabelStore) -> Workdir:
     """A run of the small MiniNet at 64x96 with random weights."""
-    recipe = VideoRecipe(
+    recipe = dataclasses.replace(
+        find_video_recipe("mininet_kitti"),
         name="tiny",
         mininet=MiniNetSpec(variant="small"),
         output="Q",

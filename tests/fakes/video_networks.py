@@ -1,8 +1,12 @@
 """Networks with MiniNet's and the pose network's ends, and next to nothing between them."""
 
+import dataclasses
+
 import keras
 
 from mtdepth.models.mininet_spec import OUTPUT_STRIDE
+from mtdepth.recipes.base import Augmentation
+from mtdepth.recipes.registry import find_video_recipe
 from mtdepth.recipes.video import VideoRecipe
 from mtdepth.training.video_networks import VideoNetworks
 
@@ -30,14 +34,17 @@ def tiny_networks(recipe: VideoRecipe) -> VideoNetworks:
 
 def tiny_video_recipe() -> VideoRecipe:
     """Two epochs of three steps of two triplets of 32x64."""
-    return VideoRecipe(
+    return dataclasses.replace(
+        find_video_recipe("mininet_kitti"),
         name="tiny_video",
         input_size_px=(32, 64),
         pose_encoder="light",
+        pose_weights="none",
         batch_size=2,
         num_epochs=2,
         steps_per_epoch=3,
         learning_rate=1e-3,
         clip_norm=1.0,
         min_flow_px=0.0,
+        augmentation=Augmentation(),
     )

@@ -1,5 +1,6 @@
 """Gradients of what MiniNet learns from, against finite differences."""
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -8,6 +9,10 @@ import tensorflow as tf
 
 from mtdepth.losses import photometric, view_synthesis
 from mtdepth.losses.video import VideoLossWeights, target_to_sources, video_loss
+
+PAPERS = VideoLossWeights(
+    ssim=0.85, smoothness=0.001, sharpness=10.0, scale_decay=1.0, auto_mask=False
+)
 
 SHAPE = (1, 8, 12)
 K = np.array([[[10.0, 0, 5.2], [0, 12.0, 3.4], [0, 0, 1]]], np.float32)
@@ -79,7 +84,7 @@ def test_of_the_loss(part: str) -> None:
             K,
             target_to_sources(tf.convert_to_tensor(poses)),
             # The weight beta has no gradient, but changes: sharpness 0 holds it at 1.
-            VideoLossWeights(smoothness=0.1, sharpness=0.0),
+            dataclasses.replace(PAPERS, smoothness=0.1, sharpness=0.0),
         )[0]
 
     check(loss, pose if part == "pose" else code, step=1e-4 if part == "pose" else 1e-3)
@@ -89,9 +94,7 @@ def test_at_no_motion_at_all_is_finite_and_not_zero() -> None:
     frames = np.stack([smooth_image(i) for i in range(3)], axis=1)
     pose = tf.Variable(np.zeros((1, 2, 6), np.float32))
     with tf.GradientTape() as tape:
-        total = video_loss(
-            [tf.zeros((*SHAPE, 1))], frames, K, target_to_sources(pose), VideoLossWeights()
-        )[0]
+        total = video_loss([tf.zeros((*SHAPE, 1))], frames, K, target_to_sources(pose), PAPERS)[0]
     gradient = tape.gradient(total, pose).numpy()
     assert np.isfinite(gradient).all()
     assert (np.abs(gradient) > 1e-6).all()
