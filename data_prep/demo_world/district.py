@@ -10,6 +10,10 @@ from data_prep.demo_world.objects_furniture import BorderKind
 from data_prep.demo_world.road import GroundLook, Road
 from data_prep.demo_world.shapes import Vector
 from data_prep.demo_world.terrain import random_terrain
+from data_prep.demo_world.variety import Variety
+
+PARKING_M = 2.2
+ACROSS_M = 4.0  # cars stand across a parking strip of this width and more
 
 Range = tuple[float, float]
 Roadside = Literal["none", "delineators", "guard rail"]
@@ -26,6 +30,7 @@ class District:
       two_lanes: Chance of two lanes per direction.
       parking: Chance of a parking strip or a paved shoulder on the left; on the right it is
         0.6 times that.
+      strip_m: Width of a parking strip; cars stand across one of 4 m and more.
       shoulder_m: Width of the asphalt between the outer lane and the kerb where no parking
         strip is.
       median_m: Width of a median; (0, 0) = none.
@@ -61,6 +66,7 @@ class District:
     lane_m: Range
     two_lanes: float = 0.0
     parking: float = 0.0
+    strip_m: float = PARKING_M
     shoulder_m: Range = (0.2, 1.0)
     median_m: Range = (0.0, 0.0)
     track: float = 0.0
@@ -155,12 +161,20 @@ DISTRICTS = (
         people_step_m=(400.0, 900.0), lamps=0.5, signs_step_m=(40.0, 70.0),
         roadside="guard rail", traffic_step_m=(21.0, 68.0), ahead=0.75,
     ),
+    District(
+        name="car park", likely=0.05, lane_m=(2.6, 3.2), parking=1.7, strip_m=5.0,
+        sidewalk_m=(1.0, 2.5), garden_m=(2.0, 12.0), wave_m=(0.0, 1.0),
+        crossing_step_m=(30.0, 70.0), marks=0.3, zebras=0.2, houses=("hall", "block"),
+        built=(0.1, 0.6), storeys=(1.5, 4.0), shops=0.4, street_trees=(0.0, 0.5),
+        garden_trees=(0.3, 1.6), thicket=(0.0, 0.3), borders=("hedge", "mesh", "wall"),
+        bordered=(0.1, 0.6), parked=(0.3, 0.95), people_step_m=(10.0, 30.0), lamps=0.9,
+        signs_step_m=(20.0, 40.0), traffic_step_m=(40.0, 150.0), ahead=0.4,
+    ),
 )  # fmt: skip
 
 _PAVINGS: tuple[Vector, ...] = ((0.21, 0.205, 0.195), (0.18, 0.17, 0.16), (0.20, 0.165, 0.15))
 _GRASSES: tuple[Vector, ...] = ((0.08, 0.11, 0.035), (0.10, 0.125, 0.045), (0.065, 0.09, 0.03))
 _DRY_GRASSES: tuple[Vector, ...] = ((0.19, 0.16, 0.085), (0.15, 0.115, 0.07))
-PARKING_M = 2.2
 _HALF_CROSSING_M = (2.8, 4.6)
 
 
@@ -170,7 +184,9 @@ def random_district(rng: np.random.Generator) -> District:
     return DISTRICTS[int(rng.choice(len(DISTRICTS), p=weights / weights.sum()))]
 
 
-def random_road(rng: np.random.Generator, district: District, *, length_m: float) -> Road:
+def random_road(
+    rng: np.random.Generator, district: District, *, length_m: float, variety: Variety
+) -> Road:
     """Draws a district's road."""
     crossings, x_m = [], rng.uniform(15.0, district.crossing_step_m[1])
     while x_m < length_m:
@@ -192,23 +208,27 @@ def random_road(rng: np.random.Generator, district: District, *, length_m: float
         # Without a sidewalk there is a strip of level grass only.
         sidewalk_m=max(walk_m, verge_m),
         garden_m=rng.uniform(*district.garden_m),
-        wave_m=rng.uniform(*district.wave_m),
+        wave_m=rng.uniform(*district.wave_m) * (1.0 - variety.straightness),
         wave_length_m=rng.uniform(180.0, 400.0),
         wave_phase_rad=rng.uniform(0.0, 2 * np.pi),
         crossings_x_m=tuple(crossings),
         crossing_half_m=rng.uniform(*_HALF_CROSSING_M) * (1.6 if is_wide else 1.0),
         terrain=random_terrain(rng, road_end_m=length_m),
-        look=_random_look(rng, district),
+        look=_random_look(rng, district, variety),
     )
 
 
 def _strip_m(rng: np.random.Generator, district: District, parking: float) -> float:
-    return PARKING_M if rng.random() < parking else rng.uniform(*district.shoulder_m)
+    return district.strip_m if rng.random() < parking else rng.uniform(*district.shoulder_m)
 
 
-def _random_look(rng: np.random.Generator, district: District) -> GroundLook:
+def _random_look(rng: np.random.Generator, district: District, variety: Variety) -> GroundLook:
     return GroundLook(
-        asphalt=rng.uniform(0.15, 0.25),
+        asphalt=variety.asphalt,
+        asphalt_warmth=variety.asphalt_warmth,
+        cobbles_m=variety.cobbles,
+        mark_wear=variety.mark_wear,
+        mark_yellow=variety.mark_yellow,
         paving=_PAVINGS[int(rng.integers(len(_PAVINGS)))],
         grass=_GRASSES[int(rng.integers(len(_GRASSES)))],
         dry_grass=_DRY_GRASSES[int(rng.integers(len(_DRY_GRASSES)))],

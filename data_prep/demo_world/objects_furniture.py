@@ -268,6 +268,72 @@ def clutter(rng: np.random.Generator) -> list[Solid]:
     ]
 
 
+def cone(rng: np.random.Generator) -> list[Solid]:
+    """A traffic cone; no scored class."""
+    height = rng.uniform(0.45, 0.8)
+    orange = Look(UNSCORED, varied((0.62, 0.16, 0.03), rng))
+    return [
+        box(Look(UNSCORED, DARK), (0.0, 0.0), (0.0, 0.04), (0.19, 0.19)),
+        cylinder(orange, (0.0, 0.0), (0.03, height), 0.14, top_radius_m=0.03),
+        cylinder(Look(UNSCORED, WHITE), (0.0, 0.0), (0.5 * height, 0.68 * height), 0.095,
+                 top_radius_m=0.075),
+    ]  # fmt: skip
+
+
+def barrier(rng: np.random.Generator) -> list[Solid]:
+    """A red and white barrier of a building site, 1.5 to 6 m long along x."""
+    half, fence_id = rng.uniform(0.75, 3.0), TRAIN_ID["fence"]
+    red = Look(fence_id, varied(_SIGN_RED, rng), Pattern.STRIPES)
+    foot = Look(fence_id, DARK)
+    solids = [box(red, (0.0, 0.0), (0.85, 1.05), (half, 0.03))]
+    if rng.random() < 0.6:
+        solids.append(box(red, (0.0, 0.0), (0.25, 0.45), (half, 0.03)))
+    for x in (-half + 0.1, half - 0.1):
+        solids += [
+            box(Look(fence_id, WHITE), (x, 0.0), (0.0, 1.1), (0.03, 0.03)),
+            box(foot, (x, 0.0), (0.0, 0.12), (0.12, 0.35)),
+        ]
+        if rng.random() < 0.5:
+            lamp = Look(fence_id, (0.80, 0.50, 0.05), Pattern.LAMP)
+            solids.append(wheel(lamp, (x, 0.0, 1.22), radius_m=0.1, width_m=0.08))
+    return solids
+
+
+def concrete_barrier(rng: np.random.Generator) -> list[Solid]:
+    """Concrete blocks with sloping sides, one behind the other along x."""
+    look = Look(TRAIN_ID["wall"], one_of(((0.40, 0.39, 0.37), (0.52, 0.50, 0.46)), rng),
+                Pattern.PLASTER)  # fmt: skip
+    count, half = int(rng.integers(1, 4)), rng.uniform(0.9, 1.9)
+    height = rng.uniform(0.5, 1.0)
+    return [
+        box(look, ((i - (count - 1) / 2) * 2.05 * half, 0.0), (0.0, height), (half, 0.28),
+            taper=(0.0, 0.2))
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def boxes(rng: np.random.Generator) -> list[Solid]:
+    """Crates, parcels, a pallet or a skip; no scored class."""
+    kind = rng.random()
+    if kind < 0.2:
+        look = Look(UNSCORED, one_of(((0.45, 0.30, 0.04), (0.10, 0.20, 0.12)), rng), Pattern.PANELS)
+        return [box(look, (0.0, 0.0), (0.02, 1.4), (1.2, 0.8), taper=(-0.35, -0.1))]
+    colors: tuple[Vector, ...] = ((0.36, 0.26, 0.15), (0.42, 0.33, 0.20), (0.10, 0.16, 0.34),
+                                  (0.50, 0.50, 0.48), (0.30, 0.06, 0.05))  # fmt: skip
+    solids: list[Solid] = []
+    top = 0.0
+    for _ in range(int(rng.integers(1, 5))):
+        pattern = Pattern.BOARDS if rng.random() < 0.4 else Pattern.PLAIN
+        half, height = rng.uniform(0.15, 0.5, 2), rng.uniform(0.2, 0.7)
+        at = (float(rng.normal(0.0, 0.12)), float(rng.normal(0.0, 0.12)))
+        if rng.random() < 0.35:
+            top, at = 0.0, (float(rng.uniform(-0.8, 0.8)), float(rng.uniform(-0.8, 0.8)))
+        look = Look(UNSCORED, one_of(colors, rng, 0.2), pattern)
+        solids.append(box(look, at, (top, top + height), (half[0], half[1])))
+        top += height
+    return solids
+
+
 def bridge(*, half_span_m: float, clearance_m: float) -> list[Solid]:
     """A road bridge that crosses overhead along y; no scored class, as in Cityscapes."""
     concrete = Look(UNSCORED, (0.36, 0.35, 0.33), Pattern.PLASTER)

@@ -7,6 +7,7 @@ from data_prep.demo_world.parts import (
     RUBBER,
     STEEL,
     TRAIN_ID,
+    UNSCORED,
     Look,
     blob,
     box,
@@ -161,3 +162,87 @@ def _seated(
         helmet = Look(rider_id, varied(darker((0.6, 0.6, 0.6), rng.uniform(0.1, 1.0)), rng))
         head.append(blob(helmet, (0.08, 0.0, seat_m + 0.77), (0.13, 0.12, 0.13)))
     return [*solids, *head]
+
+
+def child(rng: np.random.Generator) -> list[Solid]:
+    """Someone of 0.9 to 1.3 m."""
+    return _scaled(person(rng, is_walking=True), rng.uniform(0.55, 0.72))
+
+
+def pram(rng: np.random.Generator) -> list[Solid]:
+    """A pram and who pushes it; the pram is no scored class, as in Cityscapes."""
+    body = Look(UNSCORED, one_of(_SHIRTS, rng), Pattern.CLOTH)
+    frame, rims = Look(UNSCORED, STEEL), Look(UNSCORED, (0.14, 0.14, 0.145), Pattern.WHEEL)
+    wheels = [
+        wheel(rims, (x, side * 0.24, 0.14), radius_m=0.14, width_m=0.05)
+        for x in (0.35, -0.30)
+        for side in (1, -1)
+    ]
+    return [
+        *moved(person(rng, is_walking=True), x_m=-0.75),
+        *wheels,
+        box(body, (0.05, 0.0), (0.48, 0.78), (0.42, 0.21), taper=(-0.15, -0.1)),
+        blob(body, (0.22, 0.0, 0.82), (0.28, 0.23, 0.26)),
+        box(frame, (0.0, 0.22), (0.22, 0.50), (0.34, 0.02), taper=(0.6, 0.0)),
+        box(frame, (0.0, -0.22), (0.22, 0.50), (0.34, 0.02), taper=(0.6, 0.0)),
+        box(frame, (-0.50, 0.0), (0.95, 1.0), (0.03, 0.24)),
+        box(frame, (-0.42, 0.22), (0.72, 1.0), (0.08, 0.02)),
+        box(frame, (-0.42, -0.22), (0.72, 1.0), (0.08, 0.02)),
+    ]
+
+
+def wheelchair(rng: np.random.Generator) -> list[Solid]:
+    """Someone in a wheelchair; the chair is no scored class."""
+    person_id = TRAIN_ID["person"]
+    trousers = Look(person_id, one_of(_TROUSERS, rng), Pattern.CLOTH)
+    shirt = Look(person_id, one_of(_SHIRTS, rng), Pattern.CLOTH)
+    chair, rims = Look(UNSCORED, DARK), Look(UNSCORED, (0.14, 0.14, 0.145), Pattern.WHEEL)
+    legs = [
+        part
+        for side in (1, -1)
+        for part in (
+            blob(trousers, (0.18, side * 0.11, 0.55), (0.26, 0.09, 0.09)),
+            cylinder(trousers, (0.40, side * 0.11), (0.12, 0.56), 0.065),
+            blob(shirt, (0.08, side * 0.26, 0.78), (0.20, 0.06, 0.12)),
+            wheel(rims, (-0.08, side * 0.33, 0.31), radius_m=0.31, width_m=0.04),
+            wheel(rims, (0.36, side * 0.24, 0.09), radius_m=0.09, width_m=0.04),
+        )
+    ]
+    return [
+        *legs,
+        box(chair, (0.0, 0.0), (0.42, 0.50), (0.24, 0.26)),
+        box(chair, (-0.26, 0.0), (0.45, 0.95), (0.03, 0.25)),
+        box(shirt, (-0.10, 0.0), (0.50, 1.05), (0.13, 0.18), taper=(0.02, -0.04)),
+        blob(shirt, (-0.10, 0.0, 1.05), (0.11, 0.21, 0.08)),
+        *moved(_head(rng, person_id, 1.28), x_m=-0.08),
+    ]
+
+
+def dog(rng: np.random.Generator) -> list[Solid]:
+    """A dog, 0.35 to 0.8 m tall; no scored class."""
+    look = Look(UNSCORED, one_of(((0.06, 0.05, 0.04), (0.30, 0.20, 0.11), (0.42, 0.38, 0.32)), rng),
+                Pattern.CLOTH)  # fmt: skip
+    legs = [
+        cylinder(look, (x, side * 0.09), (0.0, 0.34), 0.035) for x in (0.24, -0.26)
+        for side in (1, -1)
+    ]  # fmt: skip
+    solids = [
+        *legs,
+        blob(look, (0.0, 0.0, 0.40), (0.36, 0.12, 0.14)),
+        blob(look, (0.34, 0.0, 0.55), (0.13, 0.09, 0.11)),
+        blob(look, (0.47, 0.0, 0.51), (0.10, 0.05, 0.05)),
+        box(look, (-0.42, 0.0), (0.42, 0.60), (0.03, 0.02)),
+        box(look, (0.30, 0.07), (0.62, 0.70), (0.03, 0.02)),
+        box(look, (0.30, -0.07), (0.62, 0.70), (0.03, 0.02)),
+    ]
+    return _scaled(solids, rng.uniform(0.55, 1.15))
+
+
+def _scaled(solids: list[Solid], scale: float) -> list[Solid]:
+    def times(values: Vector) -> Vector:
+        return values[0] * scale, values[1] * scale, values[2] * scale
+
+    return [
+        solid._replace(centre_m=times(solid.centre_m), half_m=times(solid.half_m))
+        for solid in solids
+    ]

@@ -9,6 +9,7 @@ from data_prep.demo_world.texture import Image, cell_value, fractal_noise
 
 _KERB = np.array([0.40, 0.39, 0.37], np.float32)
 _MARK = np.array([0.62, 0.62, 0.60], np.float32)
+_YELLOW_MARK = np.array([0.62, 0.44, 0.06], np.float32)
 _RAIL = np.array([0.30, 0.29, 0.28], np.float32)
 _LEAF = np.array([0.24, 0.14, 0.05], np.float32)
 _CROPS = np.array(
@@ -81,14 +82,35 @@ def _asphalt(road: Road, at: _Places) -> Image:
     patchy = at.noise(0.0, 0.0, 0.0, 0.0, 1.0) > 0.2
     grey *= 1.0 - 0.45 * crack * patchy
     grey *= 1.0 - 0.6 * _manholes(at)
-    colors = grey[:, None] * np.array([1.0, 0.99, 0.98], np.float32)
-    worn = np.clip(0.92 + at.noise(0.3, 0.3, 0.3, 0.1, 0.1), 0.2, 1.0)
+    warmth = road.look.asphalt_warmth
+    tone = np.exp([0.01 + warmth / 2, 0.0, -0.01 - warmth / 2]).astype(np.float32)
+    colors = grey[:, None] * tone
+    if road.look.cobbles_m:
+        colors *= _stones(road, at)[:, None]
+    wear = np.float32(road.look.mark_wear)
+    worn = np.clip(0.92 - 1.1 * wear + (1.0 + 2.0 * wear) * at.noise(0.3, 0.3, 0.3, 0.1, 0.1),
+                   0.2 * (1.0 - wear), 1.0)  # fmt: skip
+    paint = _MARK + (_YELLOW_MARK - _MARK) * np.float32(road.look.mark_yellow)
     if road.look.has_marks:
-        colors = mix(colors, _MARK, _marks(road, at) * worn)
+        colors = mix(colors, paint, _marks(road, at) * worn)
     colors = mix(colors, _MARK, _crossing_marks(road, at) * worn)
     colors = _grained(colors, at.noise(*_ASPHALT_GRAIN))
     near_kerb = np.clip(1.0 + at.beyond_m / 1.6, 0.0, 1.0)
     return _with_leaves(road, at, colors, near_kerb)
+
+
+def _stones(road: Road, at: _Places) -> Image:
+    """Factors `[n]` of a pavement of stones in rows across the road, each its own shade."""
+    length = np.float32(road.look.cobbles_m)
+    row = at.x_m / (0.75 * length)
+    along = at.lateral_m / length + 0.5 * np.mod(np.floor(row), 2.0)
+    fade = np.clip(length / (1.6 * at.blur_m) - 0.3, 0.0, 1.0)
+    joint = np.maximum(
+        band(np.mod(row, 1.0), -1.0, 0.14, at.blur_m / length),
+        band(np.mod(along, 1.0), -1.0, 0.11, at.blur_m / length),
+    )
+    shade = 1.0 + 0.3 * fade * cell_value(along, row, at.no_seed)
+    return shade * (1.0 - 0.55 * joint * fade)
 
 
 def _manholes(at: _Places) -> Image:

@@ -15,6 +15,7 @@ def plant(plot: Plot) -> None:
         green.garden_trees(plot, side)
         green.thicket(plot, side)
         green.background(plot, side)
+        houses.far_houses(plot, side)
         kerb.posts(plot, side)
         kerb.signs(plot, side)
         kerb.roadside(plot, side)

@@ -4,7 +4,7 @@ import numpy as np
 
 from data_prep.demo_world import objects_plants as plants
 from data_prep.demo_world import objects_vehicles as vehicles
-from data_prep.demo_world.objects_buildings import house, house_size, shop_front
+from data_prep.demo_world.objects_buildings import HouseKind, house, house_size, shop_front
 from data_prep.demo_world.plot import SIDES, Plot, facing_road
 
 
@@ -27,6 +27,18 @@ def houses(plot: Plot, side: int) -> None:
             plot.houses_m[side].append((x_m, end_m))
         gap_m = 0.02 if kind == "terrace" and rng.random() < 0.8 else rng.uniform(4.0, 11.0)
         x_m = end_m + gap_m
+
+
+def far_houses(plot: Plot, side: int) -> None:
+    """Houses and halls far behind the gaps that an open street has."""
+    rng = plot.rng
+    for start_m, end_m in plot.gaps_m[side]:
+        for _ in range(int(rng.integers(0, 4)) if end_m - start_m > 8.0 else 0):
+            kind: HouseKind = ("detached", "hall", "block", "barn")[int(rng.integers(4))]
+            size = house_size(rng, kind, storeys=rng.uniform(1.5, 4.0))
+            lateral_m = side * (plot.road.edge_m(side) + rng.uniform(80.0, 170.0))
+            x_m = rng.uniform(start_m, end_m) + 60.0
+            plot.put(house(rng, kind, size), x_m, lateral_m, turn=rng.uniform(0.0, 6.3))
 
 
 def side_street(plot: Plot, x_m: float) -> None:

@@ -6,7 +6,7 @@ from data_prep.demo_world import objects_furniture as furniture
 from data_prep.demo_world import objects_people as people
 from data_prep.demo_world import objects_plants as plants
 from data_prep.demo_world import objects_vehicles as vehicles
-from data_prep.demo_world.district import PARKING_M
+from data_prep.demo_world.district import ACROSS_M, PARKING_M
 from data_prep.demo_world.plot import PIECE_M, SIDES, Plot, facing_road
 
 _BRIDGE = 0.10  # ours: chance of a bridge overhead
@@ -107,11 +107,13 @@ def parked_cars(plot: Plot, side: int) -> None:
     lateral_m = side * (road.edge_m(side) - strip_m / 2)
     likely = rng.uniform(*plot.district.parked)
     while x_m < plot.end_m:
-        vehicle = vehicles.truck(rng) if rng.random() < 0.03 else vehicles.car(rng)
-        half_m = vehicles.half_length_m(vehicle)
+        is_truck = rng.random() < 0.03 and strip_m < ACROSS_M
+        vehicle = vehicles.truck(rng) if is_truck else vehicles.car(rng)
+        is_across = strip_m > ACROSS_M
+        half_m = 1.05 if is_across else vehicles.half_length_m(vehicle)
         if rng.random() < likely and not road.is_crossing(x_m - 3.0, x_m + 2 * half_m + 3.0):
             is_turned = (side > 0) != (rng.random() < 0.12)
-            turn = np.pi * is_turned + rng.normal(0.0, 0.02)
+            turn = np.pi * is_turned + rng.normal(0.0, 0.02) + is_across * np.pi / 2
             jitter_m = float(rng.normal(0.0, 0.06))
             plot.put(vehicle, x_m + half_m, lateral_m + jitter_m, turn=turn)
         x_m += 2 * half_m + rng.uniform(0.5, 1.6)

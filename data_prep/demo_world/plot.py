@@ -12,6 +12,8 @@ from data_prep.demo_world.shapes import Solid, Solids
 
 SIDES: tuple[Literal[1], Literal[-1]] = (1, -1)  # left and right of the road
 PIECE_M = 4.0  # walls and rails follow the bends in pieces of this length
+_TALL_M, _SLENDER_M = 1.4, 0.6  # lower or slenderer things do not close a view
+_OPEN_TO_M = 70.0  # from the kerb, in the gaps that an open street has beside it
 _VEHICLES = {TRAIN_ID[name] for name in ("car", "truck", "bus")}
 
 
@@ -38,14 +40,27 @@ class Plot:
         *,
         start_m: float,
         end_m: float,
+        openness: float = 0.0,
     ) -> None:
-        """Draws how this street differs from others of its district."""
+        """Draws how this street differs from others of its district.
+
+        Args:
+          road: Its road.
+          district: Its district.
+          rng: Draws all.
+          start_m: x at which it begins.
+          end_m: x at which it ends.
+          openness: Share of its sides that are kept free, 0..1.
+        """
         self.standing: list[Solids] = []
         self.road, self.district, self.rng = road, district, rng
         self.start_m, self.end_m = start_m, end_m
         self.built = rng.uniform(*district.built)
         self.storeys = rng.uniform(*district.storeys)
         self.houses_m: dict[int, list[tuple[float, float]]] = {1: [], -1: []}
+        self.gaps_m: dict[int, list[tuple[float, float]]] = {
+            side: self._random_gaps_m(openness) for side in SIDES
+        }
 
     def put(
         self,
@@ -73,8 +88,26 @@ class Plot:
             turn_rad=turn,
             foot_lateral_m=foot_lateral_m,
         )
-        if solids[0].train_id in _VEHICLES or not stands_on_road(placed, self.road):
+        may_stand = solids[0].train_id in _VEHICLES or not stands_on_road(placed, self.road)
+        if may_stand and not self._closes_a_gap(solids, x_m, lateral_m):
             self.standing.append(placed)
+
+    def _random_gaps_m(self, openness: float) -> list[tuple[float, float]]:
+        """Stretches without anything that closes the view."""
+        gaps, x_m = [], self.start_m - self.rng.uniform(0.0, 60.0)
+        while x_m < self.end_m:
+            length_m = self.rng.uniform(40.0, 110.0)
+            gaps.append((x_m, x_m + openness * length_m))
+            x_m += length_m
+        return gaps
+
+    def _closes_a_gap(self, solids: list[Solid], x_m: float, lateral_m: float) -> bool:
+        side = 1 if lateral_m > 0 else -1
+        off_m = abs(lateral_m) - self.road.edge_m(side)
+        if not 0.0 < off_m < _OPEN_TO_M or not any(a < x_m < b for a, b in self.gaps_m[side]):
+            return False
+        wide = [s for s in solids if max(s.half_m[0], s.half_m[1]) > _SLENDER_M]
+        return any(s.centre_m[2] + s.half_m[2] > _TALL_M for s in wide)
 
     def front_m(self, side: int) -> float:
         """Distance of the houses' front from the centre line; side is +1 (left) or -1."""

@@ -3,10 +3,10 @@
 import dataclasses
 import math
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from data_prep.demo_world.camera_look import exposed
 from data_prep.demo_world.rig import DemoRig
 from data_prep.demo_world.sensors import (
     camera_rays,
@@ -25,7 +25,7 @@ from data_prep.demo_world.shading import (
     train_ids,
     view_of,
 )
-from data_prep.demo_world.shapes import Floats
+from data_prep.demo_world.shapes import Floats, Pattern
 from data_prep.demo_world.stage import Instant, Stage
 from data_prep.demo_world.texture import Image
 from mtdepth.geometry.camera import Intrinsics
@@ -34,6 +34,8 @@ from mtdepth.geometry.camera import Intrinsics
 MAX_DEPTH_M = 255.0
 # Where the light of an edge pixel is sampled, pixels off its centre: a turned square.
 _SUBPIXELS = np.array([(-0.375, -0.125), (0.125, -0.375), (0.375, 0.125), (-0.125, 0.375)])
+# For training two points and the centre do: no second eye has to see the same.
+_FEW_SUBPIXELS = np.array([(-0.32, -0.14), (0.32, 0.14)])
 # Which parts of the sun's disc these samples ask for: a spiral over the unit disc.
 _SUN_PARTS = np.array(
     [
@@ -43,12 +45,6 @@ _SUN_PARTS = np.array(
 )
 _EDGE_NORMAL = 0.9  # cosine of the angle between neighbouring normals that counts as an edge
 _GRID_COLUMNS = 256  # loose samples are laid out in rows of at least this many, for the painters
-# ours: the lens' blur, pixels.
-_BLUR_PX = 0.55
-# ours, both so that the spread of pixel values is that of KITTI's frames: a fifth of their pixels
-# are nearly black, a tenth nearly white.
-_GAMMA = 1 / 1.3
-_BLACK = 0.03
 _MATT = 0.5  # ours: reflectance that the sweep reports, of the mean over the colours
 
 
@@ -82,13 +78,13 @@ def render(
 ) -> Frame:
     """Renders one frame; `rng` draws the sensors' noise alone."""
     instant, drive = stage.at(frame), stage.street.drive
-    light, camera = stage.street.light, rig.camera
+    camera, variety = rig.camera, stage.street.variety
     poses = [drive.T_world_from_camera(rig, frame=frame, camera=number) for number in (2, 3)]
-    left_view, left = _picture(instant, camera, poses[0])
-    _, right = _picture(instant, camera, poses[1])
+    left_view, left = _picture(instant, camera, poses[0], is_fine=True)
+    _, right = _picture(instant, camera, poses[1], is_fine=True)
     return Frame(
-        left=_exposed(left, light.noise, rng),
-        right=_exposed(right * np.float32(light.right_gain), light.noise, rng),
+        left=exposed(left, variety, rng),
+        right=exposed(right * np.float32(variety.right_gain), variety, rng),
         points=_points(
             instant, drive.T_world_from_velodyne(rig, frame=frame), azimuth_step_deg, rng
         ),
@@ -97,22 +93,46 @@ def render(
     )
 
 
+def render_single(
+    stage: Stage, *, frame: int, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    """Renders picture, depth and classes of a frame of the street's own camera.
+
+    Returns:
+      `[height, width, 3]` RGB, `[height, width]` metres (0 is sky or beyond `MAX_DEPTH_M`) and
+      `[height, width]` train ids.
+    """
+    street = stage.street
+    pose = street.drive.T_world_from_rectified[frame]
+    view, light = _picture(stage.at(frame), street.mount.camera, pose, is_fine=False)
+    return exposed(light, street.variety, rng), _depth_m(view), train_ids(view)
+
+
 def _depth_m(view: View) -> npt.NDArray[np.float32]:
     return np.where(view.hits.t < MAX_DEPTH_M, view.hits.t, 0.0).astype(np.float32)
 
 
 def _picture(
-    instant: Instant, camera: Intrinsics, T_world_from_camera: Floats
+    instant: Instant, camera: Intrinsics, T_world_from_camera: Floats, *, is_fine: bool
 ) -> tuple[View, Image]:
-    """What the pixel centres see, and light `[height, width, 3]` from all of each pixel."""
+    """What the pixel centres see, and light `[height, width, 3]` from all of each pixel.
+
+    Fine pictures of a pair can be matched; others are rendered in half the time.
+    """
     v, u = np.mgrid[: camera.height_px, : camera.width_px].astype(np.float64)
     rays = camera_rays(camera, T_world_from_camera, u=u, v=v)
     view = view_of(instant, rays, pixel_rad=1.0 / camera.focal_px)
-    is_sunlit, sky_share = sunlit(view, sun_offset=np.zeros(2)), sky_seen(view)
+    is_sunlit, sky_share = (
+        sunlit(view, sun_offset=np.zeros(2)),
+        sky_seen(view, num_rays=2 if is_fine else 1),
+    )
     picture = shade(view, is_sunlit=is_sunlit, sky_share=sky_share)
-    rows, columns = np.nonzero(_edges(view, is_sunlit))
+    rows, columns = np.nonzero(_edges(view, is_sunlit, of_leaves=is_fine))
     if len(rows):
-        samples = _samples(instant, camera, T_world_from_camera, rows, columns, sky_share)
+        at = _SUBPIXELS if is_fine else _FEW_SUBPIXELS
+        samples = _samples(instant, camera, T_world_from_camera, (rows, columns), sky_share, at)
+        if not is_fine:
+            samples = np.concatenate([samples, picture[rows, columns][:, None]], axis=1)
         picture[rows, columns] = samples.mean(axis=1)
     return view, picture
 
@@ -121,39 +141,45 @@ def _samples(
     instant: Instant,
     camera: Intrinsics,
     T_world_from_camera: Floats,
-    rows: npt.NDArray[np.intp],
-    columns: npt.NDArray[np.intp],
+    pixels: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]],
     sky_share: Image,
+    subpixels: Floats,
 ) -> Image:
-    """Light `[n, 4, 3]` at four points of each of n pixels, each from another part of the sun."""
-    count, per_pixel = len(rows), len(_SUBPIXELS)
+    """Light `[n, subpixels, 3]` at points of n pixels, each from another part of the sun."""
+    rows, columns = pixels
+    count, per_pixel = len(rows), len(subpixels)
     # Samples are laid out as a picture is, since OpenCV's images end at 32767 rows and columns.
     num_columns = max(_GRID_COLUMNS, math.isqrt(count * per_pixel))
     last_row = -(-count * per_pixel // num_columns) * num_columns
     number = np.arange(last_row).clip(max=count * per_pixel - 1).reshape(-1, num_columns)
     pixel, which = np.divmod(number, per_pixel)
     row, column = rows[pixel], columns[pixel]
-    offset = _SUBPIXELS[which]
+    offset = subpixels[which]
     rays = camera_rays(
         camera, T_world_from_camera, u=column + offset[..., 0], v=row + offset[..., 1]
     )
     view = view_of(instant, rays, pixel_rad=1.0 / camera.focal_px)
-    part = _SUN_PARTS[which * 4 + row % 2 * 2 + column % 2]
+    part = _SUN_PARTS[(which * 4 + row % 4 * 2 + column % 2) % 16]
     light = shade(view, is_sunlit=sunlit(view, sun_offset=part), sky_share=sky_share[row, column])
     return light.reshape(-1, 3)[: count * per_pixel].reshape(count, per_pixel, 3)
 
 
-def _edges(view: View, is_sunlit: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Pixels `[height, width]` beside another solid, face or shadow."""
+def _edges(
+    view: View, is_sunlit: npt.NDArray[np.bool_], *, of_leaves: bool
+) -> npt.NDArray[np.bool_]:
+    """Pixels `[height, width]` beside another solid, face or shadow; a crown's leaves are faces."""
     owner, normal = view.hits.owner, view.normal
     edges = np.zeros(owner.shape, np.bool_)
+    is_plain = owner == view.instant.sky
+    if not of_leaves:
+        is_plain |= view.instant.solids.pattern[owner] == Pattern.FOLIAGE
     for one, other in (
         (np.s_[1:], np.s_[:-1]),
         (np.s_[:, 1:], np.s_[:, :-1]),
     ):
         turn = np.einsum("...i,...i->...", normal[one], normal[other])
         differ = (owner[one] != owner[other]) | (is_sunlit[one] != is_sunlit[other])
-        differ |= (turn < _EDGE_NORMAL) & (owner[one] != view.instant.sky)
+        differ |= (turn < _EDGE_NORMAL) & ~is_plain[one]
         edges[one] |= differ
         edges[other] |= differ
     return edges
@@ -178,12 +204,3 @@ def _points(
         rng=rng,
     )
     return sweep(directions[is_back], view.hits.t[is_back], _MATT * gray[is_back], rng)
-
-
-def _exposed(light: Image, noise: float, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """Lens blur, tone curve, noise, eight bits."""
-    blurred = cv2.GaussianBlur(light, (5, 5), _BLUR_PX)
-    above_black = (blurred - np.float32(_BLACK)) / np.float32(1.0 - _BLACK)
-    bright = cv2.pow(np.clip(above_black, 0.0, 1.0), _GAMMA)
-    grain = rng.standard_normal(bright.shape, np.float32) * np.float32(noise)
-    return np.rint(np.clip(bright + grain, 0.0, 1.0) * 255.0).astype(np.uint8)

@@ -15,7 +15,6 @@ KITTI_CAMERA = Intrinsics(
 # are 0.5327 m apart. ours: the columns' small y and z parts are left out, so that corresponding
 # points share a row exactly.
 _SHIFT_M = (0.0, -387.5744 / 721.5377, 44.85728 / 721.5377, -339.5242 / 721.5377)
-CAMERA_HEIGHT_M = 1.65  # Geiger et al. 2013, fig. 3
 
 _R_RECT_00 = (
     (9.999239e-01, 9.837760e-03, -7.445048e-03),

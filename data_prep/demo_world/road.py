@@ -13,8 +13,12 @@ from data_prep.demo_world.terrain import KERB_FACE_M, Terrain
 class GroundLook:
     """How a street's ground is coloured and marked.
 
-    Args:
-      asphalt: Reflectance of the road, the same for all colours.
+    Attributes:
+      asphalt: Reflectance of the road, the mean over colours.
+      asphalt_warmth: Logarithm of its red over its blue.
+      cobbles_m: Length of the stones that pave the road, 0 = asphalt.
+      mark_wear: 0..1, share of the marks' paint that is gone.
+      mark_yellow: 0 is white paint, 1 yellow.
       paving: Colour of the sidewalks.
       grass: Colour of the terrain.
       dry_grass: Colour that parts of the terrain have instead.
@@ -25,6 +29,10 @@ class GroundLook:
     """
 
     asphalt: float
+    asphalt_warmth: float
+    cobbles_m: float
+    mark_wear: float
+    mark_yellow: float
     paving: Vector
     grass: Vector
     dry_grass: Vector

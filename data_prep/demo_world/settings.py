@@ -1,14 +1,16 @@
 """What a demo world is made by."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from data_prep.demo_world.layout import DATE
 from data_prep.demo_world.rig import KITTI_CAMERA
 from data_prep.demo_world.sensors import KITTI_AZIMUTH_STEP_DEG
+from mtdepth.files import DataError, read_json, visible_files
 
 # Raised whenever the same settings give other files.
-VERSION = 3
+VERSION = 4
 MARKER = "demo_world.json"
 # KITTI's own drives end below 1000 and the placeholder 9001 is taken.
 _FIRST_DRIVE = 9101
@@ -47,18 +49,13 @@ class WorldSettings:
         if self.num_drives > _MAX_DRIVES:
             raise ValueError(
                 f"a world has at most {_MAX_DRIVES} drives, got {self.num_drives}; "
-                "make several with different seeds"
+                "make several with different seeds, or a --training world, which has no limit"
             )
         if self.num_frames < 1:
             raise ValueError(f"a drive has at least 1 frame, got {self.num_frames}")
         if self.seed < 0:
             raise ValueError(f"the seed must not be negative, got {self.seed}")
-        sides_px = (self.height_px, self.width_px)
-        if min(sides_px) < _MIN_SIDE_PX or max(sides_px) > _MAX_SIDE_PX:
-            raise ValueError(
-                f"the sides of pictures are from {_MIN_SIDE_PX} to {_MAX_SIDE_PX} pixels, "
-                f"got height {self.height_px}, width {self.width_px}"
-            )
+        check_size(height_px=self.height_px, width_px=self.width_px)
         if not 0.01 <= self.azimuth_step_deg <= 10.0:
             raise ValueError(
                 f"lidar_azimuth_step_deg is from 0.01 to 10, got {self.azimuth_step_deg}"
@@ -100,3 +97,50 @@ class WorldSettings:
             "train": list(self.train_drives),
             "val": list(self.val_drives),
         }
+
+
+def check_size(*, height_px: int, width_px: int) -> None:
+    """Rejects pictures that are too small or too large.
+
+    Raises:
+      ValueError: If a side is not 16 to 4096.
+    """
+    if min(height_px, width_px) < _MIN_SIDE_PX or max(height_px, width_px) > _MAX_SIDE_PX:
+        raise ValueError(
+            f"the sides of pictures are from {_MIN_SIDE_PX} to {_MAX_SIDE_PX} pixels, "
+            f"got height {height_px}, width {width_px}"
+        )
+
+
+def check_root(root: Path, wanted: dict[str, Any], *, names: tuple[str, str]) -> None:
+    """Passes a folder that is new, empty, or holds a world of the same settings.
+
+    Args:
+      root: The folder.
+      wanted: Settings as JSON holds them.
+      names: Of the files that hold them in a finished and in an unfinished world.
+
+    Raises:
+      DataError: If it is a file or holds something else.
+    """
+    found = next((root / name for name in names if (root / name).is_file()), None)
+    if found is None:
+        if root.is_file():
+            raise DataError(root, "is a file; name a new folder")
+        if visible_files(root):
+            raise DataError(root, "is not empty and holds no demo world; name a new folder")
+        return
+    recorded = read_json(found)
+    if not isinstance(recorded, dict):
+        raise DataError(found, "holds no settings of a demo world; delete this folder, start anew")
+    if recorded != wanted:
+        differing = ", ".join(
+            f"{key} {recorded.get(key)} (wanted {value})"
+            for key, value in wanted.items()
+            if recorded.get(key) != value
+        )
+        raise DataError(
+            found,
+            f"the world here was begun with other settings: {differing}; "
+            "name another folder or delete this one",
+        )

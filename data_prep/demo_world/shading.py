@@ -10,11 +10,11 @@ import numpy.typing as npt
 from data_prep.demo_world import paint
 from data_prep.demo_world.parts import TRAIN_ID
 from data_prep.demo_world.raycast import Hits, Rays, blocked
-from data_prep.demo_world.road import ground_kind
+from data_prep.demo_world.road import TERRAIN, ground_kind
 from data_prep.demo_world.shapes import Floats, Pattern, Shape, Solids
 from data_prep.demo_world.stage import Instant
 from data_prep.demo_world.surface import Surface
-from data_prep.demo_world.texture import Image
+from data_prep.demo_world.texture import Image, fractal_noise
 
 _GROUND_TRAIN_IDS = np.array(
     [TRAIN_ID["road"], TRAIN_ID["sidewalk"], TRAIN_ID["terrain"]], np.uint8
@@ -24,7 +24,7 @@ _SHADOW_REACH_M = 300.0
 # ours: wider than the sun's 0.0047 rad, so that penumbras show at these sizes.
 _SUN_RADIUS_RAD = 0.012
 # Each pixel of a cell of 4x4 looks for the sky in other directions; a 4x4 mean then sees them all.
-_SKY_CELL, _SKY_RAYS = 4, 2
+_SKY_CELL = 4
 _SKY_REACH_M = 12.0
 _BOUNCED = 0.30  # ours: light from the ground and from walls, where no sky is seen
 
@@ -40,6 +40,8 @@ _MIRRORED = {
     Pattern.BRICK_FACADE: 0.14,
 }
 _LACQUERED = (Pattern.CAR_BODY, Pattern.CAR_PANEL)
+_WATER = 0.02  # at a right angle
+_WET_DARKENING = 0.45  # ours: of rough ground that water fills
 # Elsewhere only panes mirror: they are darker than what they are set in.
 _PANE_REFLECTANCE = 0.16
 _MIRROR_LIFT_M = 0.02
@@ -198,6 +200,9 @@ def shade(view: View, *, is_sunlit: npt.NDArray[np.bool_], sky_share: Image) -> 
     strength = lit[..., None] * np.array(light.sun, np.float32)
     strength += open_share[..., None] * np.array(light.ambient, np.float32)
     base = reflectance(view)
+    if light.wet:
+        is_ground = view.hits.owner == view.instant.ground
+        base[is_ground] *= np.float32(1.0 - _WET_DARKENING * light.wet)
     color = _with_mirror_images(view, base, base * strength)
     haze = np.array(light.haze, np.float32)
     fading = np.exp(view.surface.distance_m * np.float32(-1.0 / light.haze_length_m))[..., None]
@@ -219,9 +224,15 @@ def _with_mirror_images(view: View, base: Image, color: Image) -> Image:
     real cars and windows.
     """
     pattern = view.instant.solids.pattern[view.hits.owner]
+    wet = view.instant.street.light.wet
     share = _mirrored_of_pattern()[pattern]
-    is_pane = (base.mean(axis=-1) < _PANE_REFLECTANCE) & ~np.isin(pattern, _LACQUERED)
-    chosen = (share > 0) & (is_pane | np.isin(pattern, _LACQUERED))
+    is_smooth = np.isin(pattern, _LACQUERED)
+    is_pane = (base.mean(axis=-1) < _PANE_REFLECTANCE) & ~is_smooth
+    chosen = (share > 0) & (is_pane | is_smooth)
+    if wet:
+        is_paved = pattern == Pattern.GROUND
+        share[is_paved] = _WATER * wet * _puddles(view, is_paved)
+        chosen |= is_paved & (share > 0)
     if not chosen.any():
         return color
     direction = view.rays.direction[chosen]
@@ -238,6 +249,17 @@ def _with_mirror_images(view: View, base: Image, color: Image) -> Image:
         _seen_in_mirror(view.instant, rays) - color[chosen]
     )
     return color
+
+
+def _puddles(view: View, chosen: npt.NDArray[np.bool_]) -> Image:
+    """How wet each chosen point of the ground is, 0..1: grass is dry, hollows are puddles."""
+    surface, points_m = view.surface, view.points_m[chosen]
+    x_m, y_m = surface.local[0][chosen], surface.local[1][chosen]
+    hollow = fractal_noise(
+        x_m, y_m, surface.footprint_m[chosen], np.zeros_like(x_m), strength=(0, 0, 0.3, 0.6, 0.8)
+    )
+    kinds = ground_kind(view.instant.street.road, points_m[:, 0], points_m[:, 1])
+    return np.clip(0.3 + 1.5 * hollow, 0.1, 1.0) * (kinds != TERRAIN)
 
 
 def _seen_in_mirror(instant: Instant, rays: Rays) -> Image:
@@ -286,14 +308,14 @@ def sunlit(view: View, *, sun_offset: Floats) -> npt.NDArray[np.bool_]:
     return lit
 
 
-def sky_seen(view: View) -> Image:
+def sky_seen(view: View, *, num_rays: int) -> Image:
     """Share `[height, width]` of the light from everywhere that reaches each point."""
     height, width = view.hits.owner.shape
     asks = ~view.is_sky
     row, column = np.nonzero(asks)
     place = (row % _SKY_CELL) * _SKY_CELL + column % _SKY_CELL
     points_m, normal = view.points_m[asks], view.hits.normal[asks]
-    spread = _even_on_sphere(_SKY_CELL**2 * _SKY_RAYS).reshape(_SKY_RAYS, -1, 3)
+    spread = _even_on_sphere(_SKY_CELL**2 * num_rays).reshape(num_rays, -1, 3)
     free = np.zeros(len(row), np.float32)
     for directions in spread:
         # Points of a unit sphere on the normal's tip: as many as the cosine asks for.
@@ -301,7 +323,7 @@ def sky_seen(view: View) -> Image:
         toward /= np.sqrt(np.sum(toward * toward, axis=-1, keepdims=True)) + np.float32(1e-6)
         free += ~blocked(points_m, normal, toward, view.instant.scenes, reach_m=_SKY_REACH_M)
     seen = np.ones((height, width), np.float32)
-    seen[asks] = free / _SKY_RAYS
+    seen[asks] = free / num_rays
     return cv2.blur(seen, (_SKY_CELL, _SKY_CELL))
 
 

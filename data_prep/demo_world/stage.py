@@ -13,8 +13,8 @@ from data_prep.demo_world.street import Street
 
 # The ground is finely meshed this far behind the first and beyond the last frame.
 _BEHIND_M, _AHEAD_M = 40.0, 240.0
-# A leaf of 0.3 m is four pixels wide at this distance, at KITTI's full size.
-_FAR_M = 45.0
+# A leaf of 0.3 m is four pixels wide at this distance over the focal length in pixels.
+_FAR_M_PER_PX = 45.0 / 721.5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,8 +45,13 @@ class Instant:
 class Stage:
     """A street with the triangles of all that never moves."""
 
-    def __init__(self, street: Street) -> None:
-        """Takes about a second."""
+    def __init__(self, street: Street, *, focal_px: float) -> None:
+        """Takes about a second.
+
+        Args:
+          street: What stands and moves.
+          focal_px: Of the camera: what is small in its pictures is built from fewer triangles.
+        """
         self.street = street
         self.ground = len(street.standing)
         self.sky = self.ground + 1
@@ -64,7 +69,7 @@ class Stage:
             end_m=float(street.drive.x_m[-1]) + _AHEAD_M,
             owner=self.ground,
         )
-        standing = solids_mesh(street.standing, is_far=_is_far(street))
+        standing = solids_mesh(street.standing, is_far=_is_far(street, _FAR_M_PER_PX * focal_px))
         self._scene = Scene(Mesh.join([standing, ground]))
 
     def at(self, frame: int) -> Instant:
@@ -82,9 +87,9 @@ class Stage:
         )
 
 
-def _is_far(street: Street) -> npt.NDArray[np.bool_]:
-    """Which of the standing solids the car never comes near to."""
+def _is_far(street: Street, far_m: float) -> npt.NDArray[np.bool_]:
+    """Which of the standing solids the car never comes nearer to than `far_m`."""
     way_m = street.drive.T_world_from_rectified[:, :2, 3]
     offset_m = street.standing.centre_m[:, None, :2] - way_m
     distance_m = np.sqrt(np.sum(offset_m**2, axis=-1)).min(axis=1)
-    return distance_m - street.standing.half_m.max(axis=1) > _FAR_M
+    return distance_m - street.standing.half_m.max(axis=1) > far_m

@@ -7,23 +7,26 @@ import numpy as np
 from data_prep.demo_world import objects_people as people
 from data_prep.demo_world import objects_vehicles as vehicles
 from data_prep.demo_world.district import District
-from data_prep.demo_world.ego import FRAME_S
+from data_prep.demo_world.ego import Drive
+from data_prep.demo_world.near import half_extents_m, random_near
 from data_prep.demo_world.road import Road
 from data_prep.demo_world.setting_down import set_down
 from data_prep.demo_world.shapes import Floats, Solid, Solids
 
 _WALKING_MPS, _CYCLING_MPS = 1.25, 4.0
+_BONNET_M = 1.5  # a car that drives stops at least this much earlier
+_NEAR = 0.5  # ours: chance that something stands or goes close before the camera
 # A person crosses only where the recording car is at least this far before or past.
-_CLEAR_BEFORE_M, _CLEAR_PAST_M = 12.0, 5.0
+_CLEAR_BEFORE_M, _CLEAR_PAST_M = 6.0, 4.0
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Mover:
     """One moving object.
 
-    Args:
+    Attributes:
       solids: In the object's own frame.
-      x_m: `[frames]`, along the road.
+      x_m: `[frames]`, along the road; NaN where it is not there.
       lateral_m: `[frames]`, left of the road's centre line.
       turn_rad: From the road's direction to the object's.
     """
@@ -34,7 +37,7 @@ class Mover:
     turn_rad: float
 
     def at(self, road: Road, frame: int) -> Solids:
-        """The object in one frame, on the ground."""
+        """The object on the ground, in one frame in which it is there."""
         return set_down(
             self.solids,
             road,
@@ -53,25 +56,34 @@ class Traffic:
         district: District,
         rng: np.random.Generator,
         *,
-        ego_x_m: Floats,
+        drive: Drive,
         end_m: float,
+        is_low: bool = False,
+        is_snapshots: bool = False,
     ) -> None:
         """Remembers what all movers need.
 
         Args:
           road: Where they move.
-          district: What is usual.
+          district: How many there are.
           rng: Draws them.
-          ego_x_m: `[frames]`, the recording car's way, in the outer right lane.
+          drive: The recording car's way.
           end_m: x at which the street ends.
+          is_low: Whether a small robot records, to which things come nearer.
+          is_snapshots: Whether frames are so far apart that each has its own near things.
         """
         self.movers: list[Mover] = []
         self._road, self._district, self._rng = road, district, rng
-        self._ego_x_m, self._end_m = ego_x_m, end_m
-        self._seconds = np.arange(len(ego_x_m)) * FRAME_S
+        self._drive, self._ego_x_m, self._end_m = drive, drive.x_m, end_m
+        self._seconds = drive.seconds
+        self._is_low, self._is_snapshots = is_low, is_snapshots
+        # Frame, x, lateral, half length and half width of what others keep clear of.
+        ego = [np.arange(len(drive.x_m)), drive.x_m, drive.lateral_m]
+        self._taken = [np.stack([*ego, *np.full((2, len(drive.x_m)), 0.8)], axis=-1)]
 
     def start(self) -> None:
         """Fills `movers`."""
+        self._near()
         self._oncoming()
         self._ahead()
         self._beside()
@@ -81,10 +93,49 @@ class Traffic:
 
     def _add(
         self, solids: list[Solid], x_m: Floats, lateral_m: Floats | float, turn_rad: float
-    ) -> None:
+    ) -> bool:
+        """Adds a mover where nothing is in its way; says whether that is anywhere."""
         lateral = np.broadcast_to(np.asarray(lateral_m, np.float64), x_m.shape)
-        stacked = Solids.stack(solids, self._rng)
-        self.movers.append(Mover(solids=stacked, x_m=x_m, lateral_m=lateral, turn_rad=turn_rad))
+        half_x, half_y = half_extents_m(solids)
+        along = half_x * abs(np.cos(turn_rad)) + half_y * abs(np.sin(turn_rad))
+        across = half_x * abs(np.sin(turn_rad)) + half_y * abs(np.cos(turn_rad))
+        x_m = x_m.copy()
+        for frame, at_m, aside_m, half_m, half_width_m in np.concatenate(self._taken):
+            is_apart = (
+                abs(x_m[int(frame)] - at_m) > along + half_m
+                or abs(lateral[int(frame)] - aside_m) > across + half_width_m
+            )
+            if not is_apart:
+                x_m[int(frame)] = np.nan
+        # In a video nothing appears from nowhere.
+        is_gone = np.isnan(x_m)
+        is_anywhere = not (is_gone.all() if self._is_snapshots else is_gone.any())
+        if is_anywhere:
+            stacked = Solids.stack(solids, self._rng)
+            self.movers.append(Mover(stacked, x_m, lateral, turn_rad))
+        return is_anywhere
+
+    def _near(self) -> None:
+        """Things close before the camera: in most snapshots, else where the way ends."""
+        count = len(self._ego_x_m)
+        frames = range(count) if self._is_snapshots else [count - 1]
+        for frame in frames:
+            near = random_near(self._rng, is_low=self._is_low)
+            if self._rng.random() > _NEAR:
+                continue
+            ahead_m = near.ahead_m + (0.0 if self._is_snapshots else _BONNET_M)
+            forward = self._drive.T_world_from_rectified[frame, :3, 2]
+            heading = float(self._road.heading_rad(self._ego_x_m[frame]))
+            yaw = float(np.arctan2(forward[1], forward[0])) - heading
+            at_m = self._ego_x_m[frame] + ahead_m * np.cos(yaw) - near.aside_m * np.sin(yaw)
+            aside_m = ahead_m * np.sin(yaw) + near.aside_m * np.cos(yaw)
+            lateral_m = self._drive.lateral_m[frame] + aside_m
+            is_there = np.arange(count) == frame if self._is_snapshots else np.full(count, True)
+            x_m = np.where(is_there, at_m, np.nan)
+            if self._add(near.solids, x_m, lateral_m, near.turn_rad):
+                half_m = max(half_extents_m(near.solids))
+                taken = [(i, at_m, lateral_m, half_m, half_m) for i in np.flatnonzero(is_there)]
+                self._taken.append(np.array(taken, np.float64))
 
     def _vehicle(self) -> list[Solid]:
         kind = self._rng.random()
@@ -132,7 +183,8 @@ class Traffic:
         rng, road = self._rng, self._road
         if road.lanes_per_direction < 2:
             return
-        mean_mps = float(np.mean(np.diff(self._ego_x_m, prepend=0.0))) / FRAME_S
+        seconds = max(float(self._seconds[-1] - self._seconds[0]), 1e-3)
+        mean_mps = float(self._ego_x_m[-1] - self._ego_x_m[0]) / seconds
         speed_mps = max(mean_mps, 3.0) * rng.uniform(0.9, 1.4)
         start_m = rng.uniform(-15.0, 25.0)
         while start_m < self._end_m:

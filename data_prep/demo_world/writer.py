@@ -23,7 +23,7 @@ from data_prep.demo_world import layout, oxts
 from data_prep.demo_world.contact_sheet import contact_sheet
 from data_prep.demo_world.render import Frame, render
 from data_prep.demo_world.rig import calibration_texts, demo_rig
-from data_prep.demo_world.settings import MARKER, WorldSettings
+from data_prep.demo_world.settings import MARKER, WorldSettings, check_root
 from data_prep.demo_world.stage import Stage
 from data_prep.demo_world.street import Street, random_street
 from mtdepth.datasets.frames import FrameId
@@ -32,7 +32,7 @@ from mtdepth.datasets.label_store import (
     write_depth_png,
     write_train_id_png,
 )
-from mtdepth.files import DataError, atomic_path, read_json, visible_files, write_json, write_text
+from mtdepth.files import atomic_path, write_json, write_text
 from mtdepth.geometry.stereo import depth_to_disparity
 from mtdepth.pictures import write_png
 
@@ -66,7 +66,7 @@ def write_world(
       DataError: If `root` is a file or holds something else.
       BrokenProcessPool: If a worker process was killed; another run goes on where it stopped.
     """
-    _check_root(root, settings)
+    check_root(root, settings.to_dict(), names=(MARKER, _UNFINISHED))
     if (root / MARKER).is_file():
         (root / _UNFINISHED).unlink(missing_ok=True)
         return 0
@@ -82,30 +82,6 @@ def write_world(
     write_json(root / MARKER, settings.to_dict())
     (root / _UNFINISHED).unlink()
     return num_rendered
-
-
-def _check_root(root: Path, settings: WorldSettings) -> None:
-    found = next((root / name for name in (MARKER, _UNFINISHED) if (root / name).is_file()), None)
-    if found is None:
-        if root.is_file():
-            raise DataError(root, "is a file; name a new folder")
-        if visible_files(root):
-            raise DataError(root, "is not empty and holds no demo world; name a new folder")
-        return
-    recorded, wanted = read_json(found), settings.to_dict()
-    if not isinstance(recorded, dict):
-        raise DataError(found, "holds no settings of a demo world; delete this folder, start anew")
-    if recorded != wanted:
-        differing = ", ".join(
-            f"{key} {recorded.get(key)} (wanted {value})"
-            for key, value in wanted.items()
-            if recorded.get(key) != value
-        )
-        raise DataError(
-            found,
-            f"the world here was begun with other settings: {differing}; "
-            "name another folder or delete this one",
-        )
 
 
 def _run(jobs: list[tuple[Path, WorldSettings, int, int]], num_processes: int) -> Iterator[bool]:
@@ -132,7 +108,8 @@ def street_of(settings: WorldSettings, drive: int) -> Street:
 @functools.lru_cache(maxsize=2)
 def stage_of(settings: WorldSettings, drive: int) -> Stage:
     """The street of a drive with its triangles."""
-    return Stage(street_of(settings, drive))
+    camera = demo_rig(height_px=settings.height_px, width_px=settings.width_px).camera
+    return Stage(street_of(settings, drive), focal_px=camera.focal_px)
 
 
 def render_frame(settings: WorldSettings, *, drive: int, frame: int) -> Frame:

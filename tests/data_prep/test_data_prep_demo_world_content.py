@@ -18,10 +18,14 @@ from data_prep.demo_world.shapes import Pattern, Shape, Solid, Solids
 from data_prep.demo_world.street import Street, random_street
 from data_prep.demo_world.surface import Surface
 from data_prep.demo_world.texture import WAVELENGTHS_M, cell_value, fractal_noise
+from data_prep.demo_world.variety import random_variety
 from mtdepth.datasets.label_map import CLASS_NAMES
 
 NUM_FRAMES = 30
-SEEDS = range(21)
+SEEDS = range(24)
+VARIETY = dataclasses.replace(
+    random_variety(np.random.default_rng(0), "demo"), mark_wear=0.0, mark_yellow=0.0, cobbles=0.0
+)
 # Road, sidewalk, terrain and sky are no solids.
 OF_GROUND_AND_SKY = {"road", "sidewalk", "terrain", "sky"}
 VEHICLES = [TRAIN_ID[name] for name in ("car", "truck", "bus", "train", "motorcycle", "bicycle")]
@@ -119,10 +123,11 @@ def test_houses_have_no_gap_below_them(seed: int) -> None:
 def test_movers_stay_on_the_ground(seed: int) -> None:
     street = street_of(seed)
     for frame in (0, NUM_FRAMES // 2, NUM_FRAMES - 1):
-        for mover, solids in zip(street.movers, street.moving(frame), strict=True):
+        for mover in street.movers:
+            solids = mover.at(street.road, frame)
             x, y, _ = street.road.place(float(mover.x_m[frame]), float(mover.lateral_m[frame]))
             shift_m = solids.centre_m[:, 2] - mover.solids.centre_m[:, 2]
-            is_wheel = solids.shape == Shape.WHEEL
+            is_wheel = (solids.shape == Shape.WHEEL) & (solids.pattern == Pattern.WHEEL)
             np.testing.assert_allclose(shift_m[~is_wheel], street.road.height_m(x, y), atol=1e-9)
             # Wheels follow the ground under them: 6 % of half a bus at most.
             bottom_m = (solids.centre_m - solids.half_m)[is_wheel]
@@ -133,8 +138,11 @@ def test_movers_stay_on_the_ground(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_movers_that_drive_keep_to_the_road(seed: int) -> None:
     street = street_of(seed)
-    for mover, solids in zip(street.movers, street.moving(0), strict=True):
-        if np.isin(solids.train_id[0], [TRAIN_ID[name] for name in ("car", "truck", "bus")]):
+    for mover in street.movers:
+        solids = mover.at(street.road, 0)
+        is_standing = np.ptp(mover.x_m) == 0  # near things stand anyhow
+        names = ("car", "truck", "bus")
+        if not is_standing and np.isin(solids.train_id[0], [TRAIN_ID[name] for name in names]):
             inner_m = street.road.median_m / 2
             assert inner_m < abs(mover.lateral_m[0]) < street.road.half_lanes_m
 
@@ -176,7 +184,7 @@ def test_streets_differ_as_kittis_drives_do() -> None:
     assert min(widths_m) < 9.0
     assert max(widths_m) > 15.0
     share = [np.mean(s.standing.train_id == TRAIN_ID["building"]) for s in streets]
-    assert min(share) == 0.0
+    assert min(share) < 0.06
     assert max(share) > 0.15
     assert all(300 < len(street.standing) < 6000 for street in streets)
 
@@ -194,7 +202,9 @@ def test_each_district_is_drawn_about_as_often_as_stated() -> None:
 
 def test_a_verge_without_sidewalk_is_terrain_and_a_median_is_no_road() -> None:
     by_name = {district.name: district for district in DISTRICTS}
-    country = random_road(np.random.default_rng(1), by_name["country"], length_m=100.0)
+    country = random_road(
+        np.random.default_rng(1), by_name["country"], length_m=100.0, variety=VARIETY
+    )
     assert country.verge_m == country.sidewalk_m
     x_m = np.linspace(-30.0, 10.0, 400)
     far_from_junctions = country.crossing_distance_m(x_m) > 20.0
@@ -202,7 +212,9 @@ def test_a_verge_without_sidewalk_is_terrain_and_a_median_is_no_road() -> None:
         y_m = country.centre_y_m(x_m) + lateral_m / np.cos(country.heading_rad(x_m))
         kinds = ground_kind(country, x_m, y_m)[far_from_junctions]
         assert SIDEWALK not in kinds
-    avenue = random_road(np.random.default_rng(2), by_name["avenue"], length_m=100.0)
+    avenue = random_road(
+        np.random.default_rng(2), by_name["avenue"], length_m=100.0, variety=VARIETY
+    )
     middle = ground_kind(avenue, x_m, avenue.centre_y_m(x_m))
     assert not np.any(middle[avenue.crossing_distance_m(x_m) > 20.0] == ROAD)
 
@@ -364,7 +376,9 @@ def ground_colors(road: Road, x_m: float, lateral_m: np.ndarray) -> np.ndarray:
 
 def test_the_edge_line_is_white_and_the_lane_is_not() -> None:
     by_name = {district.name: district for district in DISTRICTS}
-    road = random_road(np.random.default_rng(8), by_name["arterial"], length_m=50.0)
+    road = random_road(
+        np.random.default_rng(8), by_name["arterial"], length_m=50.0, variety=VARIETY
+    )
     away_m = road.crossings_x_m[0] if road.crossings_x_m else 0.0
     x_m = away_m - road.crossing_half_m - 60.0
     line_m = road.half_lanes_m - 0.15

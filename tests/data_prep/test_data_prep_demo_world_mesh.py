@@ -7,6 +7,7 @@ from data_prep.demo_world.mesh import Mesh, ground_mesh, solids_mesh
 from data_prep.demo_world.raycast import Rays, Scene, cast
 from data_prep.demo_world.shapes import Pattern, Shape, Solid, Solids
 from data_prep.demo_world.street import Street, random_street
+from data_prep.demo_world.variety import random_variety
 
 HALF = (1.2, 0.7, 0.9)
 # Volumes in closed form; of a box or cylinder with taper the integral over its height.
@@ -145,7 +146,8 @@ def test_streets_have_slopes_of_up_to_five_per_cent() -> None:
     steepest = []
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        road = random_road(rng, random_district(rng), length_m=150.0)
+        variety = random_variety(rng, "training")
+        road = random_road(rng, random_district(rng), length_m=150.0, variety=variety)
         x_m = np.arange(0.0, 150.0, 1.0)
         grade = np.diff(road.height_m(x_m, road.centre_y_m(x_m)))
         np.testing.assert_allclose(grade, road.terrain.grade(x_m[:-1] + 0.5), atol=2e-4)

@@ -10,6 +10,7 @@ from data_prep.demo_world.sensors import (
     lidar_directions,
     sweep,
 )
+from data_prep.demo_world.variety import random_variety
 
 NUM = 4000
 
@@ -88,7 +89,8 @@ def test_drives_change_their_speed_and_some_stand() -> None:
 def test_the_car_follows_the_roads_height_and_pitch() -> None:
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        road = random_road(rng, random_district(rng), length_m=120.0)
+        variety = random_variety(rng, "demo")
+        road = random_road(rng, random_district(rng), length_m=120.0, variety=variety)
         x_m = np.arange(0.0, 120.0, 0.5)
         poses = random_drive(rng, road, x_m).T_world_from_rectified
         position, forward = poses[:, :3, 3], poses[:, :3, 2]

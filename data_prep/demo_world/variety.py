@@ -1,0 +1,138 @@
+"""Weather, light, street life and camera of one drive: what is drawn, from where to where, and why.
+
+Every field of `Variety` is drawn for each drive and written beside it. A training world draws from
+the whole range, a demo world from the narrower one in `demo`.
+"""
+
+import dataclasses
+from typing import Any, Literal
+
+import numpy as np
+
+Kind = Literal["training", "demo"]
+
+
+def _drawn(
+    low: float,
+    high: float,
+    why: str,
+    *,
+    demo: tuple[float, float] | None = None,
+    chance: float = 1.0,
+    otherwise: float = 0.0,
+    is_log: bool = False,
+    power: float = 1.0,
+) -> Any:
+    """A field that is drawn.
+
+    Args:
+      low: End of the range.
+      high: Other end.
+      why: Reason for the range.
+      demo: The range in a demo world; the same if not given. Equal ends are a fixed value.
+      chance: Of being drawn at all in a training world.
+      otherwise: The value where it is not drawn.
+      is_log: Whether the logarithm is drawn evenly.
+      power: Draws low + (high - low) * u ** power.
+    """
+    return dataclasses.field(metadata=locals())
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Variety:
+    """How one drive differs from others; each field's range and reason stand beside it."""
+
+    sun_elevation_deg: float = _drawn(
+        5.0, 68.0, "an hour before sunset to noon in June; long shadows below 15", demo=(25.0, 65.0)
+    )
+    sun_azimuth_deg: float = _drawn(0.0, 360.0, "roads run anywhere")
+    overcast: float = _drawn(0.0, 1.0, "share of sunlight taken by clouds; mostly clear", power=1.6)
+    dusk: float = _drawn(
+        0.4, 1.0, "sun below the horizon: blue, dim, noisy", chance=0.08, demo=(0.0, 0.0)
+    )
+    haze_length_m: float = _drawn(
+        60.0, 400.0, "fog: contrast falls to 37 % over this length",
+        chance=0.10, otherwise=1500.0, is_log=True, demo=(600.0, 3000.0),
+    )  # fmt: skip
+    wet: float = _drawn(0.3, 1.0, "rain stands on the road: darker and mirroring", chance=0.15,
+                        demo=(0.0, 0.0))  # fmt: skip
+    sky_brightness: float = _drawn(
+        0.75, 1.25, "against what it shines on; KITTI's skies are burnt out"
+    )
+
+    openness: float = _drawn(
+        0.0, 1.0, "share of the roadside without trees and houses: views beyond 50 m"
+    )
+    straightness: float = _drawn(0.0, 1.0, "long straights show far traffic")
+    traffic: float = _drawn(0.5, 2.2, "times the district's usual density", is_log=True)
+    people: float = _drawn(0.4, 3.0, "times the district's usual density", is_log=True)
+    asphalt: float = _drawn(
+        0.08, 0.32, "reflectance, new bitumen to old concrete", demo=(0.15, 0.25)
+    )
+    asphalt_warmth: float = _drawn(-0.06, 0.10, "red over blue; porphyry to blue basalt")
+    cobbles: float = _drawn(
+        0.13, 0.22, "length of paving stones on the carriageway, m; old towns", chance=0.08
+    )
+    mark_wear: float = _drawn(0.0, 0.7, "share of the paint that is worn off", power=1.5)
+    mark_yellow: float = _drawn(0.6, 1.0, "yellow paint: road works, other countries", chance=0.08)
+
+    exposure: float = _drawn(1.35, 2.1, "factor from light to pixel value", demo=(1.35, 2.1))
+    level: float = _drawn(
+        0.30, 0.53, "mean that automatic exposure aims at, 0 = none; KITTI's is 0.42",
+        demo=(0.0, 0.0),
+    )  # fmt: skip
+    warmth: float = _drawn(-0.14, 0.14, "white balance, log of red over blue", demo=(0.0, 0.0))
+    tint: float = _drawn(-0.04, 0.04, "white balance, log of green", demo=(0.0, 0.0))
+    saturation: float = _drawn(0.6, 1.3, "cameras' colour settings", demo=(1.0, 1.0))
+    gamma: float = _drawn(
+        0.55, 1.0, "tone curve's exponent; 0.77 spreads pixel values as KITTI's", demo=(0.77, 0.77)
+    )
+    black: float = _drawn(0.0, 0.05, "light below this is black", demo=(0.03, 0.03))
+    contrast: float = _drawn(0.0, 0.35, "share of an S-shaped curve", demo=(0.0, 0.0))
+    blur_px: float = _drawn(0.35, 1.0, "lens, standard deviation", demo=(0.55, 0.55))
+    motion_px: float = _drawn(1.5, 5.0, "length of motion blur", chance=0.15, demo=(0.0, 0.0))
+    motion_deg: float = _drawn(-30.0, 30.0, "its direction; mostly sideways, as in turns")
+    noise: float = _drawn(
+        0.003, 0.03, "standard deviation, of 1; by day to a small sensor at dusk",
+        is_log=True, demo=(0.004, 0.010),
+    )  # fmt: skip
+    vignette: float = _drawn(0.05, 0.4, "light lost in the corners", chance=0.5, demo=(0.0, 0.0))
+    jpeg_quality: float = _drawn(
+        35.0, 95.0, "compressed and decoded again, 0 = not", chance=0.5, demo=(0.0, 0.0)
+    )
+    right_gain: float = _drawn(0.97, 1.03, "the right camera's exposure over the left one's")
+
+    def to_dict(self) -> dict[str, float]:
+        """By name, as JSON holds them."""
+        return {name: round(value, 6) for name, value in dataclasses.asdict(self).items()}
+
+
+def random_variety(rng: np.random.Generator, kind: Kind) -> Variety:
+    """Draws every field."""
+    return Variety(
+        **{field.name: _draw(rng, kind, **field.metadata) for field in dataclasses.fields(Variety)}
+    )
+
+
+def _draw(
+    rng: np.random.Generator,
+    kind: Kind,
+    *,
+    low: float,
+    high: float,
+    demo: tuple[float, float] | None,
+    chance: float,
+    otherwise: float,
+    is_log: bool,
+    power: float,
+    **_: Any,
+) -> float:
+    # Both draws are always made, so that one field's chance moves no other field.
+    share, luck = float(rng.random()) ** power, float(rng.random())
+    if kind == "demo" and demo is not None:
+        low, high, chance = *demo, 1.0
+    if luck >= chance:
+        return otherwise
+    if is_log and low > 0:
+        return float(low * (high / low) ** share)
+    return low + (high - low) * share
