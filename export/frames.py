@@ -18,7 +18,7 @@ from mtdepth.pictures import PICTURE_SUFFIXES, pictures_in, read_rgb
 from mtdepth.runtime.fitting import fit_image
 from mtdepth.workdir import Workdir
 
-NUM_PARITY_FRAMES = 8
+NUM_CALIBRATION, NUM_PARITY_FRAMES = 64, 8
 
 Image = npt.NDArray[np.uint8]
 

@@ -10,34 +10,19 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.contract import Contract
 from mtdepth.files import DataError, atomic_path, sha256_of
-from mtdepth.runtime.pipeline import NetworkOutput
+from mtdepth.runtime.contracted import ContractedBackend
 
 GOLDEN_NAME = "golden.npz"
 NUM_PAIRS = 3
 
 Image = npt.NDArray[np.uint8]
 Array = npt.NDArray[Any]
-
-
-class GoldenBackend(Protocol):
-    """A file that is ready to run, of whatever format."""
-
-    @property
-    def contract(self) -> Contract:
-        """Of the file."""
-
-    def run(self, image: Image) -> Mapping[str, Array]:
-        """The output tensors of a fitted picture, by name."""
-
-    def decode(self, raw: Mapping[str, Array]) -> NetworkOutput:
-        """Metres and classes of the output tensors."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +60,7 @@ def golden_path(artefact_path: Path) -> Path:
     return artefact_path.with_name(GOLDEN_NAME)
 
 
-def ask(backend: GoldenBackend, image: Image) -> Answer:
+def ask(backend: ContractedBackend, image: Image) -> Answer:
     """What a file says of a picture."""
     raw = {name: np.array(value) for name, value in backend.run(image).items()}
     decoded = backend.decode(raw)
@@ -83,7 +68,7 @@ def ask(backend: GoldenBackend, image: Image) -> Answer:
 
 
 def write_golden(
-    artefact_path: Path, backends: Mapping[str, GoldenBackend], images: Sequence[Image]
+    artefact_path: Path, backends: Mapping[str, ContractedBackend], images: Sequence[Image]
 ) -> None:
     """Writes the golden pairs of a file beside it, atomically.
 

@@ -9,7 +9,7 @@ can be trained as one and are written once.
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -18,6 +18,9 @@ import numpy.typing as npt
 from mtdepth.files import UserError
 
 Array = npt.NDArray[np.float32]
+
+# What a file says of the classes: a score for each, or the index of the largest.
+ClassOutput = Literal["scores", "ids"]
 
 INPUT = "image"
 _CONVOLUTIONS = ("Conv2D", "DepthwiseConv2D")

@@ -5,12 +5,17 @@ matters twice: an unfrozen function of a Keras 3 model converts without an error
 answers NaN, and a SavedModel with Keras's own bookkeeping takes five times as long.
 """
 
+import contextlib
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import tensorflow as tf
+from absl import logging
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from export.graph import ClassOutput
 from mtdepth.geometry.depth_codec import (
     MIN_DEPTH_M,
     DepthCodec,
@@ -24,11 +29,10 @@ SIGNATURE = "serving_default"
 INPUT_NAME = "image"
 
 DepthOutput = Literal["depth_m", "depth_code"]
-ClassOutput = Literal["scores", "ids"]
 
 
 def write_inference_graph(
-    subject: InferenceNetwork,
+    network: InferenceNetwork,
     folder: Path,
     *,
     image_dtype: tf.DType,
@@ -42,7 +46,7 @@ def write_inference_graph(
     (`mtdepth.contract.TensorKind`).
 
     Args:
-      subject: The network.
+      network: With its codec and normalisation.
       folder: Where the SavedModel goes.
       image_dtype: `tf.uint8`, or `tf.float32` for the same numbers (which quantisation needs).
       depth_output: Metres, or the code that the network gives.
@@ -50,16 +54,16 @@ def write_inference_graph(
       is_rounded: Whether the network rounds its numbers itself, so that the picture has to say
         that it is made of bytes.
     """
-    height_px, width_px = subject.input_size
+    height_px, width_px = network.input_size
     image = tf.TensorSpec((1, height_px, width_px, 3), image_dtype, name=INPUT_NAME)
 
     @tf.function(input_signature=[image], autograph=False)
     def infer(image: Any) -> dict[str, Any]:
         if is_rounded:
             image = tf.quantization.fake_quant_with_min_max_args(image, 0.0, 255.0)
-        outputs = subject.network(_fed(image, subject.normalisation), training=False)
+        outputs = network.network(_fed(image, network.normalisation), training=False)
         return {
-            **_depth(outputs["depth_code"], subject.codec, depth_output),
+            **_depth(outputs["depth_code"], network.codec, depth_output),
             **_classes(outputs.get("class_scores"), class_output),
         }
 
@@ -111,3 +115,24 @@ def _classes(scores: Any | None, output: ClassOutput) -> dict[str, Any]:
     if output == "scores":
         return {"class_scores": scores}
     return {"train_id": tf.argmax(scores, axis=-1, output_type=tf.int32)}
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """TensorFlow's notes on its own doings would bury what the program has to say."""
+    logger = tf.get_logger()
+    level, verbosity = logger.level, logging.get_verbosity()
+    logger.setLevel("ERROR")
+    logging.set_verbosity(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            # Calibration opens TensorFlow's own interpreter.
+            warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated")
+            # A network that brings its ranges needs no statistics.
+            warnings.filterwarnings(
+                "ignore", message="Statistics for quantized inputs were expected"
+            )
+            yield
+    finally:
+        logger.setLevel(level)
+        logging.set_verbosity(verbosity)

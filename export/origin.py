@@ -1,15 +1,19 @@
 """What an exported file says of the network behind it: depth law, camera, scale, recipe, scores."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from absl import logging
 
-from mtdepth.contract import Fit, Treatment
+from mtdepth.contract import Contract, Fit, Precision, TensorContract, Treatment
+from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.files import read_json, sha256_of, visible_files
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import DepthCodec
 from mtdepth.trained import TrainedNetwork
+from mtdepth.versions import package_versions
 
 # Of `mtdepth.evaluate`'s rows, the one of the network itself.
 _ROW = "model"
@@ -40,6 +44,47 @@ class Origin:
     recipe: dict[str, Any]
     keras_scores: dict[str, Any] | None
     treatment: Treatment = "none"
+
+    def contract(
+        self,
+        path: Path,
+        *,
+        precision: Precision,
+        signature: str,
+        image: TensorContract,
+        outputs: Sequence[TensorContract],
+    ) -> Contract:
+        """The contract of a file of any format with these tensors.
+
+        Args:
+          path: The file.
+          precision: Of it.
+          signature: That has the tensors.
+          image: The input.
+          outputs: In any order; depth becomes the first.
+        """
+        camera = self.training_camera
+        has_classes = any(output.kind in ("class_scores", "train_id") for output in outputs)
+        return Contract(
+            artefact=path.name,
+            sha256=sha256_of(path),
+            precision=precision,
+            treatment=self.treatment,
+            network=self.network,
+            decoder=self.decoder,
+            signature=signature,
+            input=image,
+            outputs=tuple(sorted(outputs, key=lambda out: not out.kind.startswith("depth"))),
+            codec=self.codec,
+            valid_depth_m=(self.codec.near_m, self.codec.far_m),
+            fit=self.fit,
+            training_camera=None if camera is None else camera.to_dict(),
+            scale_source=self.scale_source,
+            class_names=CLASS_NAMES if has_classes else (),
+            recipe=self.recipe,
+            keras_scores=self.keras_scores,
+            versions=package_versions(),
+        )
 
 
 def camera_at(camera: Intrinsics, *, input_size: tuple[int, int]) -> Intrinsics:

@@ -56,23 +56,23 @@ BOUNDS: dict[Precision, Parity] = {
 }
 
 
-def keras_output(subject: InferenceNetwork, image: Image) -> NetworkOutput:
+def keras_output(network: InferenceNetwork, image: Image) -> NetworkOutput:
     """What the Keras network says of one fitted picture, `[height, width, 3]`."""
-    fed = subject.normalisation(image[None].astype(np.float32))
-    outputs = subject.network(fed, training=False)
+    fed = network.normalisation(image[None].astype(np.float32))
+    outputs = network.network(fed, training=False)
     code = np.asarray(outputs["depth_code"])[0, :, :, 0]
-    depth_m = np.asarray(subject.codec.decode(code), np.float32)
+    depth_m = np.asarray(network.codec.decode(code), np.float32)
     if "class_scores" not in outputs:
         return NetworkOutput(depth_m, None)
     scores = np.asarray(outputs["class_scores"])[0]
     return NetworkOutput(depth_m, scores.argmax(axis=-1).astype(np.uint8))
 
 
-def measure_parity(subject: InferenceNetwork, backend: Backend, images: Iterable[Image]) -> Parity:
+def measure_parity(network: InferenceNetwork, backend: Backend, images: Iterable[Image]) -> Parity:
     """Compares an exported file with its network, through the runtime that devices use.
 
     Args:
-      subject: The network, at the file's input size.
+      network: The network, at the file's input size.
       backend: The file with its contract.
       images: Fitted pictures.
 
@@ -82,7 +82,7 @@ def measure_parity(subject: InferenceNetwork, backend: Backend, images: Iterable
     """
     relative, agreement = [], []
     for image in images:
-        expected = keras_output(subject, image)
+        expected = keras_output(network, image)
         found = backend.infer(image)
         _check_form(expected, found)
         relative.append(np.abs(found.depth_m - expected.depth_m) / expected.depth_m)

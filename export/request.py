@@ -1,19 +1,16 @@
 """What every exporter is asked for: run, decoder, size, checkpoint, pictures, and where to."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from absl import flags, logging
 
-from export.frames import Image, Pictures, open_pictures
+from export.frames import NUM_CALIBRATION, Image, Pictures, open_pictures
 from mtdepth import defaults
 from mtdepth.contract import DECODERS
 from mtdepth.workdir import Checkpoint, Workdir
-
-if TYPE_CHECKING:
-    from mtdepth.trained import TrainedNetwork
 
 ALL = "all"
 
@@ -40,22 +37,59 @@ class ExportRequest:
     checkpoint: Checkpoint
     class_output: Any
 
-    def load(self) -> "list[TrainedNetwork]":
-        """Opens the run's network at each decoder size.
+    def export(
+        self,
+        write: Callable[..., dict[str, Any]],
+        file_name: str,
+        *,
+        num_calibration: int | None = None,
+    ) -> dict[str, Any]:
+        """Exports, and says what became of it.
+
+        Args:
+          write: Of a target: takes parts and folder, `class_output`, `parity_images` and, where a
+            number of them is given, `calibration`.
+          file_name: That it writes.
+          num_calibration: Pictures that ranges are taken from.
+
+        Returns:
+          The content of `parity.json`.
 
         Raises:
-          FileNotFoundError: If there is no such checkpoint.
-          DataError: If the weights are damaged.
+          ExportError: If nothing was written.
+          DataError: If weights or pictures are damaged.
         """
         # TensorFlow takes seconds to load, which a wrong flag should not cost.
+        from export.artefact import Part
+        from export.graph import ExportError
+        from export.origin import origin_of
         from mtdepth.trained import load_trained
 
-        return [
-            load_trained(
+        parts = {}
+        for decoder in self.decoders:
+            trained = load_trained(
                 self.workdir, size=decoder, checkpoint=self.checkpoint, input_size=self.size
             )
-            for decoder in self.decoders
-        ]
+            parts[decoder] = Part(trained, origin_of(trained))
+        calibration, shown = self.images(num_calibration=num_calibration or 0)
+        given = {} if num_calibration is None else {"calibration": calibration}
+        try:
+            report = write(
+                parts, self.output, class_output=self.class_output, parity_images=shown, **given
+            )
+        except ExportError as error:
+            raise ExportError(f"nothing was written to {self.output}: {error}") from error
+        logging.info("wrote %s (%d bytes)", self.output / file_name, report["size_bytes"])
+        for decoder, part in report.get("sizes", {"": report}).items():
+            logging.info(
+                "%sdepth differs from Keras by %.2g %% (median of %d pictures), "
+                "%.2g %% (99 %% of pixels)",
+                decoder and f"{decoder}: ",
+                100 * part["measured"]["median_relative"],
+                part["num_frames"],
+                100 * part["measured"]["p99_relative"],
+            )
+        return report
 
     def images(self, *, num_calibration: int) -> tuple[list[Image], list[Image]]:
         """Reads the pictures to calibrate on, and those to compare on, fitted to the input.
@@ -71,12 +105,15 @@ class ExportRequest:
         )
 
 
-def define_flags(*, default_output: str, has_all: bool = False, ids_are_found: str) -> None:
+def define_flags(
+    *, default_output: str, has_all: bool = False, calibrates: bool = True, ids_are_found: str
+) -> None:
     """Defines the flags that every exporter has.
 
     Args:
       default_output: Name of the folder beside the workdir, for the help.
       has_all: Whether several decoder sizes go into one file.
+      calibrates: Whether it can be of integers.
       ids_are_found: Where the largest score is found, for the help.
     """
     sizes = [size for sizes in DECODERS.values() for size in sizes]
@@ -103,6 +140,13 @@ def define_flags(*, default_output: str, has_all: bool = False, ids_are_found: s
     flags.DEFINE_string(
         "pictures", None, "Folder of pictures for the same, in place of a label store."
     )
+    if calibrates:
+        flags.DEFINE_integer(
+            "num_calibration",
+            NUM_CALIBRATION,
+            "Pictures that int8 takes its ranges from.",
+            lower_bound=1,
+        )
     flags.DEFINE_enum(
         "class_output",
         "scores",
@@ -146,19 +190,3 @@ def asked_for(default_name: str) -> ExportRequest:
     pictures = request.pictures
     logging.info("%d pictures of %s, to %s", len(pictures.names), pictures.root, request.output)
     return request
-
-
-def say_parity(report: dict[str, Any], *, of: str = "") -> None:
-    """Says how far a file is from its network.
-
-    Args:
-      report: Of one network, as `parity.json` holds it.
-      of: Decoder size, where there are several.
-    """
-    logging.info(
-        "%sdepth differs from Keras by %.2g %% (median of %d pictures), %.2g %% (99 %% of pixels)",
-        of and f"{of}: ",
-        100 * report["measured"]["median_relative"],
-        report["num_frames"],
-        100 * report["measured"]["p99_relative"],
-    )

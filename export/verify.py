@@ -14,17 +14,16 @@ good. Numpy, OpenCV and the interpreter only (onnxruntime for `.onnx` files), no
 import argparse
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from export.golden import Answer, Array, GoldenBackend, ask, read_golden
+from export.golden import Answer, Array, ask, read_golden
 from mtdepth.contract import Precision
 from mtdepth.files import DataError
-from mtdepth.runtime.onnx import OnnxBackend
-from mtdepth.runtime.sizes import open_sizes
+from mtdepth.runtime.formats import open_artefact
 
 _LOG = logging.getLogger("export.verify")
 _USER_ERRORS = (DataError, OSError, ValueError, ImportError)
@@ -101,7 +100,7 @@ def verify(path: Path, *, num_threads: int, max_steps: int) -> list[str]:
       DataError: If one of them is damaged or of another export.
       ImportError: If the interpreter is not installed.
     """
-    backends = _open(path, num_threads)
+    backends = open_artefact(path, num_threads=num_threads)
     golden = read_golden(path)
     _LOG.info("%s: digest and contract are good; sizes %s", path, " ".join(backends))
     faults = []
@@ -124,13 +123,6 @@ def verify(path: Path, *, num_threads: int, max_steps: int) -> list[str]:
                 _LOG.error("BAD  %s", verdict)
                 faults.append(verdict)
     return faults
-
-
-def _open(path: Path, num_threads: int) -> Mapping[str, GoldenBackend]:
-    if path.suffix != ".onnx":
-        return open_sizes(path, num_threads=num_threads)
-    backend = OnnxBackend(path, num_threads=num_threads)
-    return {backend.contract.decoder: backend}
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:

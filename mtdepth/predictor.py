@@ -1,7 +1,6 @@
 """One way from a picture to metres and classes, whatever file the network is in."""
 
 import dataclasses
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +11,13 @@ from mtdepth.contract import MININET, Fit, contract_path
 from mtdepth.files import sha256_of
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import DepthCodec, SigmoidDisparityCodec
-from mtdepth.runtime.onnx import OnnxBackend
+from mtdepth.runtime.contracted import ContractedBackend
+from mtdepth.runtime.formats import FORMATS, open_artefact
 from mtdepth.runtime.pipeline import NetworkOutput, Predictor
-from mtdepth.runtime.sizes import open_sizes
-from mtdepth.runtime.tflite import TfliteBackend
 from mtdepth.workdir import Checkpoint, Workdir
 
 if TYPE_CHECKING:
     from mtdepth.trained import TrainedNetwork
-
-# Exported files by their ending.
-TFLITE_SUFFIX, ONNX_SUFFIX = ".tflite", ".onnx"
 
 
 def open_predictor(
@@ -61,25 +56,17 @@ def open_predictor(
 
         trained = load_trained(Workdir(path), size=decoder, checkpoint=checkpoint)
         return Predictor(KerasBackend(trained))
-    if path.suffix not in (TFLITE_SUFFIX, ONNX_SUFFIX):
-        raise ValueError(f"{path}: a model is a workdir or a .tflite or .onnx file")
-    sizes = _open_file(path, num_threads=num_threads)
+    if path.suffix not in FORMATS:
+        raise ValueError(f"{path}: a model is a workdir or a {' or '.join(FORMATS)} file")
+    sizes = open_artefact(path, num_threads=num_threads)
     size = decoder or next(iter(sizes))
     if size not in sizes:
         raise ValueError(
             f"{path} holds decoder {', '.join(sizes)}, not {size}: an exported network "
-            f"cannot be cut any more; `python -m export.{path.suffix[1:]} --decoder {size}` "
+            f"cannot be cut any more; `python -m {FORMATS[path.suffix].exporter} --decoder {size}` "
             "exports that"
         )
     return Predictor(sizes[size])
-
-
-def _open_file(path: Path, *, num_threads: int) -> Mapping[str, TfliteBackend | OnnxBackend]:
-    """The networks of an exported file by decoder size, the largest first."""
-    if path.suffix == TFLITE_SUFFIX:
-        return open_sizes(path, num_threads=num_threads)
-    backend = OnnxBackend(path, num_threads=num_threads)
-    return {backend.contract.decoder: backend}
 
 
 def open_unscaled(workdir: Workdir, *, checkpoint: Checkpoint) -> Predictor:
@@ -158,7 +145,7 @@ def model_file(predictor: Predictor) -> Path:
     backend = predictor.backend
     if isinstance(backend, KerasBackend):
         return backend.trained.weights
-    if isinstance(backend, TfliteBackend | OnnxBackend):
+    if isinstance(backend, ContractedBackend):
         return backend.path
     raise TypeError(f"no file for a back end of type {type(backend).__name__}")
 
@@ -183,7 +170,7 @@ def model_identity(predictor: Predictor) -> dict[str, Any]:
             "recipe": trained.recipe["name"],
             "scale_source": trained.scale_source,
         }
-    if isinstance(backend, TfliteBackend | OnnxBackend):
+    if isinstance(backend, ContractedBackend):
         contract = backend.contract
         return {
             "kind": backend.path.suffix[1:],

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from export.artefact import FILE_NAME, export_network
+from export.artefact import Part
 from export.fine_tune import pruned, quantised
 from export.fine_tune.loop import FineTuning, Settings
 from export.fine_tune.objective import Objective
@@ -24,6 +24,7 @@ from export.fine_tune.pictures import (
 from export.fine_tune.tf_keras_copy import build_copy, trained_graph
 from export.graph import ExportError, NetworkGraph, read_graph
 from export.origin import origin_of
+from export.tflite.target import FILE_NAME, export_tflite
 from mtdepth.contract import Precision, Treatment
 from mtdepth.files import sha256_of
 from mtdepth.models.normalisation import InputNormalisation
@@ -165,20 +166,19 @@ class Job:
             than `--max_rise` allows.
         """
         self._check_loss(tuned)
-        report = export_network(
-            self._subject(tuned),
+        origin = dataclasses.replace(origin_of(self.trained), treatment=treatment)
+        report = export_tflite(
+            {origin.decoder: Part(self._network(tuned), origin, reference=self.trained)},
             folder,
-            origin=dataclasses.replace(origin_of(self.trained), treatment=treatment),
             precision=precision,
             class_output=self._options.class_output,  # type: ignore[arg-type]  # an enum flag
             calibration=self.calibration if precision == "int8" else [],
             parity_images=self._shown,
-            reference=self.trained,
         )
         content = (folder / FILE_NAME).read_bytes()
         return {**report, "gzip_bytes": len(gzip.compress(content, GZIP_LEVEL))}
 
-    def _subject(self, tuned: Tuned) -> InferenceNetwork:
+    def _network(self, tuned: Tuned) -> InferenceNetwork:
         """What the file has to say."""
         trained = self.trained
         if tuned.ranges is None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from absl import flags, logging
 
-from export.frames import Pictures, open_pictures
+from export.frames import NUM_CALIBRATION, Pictures, open_pictures
 from mtdepth import defaults
 from mtdepth.contract import DECODERS
 from mtdepth.datasets.label_store import LabelStore
@@ -60,7 +60,10 @@ def define_flags() -> None:
     )
     flags.DEFINE_integer("seed", 0, "Of the order of the pictures and their variation.")
     flags.DEFINE_integer(
-        "num_calibration", 64, "Pictures that the ranges of activations start from.", lower_bound=1
+        "num_calibration",
+        NUM_CALIBRATION,
+        "Pictures that the ranges of activations start from.",
+        lower_bound=1,
     )
     flags.DEFINE_float(
         "max_rise",

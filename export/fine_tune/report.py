@@ -5,10 +5,10 @@ from typing import Any
 
 from absl import logging
 
-from export.artefact import FILE_NAME
 from export.fine_tune.job import Job, Tuned
 from export.fine_tune.pruned import sparsity_of
 from export.graph import NetworkGraph
+from export.tflite.target import FILE_NAME
 
 
 def tuning_record(

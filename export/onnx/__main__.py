@@ -20,9 +20,11 @@ Jetson Nano or TX2 has. `int8` (Xavier, Orin and newer) has quantise/dequantise 
 file is held to the documented rules of its operators, checked by onnx and run by onnxruntime.
 """
 
+from functools import partial
+
 from absl import flags, logging
 
-from export.request import asked_for, define_flags, say_parity
+from export.request import asked_for, define_flags
 from mtdepth import program
 
 define_flags(default_output="onnx_<decoder>_<precision>", ids_are_found="on the GPU")
@@ -35,44 +37,25 @@ _PRECISION = flags.DEFINE_enum(
 _OPSET = flags.DEFINE_integer(
     "opset", 13, "ONNX operator set, 13 (TensorRT 8.2) to 21.", lower_bound=13, upper_bound=21
 )
-_NUM_CALIBRATION = flags.DEFINE_integer(
-    "num_calibration", 64, "Pictures that int8 takes its ranges from.", lower_bound=1
-)
 
 
-def main() -> int | None:
+def main() -> None:
     """Exports."""
-    request = asked_for(f"onnx_{{decoder}}_{_PRECISION.value}")
+    precision = _PRECISION.value
+    request = asked_for(f"onnx_{{decoder}}_{precision}")
     # TensorFlow takes seconds to load, which a wrong flag should not cost.
-    from export.graph import ExportError
-    from export.onnx.artefact import FILE_NAME, export_onnx
-    from export.origin import origin_of
+    from export.onnx.target import FILE_NAME, export_onnx
 
-    (trained,) = request.load()
-    is_int8 = _PRECISION.value == "int8"
-    calibration, shown = request.images(num_calibration=_NUM_CALIBRATION.value if is_int8 else 0)
-    try:
-        report = export_onnx(
-            trained,
-            request.output,
-            origin=origin_of(trained),
-            precision=_PRECISION.value,
-            opset=_OPSET.value,
-            class_output=request.class_output,
-            calibration=calibration,
-            parity_images=shown,
-        )
-    except ExportError as error:
-        logging.error("nothing was written to %s: %s", request.output, error)
-        return 1
-    logging.info("wrote %s (%d bytes)", request.output / FILE_NAME, report["size_bytes"])
-    say_parity(report)
+    report = request.export(
+        partial(export_onnx, precision=precision, opset=_OPSET.value),
+        FILE_NAME,
+        num_calibration=flags.FLAGS.num_calibration if precision == "int8" else 0,
+    )
     logging.info(
         "opset %d: for TensorRT %s and newer; on the board: python3 build_engine.py",
         report["opset"],
         report["tensorrt_at_least"],
     )
-    return None
 
 
 if __name__ == "__main__":

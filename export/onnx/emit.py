@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from export.graph import INPUT, Entry, ExportError, read_graph
-from export.inference_graph import ClassOutput
+from export.graph import INPUT, ClassOutput, Entry, ExportError, read_graph
 from export.onnx.graph import OnnxGraph
 from mtdepth.models.normalisation import InputNormalisation
 

@@ -1,9 +1,7 @@
 """A detached Keras network as the bytes of a `.tflite` file."""
 
-import contextlib
 import re
 import tempfile
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from absl import logging
 
-from export.graph import ExportError
-from export.inference_graph import INPUT_NAME, ClassOutput, write_inference_graph
+from export.graph import ClassOutput, ExportError
+from export.inference_graph import INPUT_NAME, quiet, write_inference_graph
 from export.tflite.flatbuffer import (
     foreign_operators,
     with_delegated_input,
@@ -27,7 +24,7 @@ Image = npt.NDArray[np.uint8]
 
 
 def convert(
-    subject: InferenceNetwork,
+    network: InferenceNetwork,
     *,
     precision: Precision,
     class_output: ClassOutput = "scores",
@@ -46,7 +43,7 @@ def convert(
     between 1 m and 80 m are 1.7 % each. Equal steps of metres would be 31 cm everywhere.
 
     Args:
-      subject: The network.
+      network: The network.
       precision: See the table.
       class_output: Scores, or the index of the largest in the graph.
       representative: int8 only: fitted pictures that the ranges of the activations are taken from.
@@ -63,9 +60,9 @@ def convert(
     pictures = list(representative)
     if is_int8 and not (pictures or is_rounded):
         raise ValueError("int8 needs representative pictures; give a label store with frames")
-    with _quiet(), tempfile.TemporaryDirectory() as folder:
+    with quiet(), tempfile.TemporaryDirectory() as folder:
         write_inference_graph(
-            subject,
+            network,
             Path(folder),
             image_dtype=tf.float32 if is_int8 else tf.uint8,
             depth_output="depth_code" if is_int8 else "depth_m",
@@ -115,21 +112,3 @@ def _run(converter: Any) -> bytes:
         names = sorted(set(re.findall(r"'(tf\.\w+)' op", message)))
         named = f"operators without a LiteRT kernel: {', '.join(names)}" if names else message
         raise ExportError(f"the TFLite converter failed: {named}") from error
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """TensorFlow's notes on its own doings would bury what the program has to say."""
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            # Calibration opens TensorFlow's own interpreter.
-            warnings.filterwarnings("ignore", message=".*tf.lite.Interpreter is deprecated")
-            # A network that brings its ranges needs no statistics.
-            warnings.filterwarnings(
-                "ignore", message="Statistics for quantized inputs were expected"
-            )
-            yield
-    finally:
-        logging.set_verbosity(verbosity)

@@ -17,37 +17,20 @@ longer developed; for a new project take `python -m export.onnx`.
 
 from absl import logging
 
-from export.request import asked_for, define_flags, say_parity
+from export.request import asked_for, define_flags
 from mtdepth import program
 
-define_flags(default_output="tftrt_<decoder>", ids_are_found="in the graph")
+define_flags(default_output="tftrt_<decoder>", calibrates=False, ids_are_found="in the graph")
 
 
-def main() -> int | None:
+def main() -> None:
     """Exports."""
     request = asked_for("tftrt_{decoder}")
     # TensorFlow takes seconds to load, which a wrong flag should not cost.
-    from export.graph import ExportError
-    from export.origin import origin_of
-    from export.tftrt.saved_model import export_saved_model
+    from export.tftrt.target import FILE_NAME, export_saved_model
 
-    (trained,) = request.load()
-    _, shown = request.images(num_calibration=0)
-    try:
-        report = export_saved_model(
-            trained,
-            request.output,
-            origin=origin_of(trained),
-            class_output=request.class_output,
-            parity_images=shown,
-        )
-    except ExportError as error:
-        logging.error("nothing was written to %s: %s", request.output, error)
-        return 1
-    logging.info("wrote %s (%d bytes)", request.output, report["size_bytes"])
-    say_parity(report)
+    request.export(export_saved_model, FILE_NAME)
     logging.info("on the board: python3 convert_tftrt.py --output converted")
-    return None
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def converted(
     is_input_delegated: bool = True,
     class_output: str = "scores",
 ) -> bytes:
-    from fakes.artefact import subject
+    from fakes.artefact import inference_network
     from fakes.conditioned import pictures
 
     from export.tflite import convert
@@ -118,7 +118,7 @@ def converted(
     turned = convert.with_delegated_input if is_input_delegated else unchanged
     with mock.patch.object(convert, "with_delegated_input", turned):
         return convert.convert(
-            subject(network),
+            inference_network(network),
             precision=precision,  # type: ignore[arg-type]
             class_output=class_output,  # type: ignore[arg-type]
             representative=pictures(4, size=size, seed=1) if precision == "int8" else (),

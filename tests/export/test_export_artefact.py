@@ -12,15 +12,16 @@ from fakes.artefact import (
     assert_says_what_keras_says,
     export_random,
     images,
+    inference_network,
     origin,
     random_network,
-    subject,
 )
 
-from export.artefact import check_delegation, export_network
+from export.artefact import Part
 from export.graph import ExportError
 from export.parity import BOUNDS, keras_output
 from export.tflite.delegation import Delegation, delegation_of
+from export.tflite.target import check_delegation, export_tflite
 from mtdepth.contract import Contract, Precision, contract_path
 from mtdepth.files import sha256_of
 from mtdepth.models.specs import DecoderSize
@@ -135,7 +136,7 @@ def test_a_network_with_an_operator_outside_xnnpack_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outside = Delegation(2, {"MIRROR_PAD": 1})
-    monkeypatch.setattr("export.artefact.delegation_of", lambda _: outside)
+    monkeypatch.setattr("export.tflite.target.delegation_of", lambda _: outside)
     with pytest.raises(ExportError, match=r"size XS: .*1 MIRROR_PAD"):
         export_random(tmp_path, precision="float32")
     assert list(tmp_path.iterdir()) == []
@@ -166,10 +167,9 @@ def test_depth_never_leaves_its_limits(tmp_path: Path) -> None:
     image = keras.Input((32, 32, 3), name="image")
     code = keras.layers.Conv2D(1, 1, strides=2, kernel_initializer="ones")(image)
     network = keras.Model(image, {"depth_code": keras.layers.Rescaling(1e4)(code)})
-    export_network(
-        subject(network),
+    export_tflite(
+        {"XS": Part(inference_network(network), origin())},
         tmp_path,
-        origin=origin(),
         precision="float32",
         class_output="scores",
         calibration=[],

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from fakes.artefact import subject
+from fakes.artefact import inference_network
 
 from export.graph import ExportError
 from export.tflite.convert import convert
@@ -39,7 +39,7 @@ def code_of(image: np.ndarray) -> np.ndarray:
 
 def test_float_depth_is_in_metres_by_the_law(tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 256, (32, 64, 3)).astype(np.uint8)
-    runner = open_bytes(convert(subject(small_network()), precision="float32"), tmp_path)
+    runner = open_bytes(convert(inference_network(small_network()), precision="float32"), tmp_path)
     found = runner(image=image[None])["depth_m"]
     # near 2 m, far 60 m
     expected = 2 * np.exp(code_of(image) / 60 * np.log(30))
@@ -50,7 +50,7 @@ def test_int8_depth_is_the_code_and_input_bytes_go_in_as_they_are(tmp_path: Path
     rng = np.random.default_rng(0)
     # Dark pictures: without care the input's scale would be 1/2.
     dark = [rng.integers(0, 128, (32, 64, 3)).astype(np.uint8) for _ in range(4)]
-    content = convert(subject(small_network()), precision="int8", representative=dark)
+    content = convert(inference_network(small_network()), precision="int8", representative=dark)
     runner = open_bytes(content, tmp_path)
     assert runner.get_input_details()["image"]["quantization"] == (1.0, 0)
     scale, zero_point = runner.get_output_details()["depth_code"]["quantization"]
@@ -62,7 +62,7 @@ def test_int8_depth_is_the_code_and_input_bytes_go_in_as_they_are(tmp_path: Path
 
 def test_int8_without_pictures_is_refused() -> None:
     with pytest.raises(ValueError, match="representative pictures"):
-        convert(subject(small_network()), precision="int8")
+        convert(inference_network(small_network()), precision="int8")
 
 
 def test_an_operator_without_a_kernel_is_named() -> None:
@@ -71,7 +71,7 @@ def test_an_operator_without_a_kernel_is_named() -> None:
             return code + tf.reduce_sum(tf.linalg.inv(code[:, :16, :16, 0]))
 
     with pytest.raises(ExportError, match=r"without a LiteRT kernel: tf\.MatrixInverse"):
-        convert(subject(small_network(layer=Inverse())), precision="float32")
+        convert(inference_network(small_network(layer=Inverse())), precision="float32")
 
 
 def test_a_flex_operator_in_a_file_is_found() -> None:
@@ -85,7 +85,7 @@ def test_a_flex_operator_in_a_file_is_found() -> None:
 
 
 def test_only_the_pictures_cast_is_rewritten() -> None:
-    content = convert(subject(small_network()), precision="float32")
+    content = convert(inference_network(small_network()), precision="float32")
     assert foreign_operators(content) == []
     with pytest.raises(ValueError, match="expected one CAST, of the picture, found 0"):
         with_dequantized_input(content)

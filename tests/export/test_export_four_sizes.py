@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes.artefact import images, origin, subject
-from fakes.four_sizes import export_random_sizes, parts, subjects
+from fakes.artefact import images, inference_network, origin
+from fakes.four_sizes import export_random_sizes, networks, parts
 
-from export.artefact import Part, write_artefact
-from export.four_sizes import export_sizes
+from export.artefact import Part
 from export.golden import read_golden
-from export.inference_graph import SIGNATURE
 from export.parity import keras_output
+from export.tflite.target import export_tflite
 from mtdepth.contract import Contract
 from mtdepth.files import DataError
 from mtdepth.predictor import model_identity, open_predictor
@@ -50,10 +49,10 @@ def test_every_size_has_a_contract_and_the_largest_has_the_usual_name(model: Pat
 
 
 def test_every_size_says_what_its_network_says(model: Path) -> None:
-    networks = subjects(SIZES)
+    references = networks(SIZES)
     for size, backend in open_sizes(model, num_threads=1).items():
         found = backend.infer(images(1)[0])
-        expected = keras_output(networks[size], images(1)[0])
+        expected = keras_output(references[size], images(1)[0])
         np.testing.assert_allclose(found.depth_m, expected.depth_m, rtol=1e-5)
         np.testing.assert_array_equal(found.train_id, expected.train_id)
 
@@ -119,11 +118,12 @@ def test_a_contract_under_another_sizes_name_is_refused(copy: Path) -> None:
 def test_an_ordinary_export_takes_the_place_of_all_sizes(
     copy: Path, golden_models: dict[str, Path]
 ) -> None:
-    write_artefact(
-        {SIGNATURE: golden_models["float32"].read_bytes()},
+    export_tflite(
+        {"XS": Part(inference_network(), origin())},
         copy.parent,
-        parts={SIGNATURE: Part(subject(), origin())},
         precision="float32",
+        class_output="scores",
+        calibration=[],
         parity_images=images(),
     )
     assert not copy.with_name("model.XS.json").exists()
@@ -134,7 +134,7 @@ def test_an_ordinary_export_takes_the_place_of_all_sizes(
 def test_a_size_that_cannot_be_exported_leaves_what_was_there(copy: Path) -> None:
     before = {path.name: path.read_bytes() for path in copy.parent.iterdir()}
     with pytest.raises(ValueError, match="representative pictures"):
-        export_sizes(
+        export_tflite(
             parts(SIZES),
             copy.parent,
             precision="int8",

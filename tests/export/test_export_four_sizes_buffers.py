@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes.conditioned import pictures
-from fakes.four_sizes import SIZE, subjects
+from fakes.four_sizes import SIZE, networks
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
@@ -19,7 +19,7 @@ from mtdepth.runtime.tflite import open_interpreter
 def converted(precision: Precision, decoders: tuple[str, ...]) -> dict[str, bytes]:
     return {
         size: convert(subject, precision=precision, representative=pictures(8, size=SIZE, seed=10))
-        for size, subject in subjects(decoders).items()  # type: ignore[arg-type]
+        for size, subject in networks(decoders).items()  # type: ignore[arg-type]
     }
 
 

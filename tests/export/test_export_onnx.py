@@ -14,16 +14,17 @@ from fakes.artefact import (
     SIZE,
     assert_says_what_keras_says,
     images,
+    inference_network,
     origin,
     random_network,
-    subject,
 )
 from fakes.conditioned import pictures
 
+from export.artefact import Part
 from export.graph import ExportError
-from export.onnx.artefact import export_onnx
 from export.onnx.emit import emit
 from export.onnx.graph import OnnxGraph, load, to_model
+from export.onnx.target import export_onnx
 from mtdepth.contract import Contract, Precision, contract_path
 from mtdepth.files import sha256_of
 from mtdepth.models import mininet
@@ -41,14 +42,17 @@ def export(
     folder: Path, *, decoder: DecoderSize = "XS", precision: Precision = "float32", **changes: Any
 ) -> Path:
     given = {
-        "origin": origin(decoder),
         "precision": precision,
         "opset": 13,
         "class_output": "scores",
         "calibration": pictures(8, size=SIZE, seed=10),
         "parity_images": images(),
     }
-    export_onnx(subject(random_network(decoder)), folder, **{**given, **changes})
+    export_onnx(
+        {decoder: Part(inference_network(random_network(decoder)), origin(decoder))},
+        folder,
+        **{**given, **changes},
+    )
     return folder / "model.onnx"
 
 
@@ -211,12 +215,12 @@ def test_a_failed_export_leaves_what_was_there(
     export(tmp_path)
     before = {entry.name: entry.read_bytes() for entry in tmp_path.iterdir()}
     with monkeypatch.context() as patch:
-        patch.setattr("export.onnx.artefact.violations", lambda _: ["node (Odd): not known"])
+        patch.setattr("export.onnx.target.violations", lambda _: ["node (Odd): not known"])
         with pytest.raises(ExportError, match=r"TensorRT 8\.2 .* node \(Odd\): not known"):
             export(tmp_path)
     wrong = InputNormalisation(scale=1 / 255, offset=0.0)
     with monkeypatch.context() as patch:
-        patch.setattr("export.onnx.artefact.emit", lambda net, **_: emit(net, normalisation=wrong))
+        patch.setattr("export.onnx.target.emit", lambda net, **_: emit(net, normalisation=wrong))
         with pytest.raises(ExportError, match=r"the float32 file .* median_relative"):
             export(tmp_path)
     with pytest.raises(ValueError, match="int8 needs representative pictures"):

@@ -7,10 +7,9 @@ import numpy as np
 from fakes.artefact import SIZE, random_network
 from fakes.conditioned import pictures
 
-from export.onnx.calibrate import NUM_BINS, best_end, find_ranges
 from export.onnx.emit import emit
 from export.onnx.graph import OnnxGraph, to_model
-from export.onnx.quantize import quantize, quantized_tensors
+from export.onnx.quantize import NUM_BINS, best_end, find_ranges, quantize, quantized_tensors
 from export.onnx.rules import violations
 from mtdepth.models.normalisation import STUDENT_INPUT, InputNormalisation
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes.artefact import CODEC, export_random, images, subject
+from fakes.artefact import CODEC, export_random, images, inference_network
 
 from export.graph import ExportError
 from export.parity import BOUNDS, Parity, check_parity, keras_output, measure_parity
@@ -30,11 +30,11 @@ class Answers:
 
 
 def keras_answers(change: Any) -> Answers:
-    return Answers(lambda image: keras_output(subject(), change(image)))
+    return Answers(lambda image: keras_output(inference_network(), change(image)))
 
 
 def test_the_network_agrees_with_itself() -> None:
-    same = measure_parity(subject(), keras_answers(lambda x: x), images())
+    same = measure_parity(inference_network(), keras_answers(lambda x: x), images())
     assert same == Parity(
         median_relative=0.0, p99_relative=0.0, max_relative=0.0, class_agreement=1.0
     )
@@ -42,13 +42,13 @@ def test_the_network_agrees_with_itself() -> None:
 
 
 def test_deviations_are_relative_to_keras() -> None:
-    truth = keras_output(subject(), images()[0])
+    truth = keras_output(inference_network(), images()[0])
     wrong = truth.depth_m.copy()
     wrong[0, 0] *= 3
     assert truth.train_id is not None
     ids = (truth.train_id + (np.arange(6) < 3)[None]).astype(np.uint8)  # 3 of 6 columns
     found = measure_parity(
-        subject(),
+        inference_network(),
         Answers(lambda _: NetworkOutput(wrong * np.float32(1.01), ids)),
         images(1),
     )
@@ -67,7 +67,7 @@ def test_deviations_are_relative_to_keras() -> None:
     ids=["blue and red exchanged", "mirrored", "0..1 instead of -1..1"],
 )
 def test_a_wrong_input_is_refused_even_by_the_widest_bounds(change: Any) -> None:
-    measured = measure_parity(subject(), keras_answers(change), images())
+    measured = measure_parity(inference_network(), keras_answers(change), images())
     with pytest.raises(ExportError, match="int8 file does not say what the Keras network says"):
         check_parity(measured, "int8")
 
@@ -77,7 +77,7 @@ def test_a_contract_of_another_depth_law_is_refused(tmp_path: Path) -> None:
     contract = Contract.load(contract_path(path))
     other = LogDepthCodec(near_m=1.0, far_m=CODEC.far_m)
     dataclasses.replace(contract, codec=other).save(contract_path(path))
-    measured = measure_parity(subject(), TfliteBackend(path), images())
+    measured = measure_parity(inference_network(), TfliteBackend(path), images())
     with pytest.raises(ExportError, match=r"median_relative 0\.\d+ \(allowed: 0\.08\)"):
         check_parity(measured, "int8")
 
@@ -102,18 +102,18 @@ def test_not_a_number_is_refused() -> None:
         check_parity(bad, "float32")
     nothing = Answers(lambda _: NetworkOutput(np.full((4, 6), np.nan, np.float32), None))
     with pytest.raises(ExportError, match="not finite"):
-        measure_parity(subject(), nothing, images(1))
+        measure_parity(inference_network(), nothing, images(1))
 
 
 def test_another_size_or_task_is_refused() -> None:
     small = Answers(lambda _: NetworkOutput(np.ones((2, 3), np.float32), None))
     with pytest.raises(ExportError, match=r"\(2, 3\), the network's \(4, 6\)"):
-        measure_parity(subject(), small, images(1))
+        measure_parity(inference_network(), small, images(1))
     depth_only = Answers(lambda _: NetworkOutput(np.ones((4, 6), np.float32), None))
     with pytest.raises(ExportError, match="same tasks"):
-        measure_parity(subject(), depth_only, images(1))
+        measure_parity(inference_network(), depth_only, images(1))
 
 
 def test_no_pictures_no_parity() -> None:
     with pytest.raises(ValueError, match="at least one picture"):
-        measure_parity(subject(), keras_answers(lambda x: x), [])
+        measure_parity(inference_network(), keras_answers(lambda x: x), [])

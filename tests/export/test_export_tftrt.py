@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from fakes.artefact import SIZE, images, origin, random_network, subject
+from fakes.artefact import SIZE, images, inference_network, origin, random_network
 from fakes.conditioned import pictures
 from tensorflow.core.protobuf import saved_model_pb2
 
+from export.artefact import Part
 from export.board import convert_tftrt
 from export.board.convert_tftrt import ConvertError
 from export.graph import ExportError
-from export.tftrt.saved_model import check_loadable, export_saved_model
+from export.tftrt.target import check_loadable, export_saved_model
 from mtdepth.contract import Contract
 from mtdepth.files import sha256_of
 
@@ -27,9 +28,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (made / "variables").mkdir()  # of an earlier export
     (made / "variables" / "old").touch()
     export_saved_model(
-        subject(random_network("XS")),
+        {"XS": Part(inference_network(random_network("XS")), origin())},
         made,
-        origin=origin(),
         class_output="ids",
         parity_images=images(2),
     )

@@ -8,9 +8,10 @@ import numpy as np
 from fakes.conditioned import condition, pictures
 from fakes.once import built_once
 
-from export.artefact import export_network
-from export.inference_graph import ClassOutput
+from export.artefact import Part
+from export.graph import ClassOutput
 from export.origin import Origin
+from export.tflite.target import export_tflite
 from mtdepth.contract import Precision
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import LogDepthCodec
@@ -48,7 +49,7 @@ def random_network(
     return _random_network(decoder, tasks, design)
 
 
-def subject(network: keras.Model | None = None) -> InferenceNetwork:
+def inference_network(network: keras.Model | None = None) -> InferenceNetwork:
     """A student's network (the random XS of both tasks for None) with its laws."""
     return InferenceNetwork(
         network=random_network() if network is None else network,
@@ -76,10 +77,9 @@ def export_random(
     design: str = "paper",
 ) -> Path:
     """Exports `random_network` to a folder and returns the path of its `.tflite` file."""
-    export_network(
-        subject(random_network(decoder, tasks, design)),
+    export_tflite(
+        {decoder: Part(inference_network(random_network(decoder, tasks, design)), origin(decoder))},
         folder,
-        origin=origin(decoder),
         precision=precision,
         class_output=class_output,
         calibration=pictures(16, size=SIZE, seed=CALIBRATION_SEED),
@@ -97,12 +97,11 @@ def random_file(precision: Precision) -> Path:
 def export_random_onnx(folder: Path) -> Path:
     """Exports the smallest `random_network` as float32 and returns the path of its `.onnx` file."""
     # Here, since a test of the runtime alone does without it.
-    from export.onnx.artefact import export_onnx
+    from export.onnx.target import export_onnx
 
     export_onnx(
-        subject(),
+        {"XS": Part(inference_network(), origin())},
         folder,
-        origin=origin(),
         precision="float32",
         opset=13,
         class_output="scores",

@@ -10,7 +10,7 @@ from fakes.artefact import BOTH, CAMERA, CODEC, origin
 from fakes.conditioned import condition, pictures
 
 from export.artefact import Part
-from export.four_sizes import export_sizes
+from export.tflite.target import export_tflite
 from mtdepth.contract import Precision
 from mtdepth.models.normalisation import STUDENT_INPUT
 from mtdepth.models.specs import DecoderSize, StudentSpec
@@ -21,7 +21,7 @@ SIZE = (64, 96)
 
 
 @cache
-def subjects(
+def networks(
     decoders: tuple[DecoderSize, ...], size: tuple[int, int] = SIZE
 ) -> dict[str, InferenceNetwork]:
     """Decoder sizes cut out of one well-conditioned random training graph."""
@@ -41,8 +41,8 @@ def parts(decoders: Sequence[DecoderSize], size: tuple[int, int] = SIZE) -> dict
     """The same with what their contracts say."""
     camera = CAMERA.resized(height_px=size[0], width_px=size[1])
     return {
-        decoder: Part(subject, replace(origin(decoder), training_camera=camera))
-        for decoder, subject in subjects(tuple(decoders), size).items()
+        decoder: Part(network, replace(origin(decoder), training_camera=camera))
+        for decoder, network in networks(tuple(decoders), size).items()
     }
 
 
@@ -54,7 +54,7 @@ def export_random_sizes(
     size: tuple[int, int] = SIZE,
 ) -> Path:
     """Exports them to a folder and returns the path of the `.tflite` file."""
-    export_sizes(
+    export_tflite(
         parts(decoders, size),
         folder,
         precision=precision,

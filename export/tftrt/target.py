@@ -1,34 +1,23 @@
 """A SavedModel that NVIDIA's builds of TensorFlow for Jetson load, with its contract."""
 
-import contextlib
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
-from absl import logging
 from tensorflow.core.protobuf import saved_model_pb2
 
-from export.description import contract_of
-from export.golden import write_golden
-from export.graph import ExportError
-from export.inference_graph import SIGNATURE, ClassOutput, write_inference_graph
+from export.artefact import Image, Made, Part, write_artefact
+from export.graph import ClassOutput, ExportError
+from export.inference_graph import SIGNATURE, quiet, write_inference_graph
 from export.origin import Origin
-from export.parity import BOUNDS, check_parity, measure_parity
-from mtdepth.contract import Contract, TensorContract, contract_path
-from mtdepth.files import write_json
+from mtdepth.contract import TensorContract, contract_path
 from mtdepth.runtime.contracted import ContractedBackend
 from mtdepth.runtime.pipeline import NetworkOutput
-from mtdepth.trained import InferenceNetwork
 
 FILE_NAME = "saved_model.pb"
-PARITY_NAME = "parity.json"
-BOARD = Path(__file__).parents[1] / "board"
-BOARD_PROGRAM = "convert_tftrt.py"
 
 # What TensorFlow 2.7.4 (the oldest that NVIDIA builds for JetPack 4.6) was seen to load: the
 # networks of this project in it, with the operators that saving adds. Another operator may be newer
@@ -44,24 +33,20 @@ TRIED_OPERATORS = frozenset(
 # Of GraphDef's versions: TensorFlow 2.7 reads what asks for a consumer of up to 808.
 NEWEST_MIN_CONSUMER = 808
 
-Image = npt.NDArray[np.uint8]
-
 
 def export_saved_model(
-    subject: InferenceNetwork,
+    parts: Mapping[str, Part],
     output: Path,
     *,
-    origin: Origin,
     class_output: ClassOutput,
     parity_images: Sequence[Image],
 ) -> dict[str, Any]:
     """Writes a SavedModel, loads it again, compares it, and only then puts it in its place.
 
     Args:
-      subject: The network, at the size to export.
-      output: Folder that becomes the SavedModel, with `saved_model.json` (the contract),
-        `parity.json`, `golden.npz` and the board's program beside it.
-      origin: What the contract says of the network.
+      parts: One network by its decoder size.
+      output: Folder that becomes the SavedModel, with what `export.artefact.write_artefact` writes;
+        the contract is `saved_model.json`.
       class_output: Scores, or the index of the largest.
       parity_images: Fitted pictures that SavedModel and network are compared on.
 
@@ -71,34 +56,31 @@ def export_saved_model(
     Raises:
       ExportError: If TensorFlow 2.7 may not load it, or it says something else than the network.
     """
-    output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output, prefix=".export.") as folder, _quiet():
-        made = Path(folder)
+    ((size, part),) = parts.items()
+
+    def make(folder: Path) -> Made:
         write_inference_graph(
-            subject,
-            made,
+            part.network,
+            folder,
             image_dtype=tf.uint8,
             depth_output="depth_m",
             class_output=class_output,
         )
-        path = made / FILE_NAME
+        path = folder / FILE_NAME
         check_loadable(path)
-        backend = SavedModelBackend(path, origin=origin)
+        backend = SavedModelBackend(path, origin=part.origin)
         backend.contract.save(contract_path(path))
-        measured = measure_parity(subject, backend, parity_images)
-        check_parity(measured, "float32")
-        report = {
-            "precision": "float32",
-            "num_frames": len(parity_images),
-            "measured": measured.to_dict(),
-            "allowed": BOUNDS["float32"].to_dict(),
-            "size_bytes": path.stat().st_size,
-        }
-        write_json(made / PARITY_NAME, report)
-        write_golden(path, {origin.decoder: backend}, parity_images)
-        shutil.copyfile(BOARD / BOARD_PROGRAM, made / BOARD_PROGRAM)
-        _move_into(made, output)
-    return report
+        return Made(path, {size: backend})
+
+    with quiet():
+        return write_artefact(
+            output,
+            make,
+            parts=parts,
+            precision="float32",
+            parity_images=parity_images,
+            board_programs=("convert_tftrt.py",),
+        )
 
 
 class SavedModelBackend(ContractedBackend):
@@ -113,7 +95,12 @@ class SavedModelBackend(ContractedBackend):
         # Kept: its functions die with it.
         self._module = tf.saved_model.load(str(path.parent))
         self._infer = self._module.signatures[SIGNATURE]
-        contract = _describe(path, self._infer, origin)
+        _, inputs = self._infer.structured_input_signature
+        (image,) = (_tensor(*item) for item in inputs.items())
+        outputs = [_tensor(*item) for item in self._infer.structured_outputs.items()]
+        contract = origin.contract(
+            path, precision="float32", signature=SIGNATURE, image=image, outputs=outputs
+        )
         super().__init__(path, contract, training_camera=origin.training_camera)
 
     def run(self, image: Image) -> Mapping[str, npt.NDArray[Any]]:
@@ -152,19 +139,6 @@ def check_loadable(path: Path) -> None:
             )
 
 
-def _describe(path: Path, infer: Any, origin: Origin) -> Contract:
-    _, specs = infer.structured_input_signature
-    image = _tensor(*next(iter(specs.items())))
-    outputs = [_tensor(*item) for item in infer.structured_outputs.items()]
-    return contract_of(
-        path,
-        origin=origin,
-        precision="float32",
-        image=image,
-        outputs=sorted(outputs, key=lambda tensor: not tensor.kind.startswith("depth")),
-    )
-
-
 def _tensor(name: str, spec: Any) -> TensorContract:
     return TensorContract(
         name=name,
@@ -172,27 +146,3 @@ def _tensor(name: str, spec: Any) -> TensorContract:
         shape=tuple(spec.shape.as_list()),
         dtype=spec.dtype.name,
     )
-
-
-def _move_into(made: Path, output: Path) -> None:
-    """Puts a finished SavedModel in its place, the graph last: without it there is none."""
-    for entry in sorted(made.iterdir(), key=lambda entry: entry.name == FILE_NAME):
-        target = output / entry.name
-        if target.is_dir():
-            shutil.rmtree(target)
-        entry.replace(target)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """TensorFlow's notes on saving and loading would bury what the program has to say."""
-    logger = tf.get_logger()
-    level = logger.level
-    logger.setLevel("ERROR")
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        logging.set_verbosity(verbosity)
