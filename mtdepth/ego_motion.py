@@ -8,7 +8,8 @@ Full example, the test sequences of KITTI's odometry, with the run that learned 
 The folder then holds, for each stretch of neighbouring frames, the trajectory in KITTI's form
 (`..._kitti.txt`, twelve numbers a line) and in TUM's (`..._tum.txt`: time, position, quaternion),
 `trajectories.png`, and `ego_motion.json` with the absolute trajectory error over snippets of five
-frames, each scaled to the truth, as it is published. Lengths are in metres where the scale was
+frames, each scaled to the truth, as Godard's code publishes it (`metrics/odometry.py` says how it
+differs from SfMLearner's). Lengths are in metres where the scale was
 found (`python -m mtdepth.metric_scale`), otherwise relative; in the picture they are scaled to the
 truth.
 """
@@ -19,13 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from absl import flags, logging
 from tqdm import tqdm
 
 from mtdepth import defaults, program
 from mtdepth.data.video_sources import open_videos
 from mtdepth.datasets.trajectories import write_kitti, write_tum
-from mtdepth.files import write_json
+from mtdepth.files import UserError, write_json
 from mtdepth.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Run that learned from video.")
@@ -54,8 +56,12 @@ def main() -> int | None:
     )
     shots = [shot for source in sources for shot in source.shots if _is_wanted(shot.name)]
     # Keras takes seconds to load, which a wrong flag should not cost.
-    from mtdepth.evaluation.ego_motion import PosePredictor, free_stem, tracks_of
-    from mtdepth.evaluation.trajectory_plot import write_trajectories
+    from mtdepth.evaluation.ego_motion import (
+        PosePredictor,
+        free_stem,
+        tracks_of,
+        write_trajectories,
+    )
     from mtdepth.trained import scale_of
 
     scale, source = scale_of(workdir, _CHECKPOINT.value)
@@ -68,7 +74,7 @@ def main() -> int | None:
             tracks[stem] = track
             _write(output, track, stem)
     if not tracks:
-        raise ValueError("no two neighbouring frames in these videos")
+        raise UserError("no two neighbouring frames in these videos")
     write_trajectories(output / "trajectories.png", list(tracks.values()))
     results = _results(tracks)
     settings = {"workdir": str(workdir.path), "checkpoint": _CHECKPOINT.value}
@@ -97,14 +103,16 @@ def _results(tracks: Mapping[str, Any]) -> dict[str, Any]:
     rows, all_errors = [], []
     for stem, track in tracks.items():
         row = {"track": track.name, "files": stem, "frames": len(track.numbers)}
-        if (errors := track.errors) is not None:
-            all_errors.append(errors.errors_m)
-            row |= {"ate_mean_m": errors.mean_m, "ate_std_m": errors.std_m}
-            row |= {"scale_to_truth": track.scale_to_truth}
+        if (errors_m := track.errors_m) is not None:
+            all_errors.append(errors_m)
+            row |= {**_mean_and_std(errors_m), "scale_to_truth": track.scale_to_truth}
         rows.append(row)
-    every = np.concatenate(all_errors) if all_errors else None
-    total = {} if every is None else {"ate_mean_m": every.mean(), "ate_std_m": every.std()}
-    return {"tracks": rows, **{name: float(value) for name, value in total.items()}}
+    total = _mean_and_std(np.concatenate(all_errors)) if all_errors else {}
+    return {"tracks": rows, **total}
+
+
+def _mean_and_std(errors_m: npt.NDArray[np.float64]) -> dict[str, float]:
+    return {"ate_mean_m": float(errors_m.mean()), "ate_std_m": float(errors_m.std())}
 
 
 def _say(results: dict[str, Any]) -> None:

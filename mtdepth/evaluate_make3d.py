@@ -12,7 +12,6 @@ over pictures. The logarithmic error is to base 10 first, as Make3D's tables hav
 beside it.
 """
 
-import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,10 +22,10 @@ from tqdm import tqdm
 
 from mtdepth import program
 from mtdepth.datasets.splits import evenly_spaced
-from mtdepth.evaluation.make3d import Make3dFrame, find_frames, score_frame
+from mtdepth.evaluation.make3d import Make3dFrame, find_frames, make3d_columns, score_frame
 from mtdepth.evaluation.tables import aligned
-from mtdepth.files import DataError, write_json
-from mtdepth.metrics.make3d import ERROR_NAMES, Make3dErrors, mean_errors
+from mtdepth.files import DataError, UserError, write_json
+from mtdepth.metrics.depth import ErrorSums, per_image_mean
 from mtdepth.pictures import write_png
 from mtdepth.predictor import model_identity, open_predictor
 from mtdepth.reporting import depth_to_rgb
@@ -54,14 +53,16 @@ def main() -> int:
         errors, failures = _score(
             frames, predictor, are_shown=number == 0 and bool(_PICTURES.value)
         )
-        mean = mean_errors(list(errors.values()))
+        if not errors:
+            raise UserError(f"{model}: no picture was scored")
+        mean = make3d_columns(per_image_mean(list(errors.values())))
         failed += len(failures)
-        lines.append((str(model), str(len(errors)), *_words(mean)))
+        lines.append((str(model), str(len(errors)), *(f"{value:.3f}" for value in mean.values())))
         results.append(
             {
                 "model": model_identity(predictor),
-                "mean": dataclasses.asdict(mean),
-                "per_image": {name: dataclasses.asdict(each) for name, each in errors.items()},
+                "mean": mean,
+                "per_image": {name: make3d_columns(each.errors()) for name, each in errors.items()},
                 "failures": failures,
             }
         )
@@ -73,14 +74,14 @@ def main() -> int:
 
 def _score(
     frames: list[Make3dFrame], predictor: Any, *, are_shown: bool
-) -> tuple[dict[str, Make3dErrors], dict[str, str]]:
+) -> tuple[dict[str, ErrorSums], dict[str, str]]:
     shown = {frame.name for frame in evenly_spaced(frames, number=_NUM_PICTURES)}
-    errors: dict[str, Make3dErrors] = {}
+    errors: dict[str, ErrorSums] = {}
     failures: dict[str, str] = {}
     for frame in tqdm(frames, unit="picture"):
         try:
             errors[frame.name], seen = score_frame(frame, predictor)
-        except (DataError, OSError, ValueError) as error:
+        except (DataError, OSError, UserError) as error:
             logging.error("not scored: %s: %s", frame.name, error)
             failures[frame.name] = str(error)
             continue
@@ -94,10 +95,6 @@ def _score(
             )
             write_png(folder / f"{frame.name}_depth.png", colours)
     return errors, failures
-
-
-def _words(mean: Make3dErrors) -> list[str]:
-    return [f"{getattr(mean, name):.3f}" for name in ERROR_NAMES]
 
 
 if __name__ == "__main__":

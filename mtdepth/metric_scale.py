@@ -19,6 +19,7 @@ import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl import flags, logging
@@ -28,9 +29,8 @@ from mtdepth import defaults, program
 from mtdepth.data.video import Shot
 from mtdepth.data.video_sources import open_videos
 from mtdepth.datasets.splits import evenly_spaced
-from mtdepth.files import DataError, sha256_of, write_json
+from mtdepth.files import DataError, UserError, sha256_of, write_json
 from mtdepth.geometry.ground_plane import fit_ground, ground_points
-from mtdepth.metrics.scale import scale_summary
 from mtdepth.workdir import Workdir
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Run that learned from video.")
@@ -44,6 +44,7 @@ _SPEED = flags.DEFINE_bool("speed", False, "Take the distance driven between fra
 _MAX_FRAMES = flags.DEFINE_integer("max_frames", 100, "Frames looked at.", lower_bound=1)
 _CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Weights of the run.")
 
+MIN_FRAMES = 5
 MIN_STEP_M = 0.2  # a shorter way between two frames says little about the factor
 LARGE_SPREAD = 0.2
 
@@ -52,7 +53,7 @@ def main() -> int | None:
     """Finds the factor and writes it."""
     program.require("workdir", "video")
     if (_HEIGHT_M.value is None) == (not _SPEED.value):
-        raise ValueError("give --camera_height_m or --speed, and not both")
+        raise UserError("give --camera_height_m or --speed, and not both")
     workdir = Workdir(Path(_WORKDIR.value))
     workdir.recipe()
     sources = open_videos(
@@ -87,6 +88,28 @@ def main() -> int | None:
             100 * content["spread"],
         )
     return None
+
+
+def scale_summary(factors: Sequence[float], *, source: str) -> dict[str, Any]:
+    """What `scale.json` says of the factors of single frames: their median, and their spread.
+
+    Raises:
+      UserError: If there are too few.
+    """
+    if len(factors) < MIN_FRAMES:
+        raise UserError(
+            f"only {len(factors)} frames gave a factor, at least {MIN_FRAMES} are needed: "
+            "for --camera_height_m the lower middle of the picture must show flat ground; for "
+            "--speed the frames need GPS/IMU packets or poses, and the vehicle must move"
+        )
+    low, median, high = np.quantile(factors, [0.16, 0.5, 0.84])
+    return {
+        "scale": float(median),
+        "source": source,
+        # As a standard deviation would be for a normal distribution.
+        "spread": float((high - low) / 2 / median),
+        "num_frames": len(factors),
+    }
 
 
 def _factors_by_height(workdir: Workdir, shots: Sequence[Shot]) -> Iterator[float]:

@@ -15,7 +15,6 @@ from mtdepth import metric_scale
 from mtdepth.contract import NO_SCALE
 from mtdepth.files import DataError, sha256_of, write_json
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.metrics.scale import scale_summary
 from mtdepth.runtime.pipeline import Prediction
 from mtdepth.trained import load_trained, scale_of
 from mtdepth.workdir import Workdir
@@ -31,12 +30,12 @@ def run(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_scale_is_the_median_and_the_spread_is_said() -> None:
-    found = scale_summary([30.0, 31.0, 29.0, 30.5, 90.0], source="speed")
+    found = metric_scale.scale_summary([30.0, 31.0, 29.0, 30.5, 90.0], source="speed")
     assert found["scale"] == 30.5
     assert found["num_frames"] == 5
     assert found["spread"] > 0.05
     with pytest.raises(ValueError, match="only 4 frames gave a factor, at least 5"):
-        scale_summary([1.0] * 4, source="speed")
+        metric_scale.scale_summary([1.0] * 4, source="speed")
 
 
 def test_a_scale_makes_depth_metric(workdir: Workdir) -> None:

@@ -1,7 +1,8 @@
 """The camera's motion through a video as a pose network tells it, and how wrong that is."""
 
 import dataclasses
-from collections.abc import Container, Iterable
+import math
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 from keras import ops
+from matplotlib.figure import Figure
 
 from mtdepth.data.video import Shot
 from mtdepth.datasets.camera_poses import consecutive_runs, true_poses
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.losses.view_synthesis import transform
 from mtdepth.metrics.odometry import (
     SNIPPET_FRAMES,
-    SnippetErrors,
     least_squares_scale,
     motions_of,
     poses_of,
@@ -27,10 +28,15 @@ from mtdepth.metrics.odometry import (
 from mtdepth.models.normalisation import MININET_INPUT
 from mtdepth.models.pose_net import build_pose_net
 from mtdepth.recipes.video import VideoRecipe
+from mtdepth.reporting import DPI, save_figure
 from mtdepth.runtime.fitting import fit_image, fitted_intrinsics
 from mtdepth.workdir import Checkpoint, Workdir
 
 Poses = npt.NDArray[np.float64]
+
+MAX_COLUMNS = 3
+MAX_TRACKS = 12
+_PANEL_IN = 4.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,8 +56,8 @@ class Track:
     true_m: Poses | None
 
     @property
-    def errors(self) -> SnippetErrors | None:
-        """Trajectory errors of its snippets; None without truth, or for too few frames."""
+    def errors_m(self) -> npt.NDArray[np.float64] | None:
+        """Trajectory error of each snippet; None without truth, or for too few frames."""
         if self.true_m is None or len(self.numbers) < SNIPPET_FRAMES:
             return None
         return snippet_errors(motions_of(self.true_m), motions_of(self.predicted))
@@ -75,13 +81,13 @@ class PosePredictor:
     Raises:
       FileNotFoundError: If there is no such run or checkpoint.
       DataError: If the weights are damaged.
-      ValueError: If the run did not learn from video.
+      UserError: If the run did not learn from video.
     """
 
     def __init__(self, workdir: Workdir, *, checkpoint: Checkpoint, scale: float = 1.0) -> None:
         recipe = workdir.recipe()
         if not isinstance(recipe, VideoRecipe):
-            raise ValueError(f"{workdir.path} holds a student, which learned no motion")
+            raise UserError(f"{workdir.path} holds a student, which learned no motion")
         height_px, width_px = recipe.input_size_px
         self._size, self._fit, self._scale = (height_px, width_px), recipe.fit, scale
         self._training_camera = workdir.training_camera_or_none()
@@ -161,6 +167,35 @@ def free_stem(name: str, taken: Container[str]) -> str:
     while stem in taken:
         stem, number = f"{plain}_{number}", number + 1
     return stem
+
+
+def write_trajectories(path: Path, tracks: Sequence[Track]) -> None:
+    """Draws the longest tracks, each in a panel of its own: x to the right, z ahead.
+
+    Args:
+      path: The picture; written atomically.
+      tracks: At least one; a prediction is scaled to the truth where there is one.
+    """
+    shown = sorted(tracks, key=lambda track: -len(track.numbers))[:MAX_TRACKS]
+    num_columns = min(MAX_COLUMNS, len(shown))
+    num_rows = math.ceil(len(shown) / num_columns)
+    size = (_PANEL_IN * num_columns, _PANEL_IN * num_rows)
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
+    for index, track in enumerate(shown):
+        axes = figure.add_subplot(num_rows, num_columns, index + 1)
+        unit = "relative" if track.true_m is None else "m"
+        if track.true_m is not None:
+            axes.plot(track.true_m[:, 0, 3], track.true_m[:, 2, 3], "k-", label="true")
+        way = track.predicted[:, :3, 3] * track.scale_to_truth
+        axes.plot(way[:, 0], way[:, 2], "C1-", label="predicted")
+        axes.plot([0], [0], "k.")
+        axes.set_aspect("equal", adjustable="datalim")
+        axes.set_title(track.name, fontsize=8, loc="left")
+        axes.set_xlabel(f"x ({unit})")
+        axes.set_ylabel(f"z ({unit})")
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False, fontsize=8)
+    save_figure(path, figure)
 
 
 def _loaded(workdir: Workdir, recipe: VideoRecipe, checkpoint: Checkpoint) -> keras.Model:

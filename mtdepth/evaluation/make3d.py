@@ -1,6 +1,7 @@
-"""The Make3D test set: 134 upright pictures with laser depths, and its published crop."""
+"""The Make3D test set: 134 upright pictures with laser depths, its published crop and errors."""
 
 import dataclasses
+import math
 import re
 import zlib
 from pathlib import Path
@@ -12,14 +13,18 @@ import numpy.typing as npt
 import scipy.io
 import scipy.io.matlab
 
-from mtdepth.files import DataError
-from mtdepth.metrics.make3d import Make3dErrors, make3d_errors
+from mtdepth.files import DataError, UserError
+from mtdepth.metrics.depth import DepthErrors, ErrorSums, error_sums
 from mtdepth.pictures import read_rgb
 from mtdepth.runtime.pipeline import Predictor
 
 DOWNLOAD_PAGE = "http://make3d.cs.cornell.edu/data.html"
 GRID_KEY = "Position3DGrid"  # [55, 305, 4]: y, x, z, distance
+MAX_DEPTH_M = 70.0  # criterion C1 of Liu et al. 2014: farther truth is left out
+MIN_DEPTH_M = 1e-3  # ours: keeps the logarithms finite
 CROP_ASPECT = 2.0  # width / height of the central crop: Godard et al. 2017, 6.4
+
+Floats = npt.NDArray[np.floating[Any]]
 
 _IMAGE = re.compile(r"img-(.+)\.(jpg|jpeg|png)")
 _DEPTH = re.compile(r"depth_sph_corr-(.+)\.mat")
@@ -96,14 +101,53 @@ def read_depth(path: Path) -> npt.NDArray[np.float64]:
     return grid[:, :, 3]
 
 
-def score_frame(frame: Make3dFrame, predictor: Predictor) -> tuple[Make3dErrors, Any]:
+def make3d_errors(truth_m: Floats, predicted: Floats, *, median_scaling: bool) -> ErrorSums:
+    """Compares one picture's prediction with its laser depths.
+
+    Args:
+      truth_m: `[rows, columns]`; what is not between 0 and 70 m is left out.
+      predicted: The same shape; of any scale with `median_scaling`, else metres.
+      median_scaling: Whether the prediction is first multiplied by median(truth) / median(it).
+
+    Raises:
+      UserError: If no truth is left.
+      ValueError: If the shapes differ.
+    """
+    if truth_m.shape != predicted.shape:
+        raise ValueError(f"truth is {truth_m.shape}, prediction {predicted.shape}")
+    counts = (truth_m > 0) & (truth_m < MAX_DEPTH_M)
+    if not counts.any():
+        raise UserError(f"no laser depth below {MAX_DEPTH_M:g} m in the crop")
+    truth, found = truth_m[counts].astype(np.float64), predicted[counts].astype(np.float64)
+    found = np.maximum(np.nan_to_num(found, nan=MIN_DEPTH_M), MIN_DEPTH_M)
+    if median_scaling:
+        found = found * (np.median(truth) / np.median(found))
+    return error_sums(truth, np.clip(found, MIN_DEPTH_M, MAX_DEPTH_M))
+
+
+def make3d_columns(errors: DepthErrors) -> dict[str, float]:
+    """The errors that Make3D's tables have, by name.
+
+    The logarithmic error is to base *10* there (`rmse_log10`); some published columns hold that of
+    natural logarithms (`rmse_ln`).
+    """
+    return {
+        "abs_rel": errors.abs_rel,
+        "sq_rel": errors.sq_rel,
+        "rmse": errors.rmse,
+        "rmse_log10": errors.rmse_log / math.log(10),
+        "rmse_ln": errors.rmse_log,
+    }
+
+
+def score_frame(frame: Make3dFrame, predictor: Predictor) -> tuple[ErrorSums, Any]:
     """Scores one picture with median scaling; returns its errors, and crop and depth for a sheet.
 
     The prediction is compared at the laser's rows and columns: the nearest pixel of each.
 
     Raises:
       DataError: If a file is damaged.
-      ValueError: If no depth counts.
+      UserError: If no depth counts.
     """
     image, truth_m = frame.read()
     predicted = predictor.predict(image).depth_m

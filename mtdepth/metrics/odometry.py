@@ -4,7 +4,6 @@ Motions are `next_from_this` transforms: `X_next = T @ X_this` takes a point fro
 to the next one's.
 """
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -13,27 +12,6 @@ import numpy.typing as npt
 Matrix = npt.NDArray[np.floating[Any]]
 
 SNIPPET_FRAMES = 5  # Zhou et al. 2017, section 4.3
-
-
-@dataclasses.dataclass(frozen=True)
-class SnippetErrors:
-    """Absolute trajectory errors of all snippets of a video.
-
-    Attributes:
-      errors_m: `[snippets]`.
-    """
-
-    errors_m: npt.NDArray[np.float64]
-
-    @property
-    def mean_m(self) -> float:
-        """Their mean."""
-        return float(np.mean(self.errors_m))
-
-    @property
-    def std_m(self) -> float:
-        """Their standard deviation, over all of them."""
-        return float(np.std(self.errors_m))
 
 
 def motions_of(world_from_camera: Matrix) -> npt.NDArray[np.float64]:
@@ -66,19 +44,26 @@ def poses_of(next_from_this: Matrix) -> npt.NDArray[np.float64]:
 
 def snippet_errors(
     true_next_from_this: Matrix, predicted_next_from_this: Matrix, *, frames: int = SNIPPET_FRAMES
-) -> SnippetErrors:
-    """Computes the absolute trajectory error of every snippet, as it is published for KITTI.
+) -> npt.NDArray[np.float64]:
+    """The absolute trajectory error of every snippet, as Godard's code publishes it for KITTI.
 
-    A snippet's positions are chained from its motions as the published evaluations do it
-    (Zhou et al. 2017, Godard et al. 2019): `next_from_this` in place of its inverse, for truth and
-    prediction alike. The prediction is scaled by the factor of least squares. The error is the root
-    of the summed squares of the distances, *divided by the number of frames*, which is smaller than
-    a root mean square by the root of that number.
+    Snippets of five frames, each scaled to the truth by the factor of least squares, are Zhou's
+    (SfMLearner, 2017, section 4.3). How positions come about differs: there they are the true and
+    the predicted motions from the snippet's first frame to each other. Here, as in Godard et al.
+    2019 (Monodepth2's `evaluate_pose.py`), the motions of neighbours are chained, `next_from_this`
+    in place of its inverse, for truth and prediction alike. The two give different figures for one
+    and the same prediction, so a table must not mix them.
+
+    The error is the root of the summed squares of the distances, *divided by the number of frames*,
+    which is smaller than a root mean square by the root of that number.
 
     Args:
       true_next_from_this: `[pairs, 4, 4]`, metres.
       predicted_next_from_this: `[pairs, 4, 4]`, of any scale.
       frames: Of a snippet; only whole snippets count, each frame but the last few begins one.
+
+    Returns:
+      `[snippets]`, metres.
 
     Raises:
       ValueError: If the numbers differ, or there is no whole snippet.
@@ -93,18 +78,24 @@ def snippet_errors(
         raise ValueError(
             f"a snippet has {frames} frames, the video only {len(true_next_from_this) + 1}"
         )
-    errors = [
-        _snippet_error(
-            _positions(true_next_from_this[first : first + num_pairs]),
-            _positions(predicted_next_from_this[first : first + num_pairs]),
+    errors_m = []
+    for first in range(num_snippets):
+        true_m, predicted = (
+            _positions(motions[first : first + num_pairs])
+            for motions in (true_next_from_this, predicted_next_from_this)
         )
-        for first in range(num_snippets)
-    ]
-    return SnippetErrors(np.array(errors))
+        scaled_m = predicted * least_squares_scale(true_m, predicted)
+        errors_m.append(np.sqrt(np.sum((scaled_m - true_m) ** 2)) / frames)
+    return np.array(errors_m)
 
 
 def least_squares_scale(true_m: Matrix, predicted: Matrix) -> float:
-    """The factor on `predicted` that brings it nearest to `true_m`; 0 where nothing moves."""
+    """The factor on `predicted` that brings it nearest to `true_m`; 0 where nothing moves.
+
+    Args:
+      true_m: `[frames, 3]` positions, metres.
+      predicted: `[frames, 3]` positions, of any scale.
+    """
     squares = float(np.sum(predicted * predicted))
     return float(np.sum(true_m * predicted)) / squares if squares else 0.0
 
@@ -114,8 +105,3 @@ def _positions(motions: Matrix) -> npt.NDArray[np.float64]:
     for motion in motions:
         chained.append(chained[-1] @ motion)
     return np.stack([each[:3, 3] for each in chained])
-
-
-def _snippet_error(true_m: Matrix, predicted: Matrix) -> float:
-    scaled = predicted * least_squares_scale(true_m, predicted)
-    return float(np.sqrt(np.sum((scaled - true_m) ** 2)) / len(true_m))

@@ -8,15 +8,19 @@ import numpy as np
 import pytest
 from fakes.panned_video import pan, shot_of, write_frames
 from fakes.video_workdir import build_video_workdir
-from fakes.workdir import build_workdir
 
-from mtdepth.evaluation.ego_motion import PosePredictor, free_stem, tracks_of
-from mtdepth.evaluation.trajectory_plot import write_trajectories
+from mtdepth.evaluation.ego_motion import (
+    PosePredictor,
+    free_stem,
+    tracks_of,
+    write_trajectories,
+)
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.losses.view_synthesis import transform
 from mtdepth.models.normalisation import MININET_INPUT
 from mtdepth.models.pose_net import build_pose_net
 from mtdepth.pictures import read_rgb
+from mtdepth.recipes.registry import find_recipe
 from mtdepth.runtime.fitting import fit_image
 from mtdepth.workdir import Workdir
 
@@ -52,12 +56,12 @@ def test_a_gap_ends_a_track_and_truth_begins_where_the_track_does(tmp_path: Path
     np.testing.assert_allclose(first.predicted[:, 2, 3], 0.5 * STEP_M * np.arange(5))
     assert first.true_m is not None
     np.testing.assert_allclose(first.true_m[:, 2, 3], STEP_M * np.arange(5))
-    assert first.errors is not None
-    np.testing.assert_allclose(first.errors.errors_m, 0.0, atol=1e-12)
+    assert first.errors_m is not None
+    np.testing.assert_allclose(first.errors_m, 0.0, atol=1e-12)
     np.testing.assert_allclose(first.scale_to_truth, 2.0)
     # Frame 8 has no pose, and three frames make no snippet.
     assert second.true_m is None
-    assert (second.errors, second.scale_to_truth) == (None, 1.0)
+    assert (second.errors_m, second.scale_to_truth) == (None, 1.0)
 
 
 def test_tracks_of_one_name_get_files_of_their_own() -> None:
@@ -114,8 +118,10 @@ def test_a_longer_focal_length_lengthens_ways_ahead_as_it_does_depth(
 
 
 def test_a_run_without_a_pose_network_is_refused(workdir: Workdir, tmp_path: Path) -> None:
+    student = Workdir(tmp_path / "student")
+    student.begin(find_recipe("demo"), {})
     with pytest.raises(ValueError, match="holds a student"):
-        PosePredictor(build_workdir(tmp_path / "student"), checkpoint="best")
+        PosePredictor(student, checkpoint="best")
     moved = workdir.pose_weights_path("last")
     content = moved.read_bytes()
     moved.unlink()

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import scipy.io
 
-from mtdepth.evaluation.make3d import find_frames, read_depth, score_frame
+from mtdepth.evaluation.make3d import (
+    find_frames,
+    make3d_columns,
+    make3d_errors,
+    read_depth,
+    score_frame,
+)
 from mtdepth.files import DataError
 from mtdepth.pictures import write_png
 from mtdepth.runtime.pipeline import Prediction
@@ -54,17 +60,17 @@ def test_picture_and_depths_are_cropped_alike(tmp_path: Path) -> None:
     assert depth_m.shape == (21, 305)  # as published
     assert (depth_m[0, 0], depth_m[-1, 0]) == (18.0, 38.0)  # rows 17 to 37 of 0 to 54
     predictor = RowPredictor()
-    errors, _ = score_frame(frame, predictor)  # type: ignore[arg-type]
+    sums, _ = score_frame(frame, predictor)  # type: ignore[arg-type]
     assert predictor.seen == (85, 170, 3)
     # What is left is the rounding of rows: at most one of about 28.
-    assert errors.abs_rel < 0.02
+    assert sums.errors().abs_rel < 0.02
 
 
 def test_other_crops_of_the_same_files_would_be_noticed(tmp_path: Path) -> None:
     write_frame(tmp_path, "a", rows_as_depth()[::-1], rows_as_grey())
     (frame,) = find_frames(tmp_path)
-    errors, _ = score_frame(frame, RowPredictor())  # type: ignore[arg-type]
-    assert errors.abs_rel > 0.15
+    sums, _ = score_frame(frame, RowPredictor())  # type: ignore[arg-type]
+    assert sums.errors().abs_rel > 0.15
 
 
 def test_pairs_are_found_wherever_they_lie(tmp_path: Path) -> None:
@@ -94,3 +100,39 @@ def test_a_damaged_depth_file_is_named(tmp_path: Path) -> None:
     scipy.io.savemat(path, {"Position3DGrid": np.zeros((3, 3))})
     with pytest.raises(DataError, match=r"must be \[rows, columns, 4\]"):
         read_depth(path)
+
+
+def test_errors_by_hand() -> None:
+    truth_m = np.array([[10.0, 40.0, 80.0, 0.0]])  # the third is too far, the fourth unmeasured
+    sums = make3d_errors(truth_m, np.array([[20.0, 20.0, 1.0, 1.0]]), median_scaling=False)
+    found = make3d_columns(sums.errors())
+    np.testing.assert_allclose(found["abs_rel"], (1.0 + 0.5) / 2)
+    np.testing.assert_allclose(found["sq_rel"], (100 / 10 + 400 / 40) / 2)
+    np.testing.assert_allclose(found["rmse"], np.sqrt((100 + 400) / 2))
+    np.testing.assert_allclose(found["rmse_log10"], np.log10(2))  # both are off by a factor of two
+    np.testing.assert_allclose(found["rmse_ln"], np.log(2))
+
+
+def test_median_scaling_makes_scale_irrelevant() -> None:
+    rng = np.random.default_rng(0)
+    truth_m = rng.uniform(2, 60, (21, 305))
+    predicted = truth_m * rng.uniform(0.8, 1.25, truth_m.shape)
+    once = make3d_errors(truth_m, predicted, median_scaling=True).errors()
+    again = make3d_errors(truth_m, predicted * 0.037, median_scaling=True).errors()
+    np.testing.assert_allclose(again.abs_rel, once.abs_rel, rtol=1e-9)
+    assert 0.05 < once.abs_rel < 0.2
+
+
+def test_far_predictions_count_as_seventy_metres() -> None:
+    found = make3d_errors(np.array([[35.0]]), np.array([[900.0]]), median_scaling=False).errors()
+    np.testing.assert_allclose(found.abs_rel, 1.0)
+
+
+def test_broken_predictions_count_and_nothing_to_score_is_said() -> None:
+    truth_m = np.array([[10.0, 10.0]])
+    found = make3d_errors(truth_m, np.array([[np.nan, 10.0]]), median_scaling=False).errors()
+    np.testing.assert_allclose(found.abs_rel, 0.5, atol=1e-3)
+    with pytest.raises(ValueError, match="no laser depth below 70 m"):
+        make3d_errors(np.array([[90.0]]), np.array([[1.0]]), median_scaling=True)
+    with pytest.raises(ValueError, match=r"truth is \(1, 2\)"):
+        make3d_errors(truth_m, np.ones((2, 2)), median_scaling=True)
