@@ -13,6 +13,8 @@ from typing import Any, Literal, cast, get_args
 
 from mtdepth.files import DataError, read_json, write_json
 from mtdepth.geometry.depth_codec import DepthCodec, codec_from_dict
+from mtdepth.models.mininet_spec import OUTPUT_STRIDE
+from mtdepth.models.specs import NUM_BLOCKS
 
 FORMAT_VERSION = 2  # 2: depth laws by name, MiniNet
 
@@ -20,12 +22,9 @@ TensorKind = Literal["image", "depth_m", "depth_code", "class_scores", "train_id
 Precision = Literal["float32", "float16", "int8"]
 # What was done to the network after its training, before it was converted.
 Treatment = Literal["none", "qat", "pruned", "pruned_qat"]
-# Networks of this project, and the sizes that their decoders are cut to.
+# Networks of this project, and the sizes that their decoders are cut to, the largest first.
 STUDENT, MININET = "student", "mininet"
-DECODERS: dict[str, tuple[str, ...]] = {
-    STUDENT: ("L", "M", "S", "XS"),
-    MININET: ("F", "H", "Q", "E"),
-}
+DECODERS: dict[str, tuple[str, ...]] = {STUDENT: tuple(NUM_BLOCKS), MININET: tuple(OUTPUT_STRIDE)}
 NO_SCALE = "none"  # a scale source: depth is relative, no unit
 # How a picture of another shape is brought to the network's: whole, or its centred part.
 Fit = Literal["stretch", "crop"]

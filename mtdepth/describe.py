@@ -35,7 +35,7 @@ from typing import Any
 from absl import flags, logging
 
 from mtdepth import program
-from mtdepth.files import write_json
+from mtdepth.files import UserError, write_json
 from mtdepth.models import mininet, student
 from mtdepth.models.counting import GRAPHS, aligned, describe, describe_mininet, table
 from mtdepth.models.mininet_spec import MODULES, OUTPUT_STRIDE, MiniNetSpec
@@ -69,7 +69,7 @@ def build(
       design: One of `mtdepth.models.specs.DESIGNS`.
 
     Raises:
-      ValueError: If an argument is not legal.
+      UserError: If an argument is not legal.
     """
     spec = designed(StudentSpec(tasks=tasks), design).for_decoder(decoder)
     training_graph = student.build_training_graph(spec, input_size=input_size)
@@ -82,7 +82,7 @@ def signals(spec: MiniNetSpec, *, input_size: tuple[int, int]) -> dict[str, dict
     """Deviation of the features by scale ("1/2" to "1/32"), of a spec's start and of the stock one.
 
     Raises:
-      ValueError: If the size is not legal.
+      UserError: If the size is not legal.
     """
     return {
         name: {
@@ -103,7 +103,7 @@ def report(values: flags.FlagValues) -> None:
     """Does what parsed flags ask for.
 
     Raises:
-      ValueError: If a flag has no meaning beside the others, or its value is not legal.
+      UserError: If a flag has no meaning beside the others, or its value is not legal.
     """
     _check_flags(values)
     height_px, width_px = DEFAULT_SIZE[values.model]
@@ -162,7 +162,7 @@ def _check_flags(values: Any) -> None:
         meaningless["output"] = "--graph training, which has all four"
     for name, cause in meaningless.items():
         if values[name].present:
-            raise ValueError(f"--{name} has no meaning for {cause}; leave one of the two out")
+            raise UserError(f"--{name} has no meaning for {cause}; leave one of the two out")
 
 
 def _define_flags(values: flags.FlagValues) -> None:

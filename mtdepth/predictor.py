@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdepth.contract import MININET, Fit, contract_path
-from mtdepth.files import sha256_of
+from mtdepth.files import UserError, sha256_of
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import DepthCodec, SigmoidDisparityCodec
 from mtdepth.runtime.contracted import ContractedBackend
@@ -42,7 +42,7 @@ def open_predictor(
     Raises:
       FileNotFoundError: If there is no such workdir, checkpoint, file or contract.
       DataError: If a file is damaged or does not fit the others.
-      ValueError: If the path is of no known kind, or the decoder is not in it.
+      UserError: If the path is of no known kind, or the decoder is not in it.
     """
     path = Path(path)
     if not path.exists():
@@ -57,11 +57,11 @@ def open_predictor(
         trained = load_trained(Workdir(path), size=decoder, checkpoint=checkpoint)
         return Predictor(KerasBackend(trained))
     if path.suffix not in FORMATS:
-        raise ValueError(f"{path}: a model is a workdir or a {' or '.join(FORMATS)} file")
+        raise UserError(f"{path}: a model is a workdir or a {' or '.join(FORMATS)} file")
     sizes = open_artefact(path, num_threads=num_threads)
     size = decoder or next(iter(sizes))
     if size not in sizes:
-        raise ValueError(
+        raise UserError(
             f"{path} holds decoder {', '.join(sizes)}, not {size}: an exported network "
             f"cannot be cut any more; `python -m {FORMATS[path.suffix].exporter} --decoder {size}` "
             "exports that"
@@ -77,13 +77,13 @@ def open_unscaled(workdir: Workdir, *, checkpoint: Checkpoint) -> Predictor:
     Raises:
       FileNotFoundError: If there is no such run or checkpoint.
       DataError: If the weights are damaged.
-      ValueError: If the run did not learn from video.
+      UserError: If the run did not learn from video.
     """
     from mtdepth.trained import load_trained
 
     trained = load_trained(workdir, checkpoint=checkpoint)
     if trained.family != MININET:
-        raise ValueError(f"{workdir.path} holds a student, whose depth is metric already")
+        raise UserError(f"{workdir.path} holds a student, whose depth is metric already")
     codec = SigmoidDisparityCodec(scale=1.0)
     return Predictor(KerasBackend(dataclasses.replace(trained, codec=codec, scale_source="one")))
 

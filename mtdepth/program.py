@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from absl import app, flags, logging
 
-from mtdepth.files import DISK_ERRORS, DataError
+from mtdepth.files import DISK_ERRORS, DataError, UserError
 
 USER_ERRORS = (
     ConnectionError,
@@ -26,10 +26,10 @@ def require(*names: str) -> None:
     absl's own `required` would hold for whoever imports the module, too.
 
     Raises:
-      ValueError: Naming them.
+      UserError: Naming them.
     """
     if missing := [f"--{name}" for name in names if not flags.FLAGS[name].value]:
-        raise ValueError(f"{', '.join(missing)} needed; --help shows a full example")
+        raise UserError(f"{', '.join(missing)} needed; --help shows a full example")
 
 
 def run(main: Callable[..., int | None], *, choices: Sequence[str] = ()) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from absl import logging
 
 from mtdepth.contract import DECODERS, MININET, STUDENT
-from mtdepth.files import DataError, read_json, write_json
+from mtdepth.files import DataError, UserError, read_json, write_json
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.recipes.base import Recipe, TrainRecipe
 from mtdepth.recipes.schedule import TrainingSchedule
@@ -118,11 +118,11 @@ class Workdir:
         Raises:
           FileNotFoundError: If no run was begun here.
           DataError: If the recipe cannot be read.
-          ValueError: If it holds another network.
+          UserError: If it holds another network.
         """
         recipe = self.recipe()
         if not isinstance(recipe, TrainRecipe):
-            raise ValueError(f"{self.path} holds a MiniNet; a student is needed here")
+            raise UserError(f"{self.path} holds a MiniNet; a student is needed here")
         return recipe
 
     def _recipe_as(self, kind: type[Recipe]) -> Recipe:
@@ -143,13 +143,13 @@ class Workdir:
         """The decoder size that was asked for, or the one that was trained.
 
         Raises:
-          ValueError: If the run's network cannot be cut to it.
+          UserError: If the run's network cannot be cut to it.
         """
         recipe = self.recipe()
         trained = recipe.decoder if isinstance(recipe, TrainRecipe) else recipe.output
         known = self.decoders()
         if size not in (None, *known):
-            raise ValueError(
+            raise UserError(
                 f"{self.path} was trained with decoder {trained}, which does not contain decoder "
                 f"{size}; it can be cut to {', '.join(known)}"
             )
@@ -197,7 +197,7 @@ class Workdir:
           run: See `begin`.
 
         Raises:
-          ValueError: If another recipe or other labels were used here before.
+          UserError: If another recipe or other labels were used here before.
         """
         if not self.exists():
             return
@@ -205,11 +205,11 @@ class Workdir:
         try:
             before_it = self._recipe_as(type(recipe)).to_dict()
         except DataError as error:
-            raise ValueError(
+            raise UserError(
                 f"{self.path} holds another kind of run ({error}). {way_out}"
             ) from error
         if changes := _differences(before_it, recipe.to_dict()):
-            raise ValueError(
+            raise UserError(
                 f"{self.path} holds a run of another recipe ({'; '.join(changes)}). {way_out}"
             )
         is_video = recipe.to_dict().get("network") == MININET
@@ -224,7 +224,7 @@ class Workdir:
                     what,
                 )
             elif before != now:
-                raise ValueError(
+                raise UserError(
                     f"{self.path} holds a run with other {what}: there {self.run().get(name)}, now "
                     f"{run[name]}, or its files have changed since. {way_out}"
                 )

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "mtdepth.versions": (),
     "mtdepth.geometry": (),
     "mtdepth.datasets": ("mtdepth.geometry",),
-    "mtdepth.contract": ("mtdepth.geometry",),
+    "mtdepth.contract": ("mtdepth.geometry", "mtdepth.models.specs", "mtdepth.models.mininet_spec"),
     "mtdepth.runtime": EVERY_DEVICE,
     "mtdepth.metrics": GEOMETRY_AND_DATA_SETS,
     "mtdepth.losses": GEOMETRY_AND_DATA_SETS,

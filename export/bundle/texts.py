@@ -73,8 +73,7 @@ StartLimitIntervalSec=0
 User=@USER@
 SupplementaryGroups=video
 WorkingDirectory=@FOLDER@
-Environment=PYTHONUNBUFFERED=1
-Environment=MALLOC_ARENA_MAX=1
+Environment=PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=1
 EnvironmentFile=@FOLDER@/$settings
 ExecStart=@FOLDER@/venv/bin/python -m export.device $$MTDEPTH_OPTIONS
 Restart=always

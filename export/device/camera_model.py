@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtdepth.files import DataError, read_json
+from mtdepth.files import DataError, UserError, read_json
 from mtdepth.geometry.camera import Intrinsics
 
 # Sides may differ by so much from the camera's aspect ratio: a row or column lost in scaling.
@@ -35,7 +35,7 @@ class CameraModel:
         self, *, focal_px: float | None = None, intrinsics: Intrinsics | None = None
     ) -> None:
         if focal_px is not None and intrinsics is not None:
-            raise ValueError("give --focal_px or --camera, not both")
+            raise UserError("give --focal_px or --camera, not both")
         self._focal_px = focal_px
         self._intrinsics = intrinsics
         self._size: tuple[int, int] | None = None
@@ -49,7 +49,7 @@ class CameraModel:
         """The camera of a picture of a size (height, width); None where nothing is known.
 
         Raises:
-          ValueError: If the size is not one that the camera gives.
+          UserError: If the size is not one that the camera gives.
         """
         if self._intrinsics is not None:
             return _scaled(self._intrinsics, size)
@@ -58,7 +58,7 @@ class CameraModel:
         height_px, width_px = size
         self._size = self._size or size
         if size != self._size:
-            raise ValueError(
+            raise UserError(
                 f"is {height_px}x{width_px} (height x width), but the first picture, which "
                 f"--focal_px was taken to be of, is {self._size[0]}x{self._size[1]}"
             )
@@ -94,7 +94,7 @@ def _scaled(camera: Intrinsics, size: tuple[int, int]) -> Intrinsics:
         return camera
     ratio = (width_px / height_px) / (camera.width_px / camera.height_px)
     if abs(ratio - 1) > _ASPECT_TOLERANCE:
-        raise ValueError(
+        raise UserError(
             f"is {height_px}x{width_px} (height x width), which is no scaling of the camera file's "
             f"{camera.height_px}x{camera.width_px}"
         )

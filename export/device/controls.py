@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from export.device.result import Look
+from mtdepth.files import UserError
 from mtdepth.runtime.colors import PALETTES
 
 AUTO = "auto"
@@ -55,7 +56,7 @@ class Controls:
           The new settings.
 
         Raises:
-          ValueError: If a wish is unknown or illegal; nothing is changed then.
+          UserError: If a wish is unknown or illegal; nothing is changed then.
         """
         with self._changed:
             settings = self._settings
@@ -89,7 +90,7 @@ class Controls:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if name == "threshold" and is_number and 0 < value < 1e6:
             return dataclasses.replace(settings, threshold_m=float(value))
-        raise ValueError(
+        raise UserError(
             f"{name!r} cannot be set to {value!r}; known are paused (true, false), palette "
             f"({', '.join(PALETTES)}), size ({', '.join(self.sizes)}), threshold (a number)"
         )

@@ -101,7 +101,7 @@ class Engine:
         """Runs the network on one picture.
 
         Raises:
-          ValueError: If the picture is not of the camera's size.
+          UserError: If the picture is not of the camera's size.
         """
         image_rgb = picture.image_rgb
         size = (image_rgb.shape[0], image_rgb.shape[1])

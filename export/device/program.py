@@ -47,10 +47,10 @@ from export.device.result import Look
 from export.device.service import Service
 from export.device.show import show
 from export.device.sources import Repeated, Source, is_live_name, open_files
-from mtdepth.files import DataError, write_json
+from mtdepth.files import DataError, UserError, write_json
 
 _LOG = logging.getLogger("export.device")
-_USER_ERRORS = (DataError, OSError, ValueError, ImportError)
+_USER_ERRORS = (DataError, OSError, UserError, ImportError)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -147,12 +147,12 @@ def _engine(options: argparse.Namespace) -> Engine:
 def _controls(options: argparse.Namespace, engine: Engine, limits: Limits) -> Controls:
     sizes = engine.models.sizes
     if limits.is_active and len(sizes) < 2:
-        raise ValueError(
+        raise UserError(
             f"--target_fps and --max_temperature_c choose among sizes, but {options.model} has "
             f"one, {sizes[0]}; give a folder with several, or a file of several"
         )
     if options.size == AUTO and not limits.is_active:
-        raise ValueError("--size auto needs --target_fps or --max_temperature_c")
+        raise UserError("--size auto needs --target_fps or --max_temperature_c")
     return Controls(
         Settings(
             look=Look(palette=options.palette, alpha=options.alpha),

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from export.device.obstacles import Obstacle, Rule, nearest_obstacles
 from export.device.overlay import Scale, draw_classes, draw_depth, draw_overlay, scale_of
+from mtdepth.files import UserError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.runtime.colors import MAGMA
 from mtdepth.runtime.pipeline import Prediction
@@ -111,17 +112,17 @@ class Result:
         """One view of the result, RGB.
 
         Raises:
-          ValueError: If there is no such view.
+          UserError: If there is no such view.
         """
         if view not in self.views:
-            raise ValueError(f"view must be one of {', '.join(self.views)}, got {view!r}")
+            raise UserError(f"view must be one of {', '.join(self.views)}, got {view!r}")
         return VIEWS[view](self)
 
     def jpeg(self, view: str) -> bytes:
         """One view, small enough to be sent; encoded once, by whoever asks first.
 
         Raises:
-          ValueError: If there is no such view.
+          UserError: If there is no such view.
         """
         with self._lock:
             if view not in self._jpegs:
@@ -162,7 +163,7 @@ class Result:
 def _draw_classes(result: Result) -> Image:
     train_id = result.prediction.train_id
     if train_id is None:
-        raise ValueError("the model gives no classes")
+        raise UserError("the model gives no classes")
     return draw_classes(result.image_rgb, train_id, alpha=result.look.alpha)
 
 

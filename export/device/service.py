@@ -20,6 +20,7 @@ from export.device.governor import Limits, Measurement, State, next_state
 from export.device.recording import Recording
 from export.device.result import Result
 from export.device.sources import Picture, Source, Unreadable
+from mtdepth.files import UserError
 
 _LOG = logging.getLogger(__name__)
 
@@ -206,7 +207,7 @@ class Service:
     def _predict(self, picture: Picture) -> None:
         try:
             result = self.engine.predict(picture, self.controls.settings.look)
-        except ValueError as error:
+        except UserError as error:
             self._fail(Unreadable(picture.name, str(error)))
             return
         self._times_s.append(result.time_s)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from mtdepth.pictures import PICTURE_SUFFIXES, is_picture, pictures_in, read_rgb
 
 Image = npt.NDArray[np.uint8]
@@ -182,14 +182,14 @@ def open_files(text: str) -> PictureFiles | VideoFile:
 
     Raises:
       FileNotFoundError: If there is no such file or folder.
-      ValueError: If a folder holds no picture.
+      UserError: If a folder holds no picture.
       DataError: If a video cannot be opened.
     """
     path = Path(text)
     if path.is_dir():
         found = pictures_in(path)
         if not found:
-            raise ValueError(f"{path} holds no picture ({', '.join(PICTURE_SUFFIXES)})")
+            raise UserError(f"{path} holds no picture ({', '.join(PICTURE_SUFFIXES)})")
         return PictureFiles(tuple(found))
     if not path.is_file():
         raise FileNotFoundError(

@@ -17,6 +17,7 @@ from export.device.obstacles import Obstacle, rule_in_words
 from export.device.result import VIEWS, Result
 from export.device.service import Service
 from export.device.telemetry import Throttling
+from mtdepth.files import UserError
 from mtdepth.runtime.colors import PALETTES
 
 _LOG = logging.getLogger(__name__)
@@ -94,10 +95,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             wishes = json.loads(body)
             if not isinstance(wishes, dict):
-                raise ValueError("a JSON object is expected")
+                raise UserError("a JSON object is expected")
             saved = self._saved() if wishes.pop("snapshot", False) else None
             self.site.service.controls.change(wishes)
-        except (ValueError, OSError, RecursionError) as error:
+        except (UserError, json.JSONDecodeError, UnicodeError, OSError, RecursionError) as error:
             self._refuse(HTTPStatus.BAD_REQUEST, str(error))
             return
         self.site.service.repaint()
@@ -110,7 +111,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _saved(self) -> list[str]:
         result = self.site.service.latest.peek()
         if result is None:
-            raise ValueError("there is no picture yet")
+            raise UserError("there is no picture yet")
         # Without an --output the page's own download is the snapshot.
         return [] if self.site.save is None else self.site.save(result)
 
