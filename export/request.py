@@ -9,7 +9,7 @@ from absl import flags, logging
 
 from export.frames import NUM_CALIBRATION, Image, Pictures, open_pictures
 from mtdepth import defaults
-from mtdepth.contract import DECODERS
+from mtdepth.contract import DECODERS, DECODERS_HELP
 from mtdepth.workdir import Checkpoint, Workdir
 
 ALL = "all"
@@ -122,7 +122,7 @@ def define_flags(
         "decoder",
         None,
         [*sizes, ALL] if has_all else sizes,
-        "Size to detach: L M S XS of a student, F H Q E of a MiniNet"
+        f"Size to detach: {DECODERS_HELP}"
         + ("; all: every one in one file" if has_all else "")
         + ". Default: as trained.",
     )

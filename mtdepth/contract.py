@@ -25,6 +25,9 @@ Treatment = Literal["none", "qat", "pruned", "pruned_qat"]
 # Networks of this project, and the sizes that their decoders are cut to, the largest first.
 STUDENT, MININET = "student", "mininet"
 DECODERS: dict[str, tuple[str, ...]] = {STUDENT: tuple(NUM_BLOCKS), MININET: tuple(OUTPUT_STRIDE)}
+DECODERS_HELP = (
+    f"{' '.join(DECODERS[STUDENT])} of a student, {' '.join(DECODERS[MININET])} of a MiniNet"
+)
 NO_SCALE = "none"  # a scale source: depth is relative, no unit
 # How a picture of another shape is brought to the network's: whole, or its centred part.
 Fit = Literal["stretch", "crop"]

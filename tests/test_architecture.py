@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "mtdepth.metrics": GEOMETRY_AND_DATA_SETS,
     "mtdepth.losses": GEOMETRY_AND_DATA_SETS,
     "mtdepth.models.specs": (),
-    "mtdepth.models.mininet_spec": (),
+    "mtdepth.models.mininet_spec": ("mtdepth.models.specs",),
     "mtdepth.models": GEOMETRY_AND_DATA_SETS,
     "mtdepth.recipes": (
         *("mtdepth.geometry", "mtdepth.contract"),

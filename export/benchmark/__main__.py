@@ -48,7 +48,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--model", type=Path, action="append", required=True, help="a .tflite file; repeatable")
-    add("--size", help="of a file with several: L, M, S or XS (default: the largest)")
+    add("--size", help="of a file with several (default: the largest)")
     add("--threads", type=int, default=1, help="of the interpreter (default: 1)")
     add("--rounds", type=int, default=10, help="turns of all models (default: 10)")
     add("--runs", type=int, default=5, help="counted runs of a model in each turn (default: 5)")

@@ -7,7 +7,7 @@ from absl import flags, logging
 
 from export.frames import NUM_CALIBRATION, Pictures, open_pictures
 from mtdepth import defaults
-from mtdepth.contract import DECODERS
+from mtdepth.contract import DECODERS, DECODERS_HELP
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.workdir import Workdir
 
@@ -19,7 +19,7 @@ def define_flags() -> None:
         "decoder",
         None,
         [size for sizes in DECODERS.values() for size in sizes],
-        "Size to detach: L M S XS of a student, F H Q E of a MiniNet. Default: as trained.",
+        f"Size to detach: {DECODERS_HELP}. Default: as trained.",
     )
     flags.DEFINE_string(
         "output",

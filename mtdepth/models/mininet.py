@@ -23,7 +23,6 @@ from mtdepth.models.mininet_spec import (
     OUTPUT_STRIDE,
     InvertedBlock,
     MiniNetSpec,
-    checked_output,
 )
 from mtdepth.models.normalisation import MININET_INPUT
 from mtdepth.models.student import INPUT_NAME, checked_input_size
@@ -83,9 +82,10 @@ def detach(
     Raises:
       ValueError: If there is no such output size.
     """
-    size = checked_output(output)
-    code = training_graph.get_layer(f"{OUTPUT_NAME}_{size}").output
-    name = f"mininet_{size.lower()}"
+    if output not in OUTPUT_STRIDE:
+        raise ValueError(f"output must be one of {', '.join(OUTPUT_STRIDE)}, got {output!r}")
+    code = training_graph.get_layer(f"{OUTPUT_NAME}_{output}").output
+    name = f"mininet_{output.lower()}"
     return keras.Model(training_graph.inputs[0], {OUTPUT_NAME: code}, name=name)
 
 

@@ -11,11 +11,13 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
+from mtdepth.models.specs import rebuilt
+
 Variant = Literal["original", "medium", "small"]
 OutputSize = Literal["F", "H", "Q", "E"]
 Fans = Literal["group", "all_channels"]
 
-OUTPUT_STRIDE: dict[OutputSize, int] = {"F": 1, "H": 2, "Q": 4, "E": 8}
+OUTPUT_STRIDE: Mapping[str, int] = {"F": 1, "H": 2, "Q": 4, "E": 8}
 NUM_CHANNELS = 64  # of every feature map outside the module
 NUM_PASSES = 4  # of the module: from 1/2 of the input's size to 1/32
 
@@ -24,7 +26,7 @@ NUM_PASSES = 4  # of the module: from 1/2 of the input's size to 1/32
 class InvertedBlock:
     """One inverted residual block of the module.
 
-    Args:
+    Attributes:
       expansion: Hidden channels per channel in.
       stride: 1, with a shortcut, or 2, without.
     """
@@ -48,7 +50,7 @@ MODULES: dict[Variant, tuple[InvertedBlock, ...]] = {
 class MiniNetSpec:
     """A MiniNet.
 
-    Args:
+    Attributes:
       variant: Which blocks the module is made of: five, two or one.
       reuse: The four passes share one module, the paper's point; else each has its own.
       dense_decoder: Every depthwise separable convolution of the decoder and the heads becomes a
@@ -102,25 +104,4 @@ class MiniNetSpec:
         Raises:
           ValueError: If a field is unknown or its value cannot be built.
         """
-        known = [field.name for field in dataclasses.fields(cls)]
-        unknown = sorted(set(fields) - set(known))
-        if unknown:
-            raise ValueError(
-                f"a MiniNet has no field {', '.join(unknown)}; it has {', '.join(known)}"
-            )
-        try:
-            return cls(**fields)
-        except TypeError as error:
-            raise ValueError(f"not the fields of a MiniNet: {error}") from error
-
-
-def checked_output(output: str) -> OutputSize:
-    """An output size, checked.
-
-    Raises:
-      ValueError: If there is no such size.
-    """
-    for size in OUTPUT_STRIDE:
-        if size == output:
-            return size
-    raise ValueError(f"output must be one of {', '.join(OUTPUT_STRIDE)}, got {output!r}")
+        return rebuilt(cls, fields)

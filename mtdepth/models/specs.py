@@ -8,15 +8,16 @@ Every width, repeat, expansion and skip is a field, so that another reading is o
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar, get_args
 
 DecoderSize = Literal["L", "M", "S", "XS"]
 Task = Literal["depth", "segmentation"]
 Activation = Literal["relu6", "hard_swish"]
-Record = TypeVar("Record")
+Record = TypeVar("Record", bound=Any)
 
-NUM_BLOCKS: dict[DecoderSize, int] = {"L": 4, "M": 3, "S": 2, "XS": 1}
+# By size, the largest first.
+NUM_BLOCKS: Mapping[str, int] = {"L": 4, "M": 3, "S": 2, "XS": 1}
 SIZE_MULTIPLE_PX = 32  # the encoder's output stride: each of its five halvings must be exact
 NUM_SHUFFLED = 4  # a pixel shuffle of factor 2 turns four channels into one
 
@@ -25,7 +26,7 @@ NUM_SHUFFLED = 4  # a pixel shuffle of factor 2 turns four channels into one
 class StageSpec:
     """One stage of the encoder: bottlenecks that share a width.
 
-    Args:
+    Attributes:
       width: Channels out before the width multiplier.
       num_bottlenecks: Inverted residual blocks.
       stride: Of the first of them; the others have stride 1.
@@ -53,7 +54,7 @@ MOBILENET_V2_STAGES = (  # Sandler et al. 2018, table 2
 class BlockSpec:
     """One decoder block: concatenate a skip, shuffle up by 2, refine by bottlenecks.
 
-    Args:
+    Attributes:
       skip: The encoder bottleneck whose output is concatenated, `"block_0"` to `"block_16"`; it
         has the size of the block's input. None for no skip.
       width: Channels out.
@@ -79,7 +80,7 @@ DESIGN_A_BLOCKS = (
 class StudentSpec:
     """A student network: encoder, decoder blocks and tasks.
 
-    Args:
+    Attributes:
       alpha: Width multiplier of the encoder.
       stem_width: Channels of the first convolution before the multiplier.
       stages: The encoder's stages; their strides and the stem's make 32.
@@ -168,24 +169,20 @@ class StudentSpec:
         Raises:
           ValueError: If a field is unknown or its value cannot be built.
         """
-        values = dict(fields)
-        try:
-            if "stages" in values:
-                values["stages"] = tuple(_record(StageSpec, stage) for stage in values["stages"])
-            if "blocks" in values:
-                values["blocks"] = tuple(_record(BlockSpec, block) for block in values["blocks"])
-            if "tasks" in values:
-                values["tasks"] = tuple(values["tasks"])
-            return _record(cls, values)
-        except TypeError as error:
-            raise ValueError(f"not the fields of a student network: {error}") from error
+        return rebuilt(
+            cls,
+            fields,
+            stages=lambda stages: tuple(rebuilt(StageSpec, stage) for stage in stages),
+            blocks=lambda blocks: tuple(rebuilt(BlockSpec, block) for block in blocks),
+            tasks=tuple,
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tap:
     """What an encoder bottleneck gives out.
 
-    Args:
+    Attributes:
       num_channels: Its width after the multiplier.
       stride: Input size / its size.
     """
@@ -198,7 +195,7 @@ class Tap:
 class Design:
     """A decoder with a name, behind the same encoder, so that its published weights fit.
 
-    Args:
+    Attributes:
       blocks: Of the decoder; the output sizes are the same in all.
       activation: Of the decoder.
     """
@@ -273,9 +270,9 @@ def checked_num_blocks(spec: StudentSpec, decoder: str) -> int:
     Raises:
       ValueError: If the size is unknown or the network has fewer blocks.
     """
-    if decoder not in get_args(DecoderSize):
+    if decoder not in NUM_BLOCKS:
         raise ValueError(f"decoder must be one of {', '.join(NUM_BLOCKS)}, got {decoder!r}")
-    num_blocks = {str(size): num for size, num in NUM_BLOCKS.items()}[decoder]
+    num_blocks = NUM_BLOCKS[decoder]
     if num_blocks > len(spec.blocks):
         raise ValueError(
             f"decoder {decoder} needs {num_blocks} decoder blocks, this network has "
@@ -294,11 +291,29 @@ def _skip_channels(taps: Mapping[str, Tap], skip: str, stride: int, number: int)
     return taps[skip].num_channels
 
 
-def _record(kind: type[Record], fields: Mapping[str, Any]) -> Record:
-    known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(fields) - known)
-    if unknown:
+def rebuilt(
+    kind: type[Record], content: Mapping[str, Any], **readers: Callable[[Any], Any]
+) -> Record:
+    """Makes a dataclass out of what was written of it as JSON.
+
+    Args:
+      kind: The dataclass.
+      content: Its fields.
+      **readers: How fields are read that are no plain values, by name.
+
+    Raises:
+      ValueError: If a field is missing, unknown or out of range.
+    """
+    known = {field.name for field in dataclasses.fields(kind)}
+    if unknown := sorted(set(content) - known):
         raise ValueError(
             f"{kind.__name__} has no field {', '.join(unknown)}; it has {', '.join(sorted(known))}"
         )
-    return kind(**fields)
+    try:
+        values = {
+            name: readers[name](value) if name in readers else value
+            for name, value in content.items()
+        }
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"not the fields of {kind.__name__}: {error}") from error

@@ -7,14 +7,13 @@ from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 
 from mtdepth.contract import Fit
 from mtdepth.geometry.depth_codec import LogDepthCodec
-from mtdepth.models.specs import DecoderSize, StudentSpec
-from mtdepth.recipes.checks import (
-    rebuilt,
+from mtdepth.models.specs import DecoderSize, StudentSpec, rebuilt
+from mtdepth.recipes.schedule import (
+    TrainingSchedule,
     require_at_least,
     require_choice,
     require_input_size,
 )
-from mtdepth.recipes.schedule import TrainingSchedule
 
 DepthTargetRule = Literal["nearest", "valid_mean"]
 

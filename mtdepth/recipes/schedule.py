@@ -3,10 +3,10 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, get_args
 
-from mtdepth.recipes.checks import rebuilt, require_at_least, require_choice
+from mtdepth.models.specs import rebuilt
 
 RateRule = Literal["exponential", "cosine"]
 
@@ -87,3 +87,34 @@ class TrainingSchedule:
         past_warmup = max(step - self.warmup_steps, 0)
         share = min(past_warmup / max(self.num_steps - self.warmup_steps, 1), 1.0)
         return warmup * self.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def require_input_size(size_px: Sequence[int]) -> None:
+    """Checks a network input's (height, width).
+
+    Raises:
+      ValueError: If a side is no multiple of 32.
+    """
+    if len(size_px) != 2 or any(side_px < 32 or side_px % 32 for side_px in size_px):
+        raise ValueError(f"input_size_px must be (height, width) in multiples of 32, got {size_px}")
+
+
+def require_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Checks a value that must be one of a few.
+
+    Raises:
+      ValueError: If it is not; names them.
+    """
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+
+
+def require_at_least(recipe: Any, least: float, *names: str) -> None:
+    """Checks finite numbers of a recipe against their lower limit.
+
+    Raises:
+      ValueError: If one is below it; names it.
+    """
+    for name in names:
+        if not least <= getattr(recipe, name) < math.inf:
+            raise ValueError(f"{name} must be at least {least}, got {getattr(recipe, name)}")

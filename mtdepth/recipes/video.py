@@ -8,8 +8,13 @@ from mtdepth.contract import MININET, Fit
 from mtdepth.geometry.depth_codec import SigmoidDisparityCodec
 from mtdepth.models.mininet_spec import MiniNetSpec, OutputSize
 from mtdepth.recipes.base import Augmentation
-from mtdepth.recipes.checks import require_at_least, require_choice, require_input_size
-from mtdepth.recipes.schedule import RateRule, TrainingSchedule
+from mtdepth.recipes.schedule import (
+    RateRule,
+    TrainingSchedule,
+    require_at_least,
+    require_choice,
+    require_input_size,
+)
 
 PoseEncoder = Literal["resnet18", "light"]
 

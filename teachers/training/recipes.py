@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, TypeVar, get_args
 
 from mtdepth.recipes.base import Augmentation
-from mtdepth.recipes.checks import require_at_least
-from mtdepth.recipes.schedule import RateRule, TrainingSchedule
+from mtdepth.recipes.schedule import RateRule, TrainingSchedule, require_at_least
 from teachers.psmnet.sizes import SIZE_MULTIPLE, check_max_disparity
 
 TeacherName = Literal["deeplab_v3", "psmnet"]

@@ -201,7 +201,7 @@ def test_a_spec_survives_json() -> None:
     spec = MiniNetSpec(variant="medium", reuse=False, initial_gain=1.2)
     assert MiniNetSpec.from_dict(spec.to_dict()) == spec
     assert MiniNetSpec.from_dict({}) == ORIGINAL
-    with pytest.raises(ValueError, match="a MiniNet has no field alpha"):
+    with pytest.raises(ValueError, match="MiniNetSpec has no field alpha"):
         MiniNetSpec.from_dict({"alpha": 1})
 
 

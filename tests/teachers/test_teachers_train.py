@@ -57,11 +57,11 @@ def test_a_wrong_line_is_answered_in_words(
 def test_a_recipe_survives_its_file(name: str) -> None:
     recipe = RECIPES[name]
     assert type(recipe).from_dict(recipe.to_dict()) == recipe
-    with pytest.raises(ValueError, match="no recipe field speed"):
+    with pytest.raises(ValueError, match="has no field speed"):
         type(recipe).from_dict({**recipe.to_dict(), "speed": 1})
     for missing in ("augmentation", "crop_px"):
         content = {key: value for key, value in recipe.to_dict().items() if key != missing}
-        with pytest.raises(ValueError, match=f"incomplete recipe.*{missing}"):
+        with pytest.raises(ValueError, match=f"not the fields of .*{missing}"):
             type(recipe).from_dict(content)
 
 
