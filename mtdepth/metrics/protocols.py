@@ -35,8 +35,8 @@ CROP_FRACTIONS: dict[Crop, tuple[float, float, float, float]] = {
 }
 
 TRUTH_DESCRIPTIONS: dict[Truth, str] = {
-    "lidar_eigen": "LiDAR projected by round(u) - 1, as in every published Eigen result",
-    "lidar_nearest": "LiDAR projected by round(u), as in KITTI's own depth maps",
+    "lidar_eigen": "LiDAR projected by round(u) - 1, the pixel of published Eigen tables; camera z",
+    "lidar_nearest": "LiDAR projected by round(u), as in KITTI's own depth maps; camera z",
     "annotated": "KITTI's annotated depth maps (the 'improved' ground truth)",
     "labels": "the depth of a label store",
 }
