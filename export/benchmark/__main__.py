@@ -28,8 +28,8 @@ import numpy.typing as npt
 
 from export.benchmark.machine import describe_machine, describe_state
 from export.benchmark.memory import peak_memory
+from export.benchmark.network import TimedNetwork, open_network
 from export.benchmark.report import Measured, machine_line, profile_table, table
-from export.benchmark.subject import Subject, open_subject
 from export.benchmark.timing import Schedule, Times, time_in_turn
 from mtdepth.files import DataError, write_json
 from mtdepth.pictures import read_rgb
@@ -78,14 +78,14 @@ def run(options: argparse.Namespace) -> int:
     # As many as the network's, or the picture's way in would be another machine's.
     cv2.setNumThreads(options.threads)
     picture = _picture(options)
-    subjects = [
-        open_subject(path, picture, num_threads=options.threads, size=options.size)
+    networks = [
+        open_network(path, picture, num_threads=options.threads, size=options.size)
         for path in options.model
     ]
     machine, before = describe_machine(), describe_state()
     results = [
-        Measured(subject, times)
-        for subject, times in zip(subjects, _times(subjects, options.schedule), strict=True)
+        Measured(network, times)
+        for network, times in zip(networks, _times(networks, options.schedule), strict=True)
     ]
     after = describe_state()
     for result in results:
@@ -108,12 +108,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _times(subjects: Sequence[Subject], schedule: Schedule) -> list[dict[str, Times]]:
+def _times(networks: Sequence[TimedNetwork], schedule: Schedule) -> list[dict[str, Times]]:
     """Every stage of all models in turn: first all networks, then their ends."""
-    found: list[dict[str, Times]] = [{} for _ in subjects]
+    found: list[dict[str, Times]] = [{} for _ in networks]
     for stage in ("inference", "preprocess", "postprocess"):
-        having = [index for index, subject in enumerate(subjects) if stage in subject.stages]
-        calls = [subjects[index].stages[stage] for index in having]
+        having = [index for index, network in enumerate(networks) if stage in network.stages]
+        calls = [networks[index].stages[stage] for index in having]
         for index, times in zip(having, time_in_turn(calls, schedule, title=stage), strict=True):
             found[index][stage] = times
     return found
@@ -121,11 +121,10 @@ def _times(subjects: Sequence[Subject], schedule: Schedule) -> list[dict[str, Ti
 
 def _complete(result: Measured, picture_size: tuple[int, int], options: argparse.Namespace) -> None:
     # Late: what they open must not be in memory, or in the caches, while the models are timed.
-    from export.benchmark.operators import graph_alone
-    from export.benchmark.profile import profile, report
+    from export.benchmark.operators import graph_alone, profile, report
     from export.tflite.delegation import delegation_of
 
-    path, signature = result.subject.path, result.subject.signature
+    path, signature = result.network.path, result.network.signature
     if not options.no_memory:
         result.memory = peak_memory(
             path, picture_size=picture_size, num_threads=options.threads, size=options.size

@@ -27,7 +27,10 @@ def peak_memory(
       `peak_memory_mb`, the most that the process held (VmHWM in millions of bytes, with Python,
       numpy, OpenCV and LiteRT), `imported_mb`, what it held before it opened the file, and
       `first_result_s`, from the start of the process to its first result. Nothing where the system
-      has no `/proc`, or the process fails.
+      has no `/proc`.
+
+    Raises:
+      OSError: If the process fails, as where the system ended it for want of memory.
     """
     command = [sys.executable, "-m", "export.benchmark.memory", str(path)]
     command += [str(number) for number in (*picture_size, num_threads)]
@@ -37,7 +40,12 @@ def peak_memory(
         command, stdout=subprocess.PIPE, text=True, check=False, timeout=_TIMEOUT_S
     )
     wall_s = time.perf_counter() - start_s
-    if done.returncode != 0 or not done.stdout.strip():
+    if done.returncode != 0:
+        raise OSError(
+            f"{path}: the process that measures its memory ended with status {done.returncode}; "
+            "--no_memory leaves it out"
+        )
+    if not done.stdout.strip():
         return {}
     return {**json.loads(done.stdout.splitlines()[-1]), "first_result_s": round(wall_s, 3)}
 
@@ -48,16 +56,16 @@ def main() -> None:
     import cv2
     import numpy as np
 
-    from export.benchmark.subject import open_subject
+    from export.benchmark.network import open_network
 
     cv2.setNumThreads(1)
     path, height_px, width_px, num_threads, *sizes = sys.argv[1:]
     picture = np.zeros((int(height_px), int(width_px), 3), np.uint8)
     imported_mb = _peak_mb()
-    subject = open_subject(
+    network = open_network(
         Path(path), picture, num_threads=int(num_threads), size=sizes[0] if sizes else None
     )
-    for call in subject.stages.values():
+    for call in network.stages.values():
         call()
     found = {"imported_mb": imported_mb, "peak_memory_mb": _peak_mb()}
     if None not in found.values():

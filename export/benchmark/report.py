@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from export.benchmark.subject import Subject
+from export.benchmark.network import TimedNetwork
 from export.benchmark.timing import Times
 
 
@@ -13,14 +13,14 @@ class Measured:
     """One file's results.
 
     Attributes:
-      subject: The file.
+      network: The file.
       times: Of each of its stages.
       delegation: `Delegation.to_dict()`.
       memory: Of `peak_memory`.
       profile: Of `profile.report`, empty unless asked for.
     """
 
-    subject: Subject
+    network: TimedNetwork
     times: dict[str, Times]
     delegation: dict[str, Any] = field(default_factory=dict)
     memory: dict[str, Any] = field(default_factory=dict)
@@ -29,10 +29,10 @@ class Measured:
     def to_dict(self, first: "Measured") -> dict[str, Any]:
         """For machines; `inference_ratio` is to the first file."""
         content = {
-            "model": str(self.subject.path),
-            "name": self.subject.name,
-            "size_bytes": self.subject.path.stat().st_size,
-            **self.subject.about,
+            "model": str(self.network.path),
+            "name": self.network.name,
+            "size_bytes": self.network.path.stat().st_size,
+            **self.network.about,
             **{stage: times.to_dict() for stage, times in self.times.items()},
             "inference_ratio": self.times["inference"].ratio_to(first.times["inference"]),
             **self.delegation,
@@ -51,7 +51,7 @@ def table(results: Sequence[Measured]) -> str:
         inference = result.times["inference"].to_dict()
         ratio = result.times["inference"].ratio_to(results[0].times["inference"])["wall"]
         lines.append(
-            f"{result.subject.name[:34]:<34} {inference['median_ms']:>17.2f} "
+            f"{result.network.name[:34]:<34} {inference['median_ms']:>17.2f} "
             f"{inference['p90_ms']:>8.2f} {inference['min_ms']:>8.2f} "
             f"{inference['cpu_median_ms']:>8.2f} {ratio:>7.3f} "
             f"{_median(result, 'preprocess'):>8} {_median(result, 'postprocess'):>8} "
@@ -66,7 +66,7 @@ def profile_table(result: Measured) -> str:
     whole_ms = result.times["inference"].to_dict()["cpu_median_ms"]
     lines = [
         "",
-        f"{result.subject.name}: operators by themselves {profile['sum_cpu_ms']:.2f} ms, "
+        f"{result.network.name}: operators by themselves {profile['sum_cpu_ms']:.2f} ms, "
         f"the whole call {whole_ms:.2f} ms (CPU)",
     ]
     for title in ("parts", "kinds"):
@@ -102,7 +102,7 @@ def _notes(results: Sequence[Measured]) -> list[str]:
         parts, outside = (result.delegation.get(n) for n in ("xnnpack_partitions", "undelegated"))
         if parts != 1 or outside:
             lines.append(
-                f"{result.subject.name}: XNNPACK runs it in {parts} part(s); "
+                f"{result.network.name}: XNNPACK runs it in {parts} part(s); "
                 f"outside it: {outside or 'nothing'}"
             )
     return lines

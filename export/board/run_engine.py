@@ -7,7 +7,9 @@ It stands beside model.engine and model.json and needs Python 3.6 or newer, nump
 TensorRT's Python package, all of JetPack; no pycuda. --source is a picture, a folder, a video file,
 the number of a camera, or a GStreamer pipeline (of a CSI camera) that ends in "appsink". For each
 picture it writes <name>_depth.png (uint16, metres * 256; <name>_relative_depth.png where depth has
-no unit) and <name>_overlay.png, and at the end the median and 90th percentile of the times. Without
+no unit) and <name>_overlay.png, and at the end the median and 90th percentile of the times. A live
+camera's pictures are kept with --max_frames only; without, each takes the place of the one before,
+live_depth.png. A picture that cannot be read is named and left out, and the status is 1. Without
 --focal_px depth is in metres only for a camera like that of the training pictures. First of all,
 
     python3 run_engine.py --check
@@ -17,6 +19,7 @@ asks the engine about the export's three golden pictures and compares its answer
 # ruff: noqa: UP006, UP035, UP045  (JetPack 4.6 has Python 3.6)
 
 import argparse
+import collections
 import ctypes
 import ctypes.util
 import importlib
@@ -34,6 +37,7 @@ import numpy as np
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp")
 # Half precision differs by about 0.2 %, int8 by a few; another network's depth by tens.
 MAX_MEDIAN_DEVIATION = 0.05
+NUM_TIMES = 1000  # the latest, of a camera that never ends
 TO_DEVICE, TO_HOST = 1, 2  # of CUDA's kinds of copies
 DEPTH_PNG_SCALE = 256  # of KITTI's depth pictures
 NO_SCALE = "none"  # a contract's scale_source: depth is relative
@@ -89,7 +93,11 @@ def fit_image(image: Any, net: Tuple[int, int], fit: str) -> Any:
 
 
 def decode_depth(code: Any, law: Dict[str, Any]) -> Any:
-    """Depth of codes, by the law of the contract."""
+    """Depth of codes, as the contract says.
+
+    Typed here once more, since nothing of the project is on the board; a test of the project holds
+    it to `mtdepth.geometry.depth_codec`.
+    """
     code = np.asarray(code, np.float32)
     if law["kind"] == "log":
         near, far = law["near_m"], law["far_m"]
@@ -287,7 +295,7 @@ def check_engine(found: Arrays, contract: Dict[str, Any]) -> None:
 
 
 def frames(source: str) -> Iterator[Tuple[str, Any]]:
-    """Names and pictures [H, W, 3] in OpenCV's order of colours."""
+    """Names and pictures [H, W, 3] in OpenCV's order of colours; None for one that is damaged."""
     path = Path(source)
     if path.is_dir():
         paths = [entry for entry in sorted(path.iterdir()) if entry.suffix.lower() in PICTURES]
@@ -296,17 +304,19 @@ def frames(source: str) -> Iterator[Tuple[str, Any]]:
         return _pictures(paths)
     if path.suffix.lower() in PICTURES:
         return _pictures([path])
-    if source.isdigit() or "appsink" in source or path.is_file():
+    if is_live(source) or path.is_file():
         return _stream(source)
     raise RunError(f"{source}: no such picture, folder, video or camera")
 
 
+def is_live(source: str) -> bool:
+    """Whether a source is a camera, which never ends."""
+    return source.isdigit() or "appsink" in source
+
+
 def _pictures(paths: List[Path]) -> Iterator[Tuple[str, Any]]:
     for path in paths:
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if image is None:
-            raise RunError(f"{path}: no picture that can be read")
-        yield path.stem, image
+        yield path.stem, cv2.imread(str(path), cv2.IMREAD_COLOR)
 
 
 def _stream(source: str) -> Iterator[Tuple[str, Any]]:
@@ -330,19 +340,25 @@ def run(options: argparse.Namespace, engine: Any, contract: Dict[str, Any]) -> i
     check_engine(engine.host, contract)
     output = Path(options.output)
     output.mkdir(parents=True, exist_ok=True)
-    net, name = tuple(contract["input"]["shape"][1:3]), contract["input"]["name"]
+    net, fed_name = tuple(contract["input"]["shape"][1:3]), contract["input"]["name"]
     if contract["scale_source"] == NO_SCALE:
         _LOG.warning("this network's depth is relative: it has no unit")
     elif options.focal_px is None:
         _LOG.warning("without --focal_px depth is metric only for the training camera")
-    times = []  # type: List[Tuple[float, float]]
-    for number, (stem, image) in enumerate(frames(options.source)):
+    times = collections.deque(maxlen=NUM_TIMES)  # type: Any
+    num_unread = 0
+    for number, (name, image) in enumerate(frames(options.source)):
         if options.max_frames and number == options.max_frames:
             break
+        if image is None:
+            _LOG.error("%s in %s cannot be read: left out", name, options.source)
+            num_unread += 1
+            continue
+        stem = "live" if is_live(options.source) and not options.max_frames else name
         start = time.perf_counter()
         fed = fit_image(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), net, contract["fit"])
         before = time.perf_counter()
-        outputs = engine.run(name, fed[None].astype(np.float32))
+        outputs = engine.run(fed_name, fed[None].astype(np.float32))
         after = time.perf_counter()
         depth, ids = decode(outputs, contract)
         size = image.shape[:2]
@@ -353,7 +369,7 @@ def run(options: argparse.Namespace, engine: Any, contract: Dict[str, Any]) -> i
         times.append((1000 * (after - before), 1000 * (time.perf_counter() - start)))
         write(output / stem, image, depth, ids, contract)
     for label, column in (("engine", 0), ("whole picture", 1)):
-        values = [row[column] for row in times[1:] or times]  # the first warms up
+        values = [row[column] for row in list(times)[1:] or times]  # the first warms up
         if values:
             _LOG.info(
                 "%s: median %.1f ms, 90 %% below %.1f ms",
@@ -361,8 +377,10 @@ def run(options: argparse.Namespace, engine: Any, contract: Dict[str, Any]) -> i
                 np.median(values),
                 np.percentile(values, 90),
             )
-    _LOG.info("%d picture(s) to %s", len(times), options.output)
-    return 0 if times else 1
+    if num_unread:
+        _LOG.error("%d picture(s) could not be read", num_unread)
+    _LOG.info("results are in %s", options.output)
+    return 1 if num_unread or not times else 0
 
 
 def check(engine: Any, contract: Dict[str, Any], golden: Path) -> int:
@@ -395,8 +413,10 @@ def write(stem: Path, image: Any, depth: Any, ids: Any, contract: Dict[str, Any]
         ("_relative_depth.png" if is_relative else "_depth.png", encoded),
         ("_overlay.png", overlay(image, depth, ids, contract)),
     ):
-        if not cv2.imwrite(f"{stem}{suffix}", values):
-            raise RunError(f"{stem}{suffix}: cannot be written; is the disk full?")
+        path, whole = f"{stem}{suffix}", f"{stem}.part.png"
+        if not cv2.imwrite(whole, values):
+            raise RunError(f"{path}: cannot be written; is the disk full?")
+        Path(whole).replace(path)  # who looks at a live picture sees no half of one
 
 
 def parse(arguments: List[str]) -> argparse.Namespace:

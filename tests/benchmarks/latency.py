@@ -139,10 +139,10 @@ def matrix_product() -> bytes:
 def opened(path: Path, num_threads: int) -> Callable[[], Any]:
     import numpy as np
 
-    from export.benchmark.subject import open_subject
+    from export.benchmark.network import open_network
 
     picture = np.zeros((8, 8, 3), np.uint8)
-    return open_subject(path, picture, num_threads=num_threads, size=None).stages["inference"]
+    return open_network(path, picture, num_threads=num_threads, size=None).stages["inference"]
 
 
 def arg_max_calls(size: tuple[int, int]) -> dict[str, Callable[[], Any]]:

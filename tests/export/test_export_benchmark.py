@@ -13,7 +13,7 @@ import pytest
 from export.benchmark.__main__ import parse, run
 from export.benchmark.machine import describe_machine, describe_state
 from export.benchmark.memory import _peak_mb, peak_memory
-from export.benchmark.subject import open_subject, synthetic
+from export.benchmark.network import open_network, synthetic
 from export.benchmark.timing import Schedule, Times, time_in_turn
 from mtdepth.contract import contract_path
 from mtdepth.files import DataError
@@ -131,19 +131,19 @@ def test_a_file_without_a_contract_is_measured_bare(
 ) -> None:
     bare = tmp_path / "rival.tflite"
     bare.write_bytes(golden_models["float32"].read_bytes())
-    subject = open_subject(bare, synthetic((8, 8, 3), np.uint8), num_threads=1, size=None)
-    assert (subject.name, list(subject.stages), subject.about) == ("rival", ["inference"], {})
-    subject.stages["inference"]()
+    network = open_network(bare, synthetic((8, 8, 3), np.uint8), num_threads=1, size=None)
+    assert (network.name, list(network.stages), network.about) == ("rival", ["inference"], {})
+    network.stages["inference"]()
 
 
 def test_the_stages_are_the_whole_way(golden_models: dict[str, Path]) -> None:
     picture = synthetic((50, 70, 3), np.uint8)
-    subject = open_subject(golden_models["int8"], picture, num_threads=1, size=None)
-    assert subject.stages["preprocess"]().shape == (64, 96, 3)
-    assert sorted(subject.stages["inference"]()) == ["class_scores", "depth_code"]
-    prediction = subject.stages["postprocess"]()
+    network = open_network(golden_models["int8"], picture, num_threads=1, size=None)
+    assert network.stages["preprocess"]().shape == (64, 96, 3)
+    assert sorted(network.stages["inference"]()) == ["class_scores", "depth_code"]
+    prediction = network.stages["postprocess"]()
     assert prediction.depth_m.shape == prediction.train_id.shape == (50, 70)
-    assert subject.about["precision"] == "int8"
+    assert network.about["precision"] == "int8"
 
 
 def test_noise_stays_within_its_type() -> None:
@@ -185,12 +185,10 @@ def test_the_record_has_every_stage_and_the_memory(record: Any) -> None:
 
 def test_the_memory_is_that_of_the_size_that_was_asked_for(golden_models: dict[str, Path]) -> None:
     # The file has XS alone.
-    found = [
-        peak_memory(golden_models["int8"], picture_size=(40, 60), num_threads=1, size=size)
-        for size in ("XS", "L")
-    ]
-    assert found[0]["peak_memory_mb"] > 30
-    assert found[1] == {}
+    model, options = golden_models["int8"], {"picture_size": (40, 60), "num_threads": 1}
+    assert peak_memory(model, **options, size="XS")["peak_memory_mb"] > 30
+    with pytest.raises(OSError, match="ended with status 1; --no_memory leaves it out"):
+        peak_memory(model, **options, size="L")
 
 
 def test_a_machine_reads_the_record_from_standard_output(golden_models: dict[str, Path]) -> None:

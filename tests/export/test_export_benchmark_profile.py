@@ -5,8 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export.benchmark.operators import graph_alone, part_of, single_operators
-from export.benchmark.profile import profile, report, summary
+from export.benchmark.operators import (
+    graph_alone,
+    part_of,
+    profile,
+    report,
+    single_operators,
+    summary,
+)
 from mtdepth.files import DataError
 from mtdepth.models.counting import count
 from mtdepth.runtime.tflite import open_interpreter

@@ -19,7 +19,7 @@ Image = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Subject:
+class TimedNetwork:
     """A network with the calls that are timed.
 
     Attributes:
@@ -38,7 +38,7 @@ class Subject:
     signature: str | None = None
 
 
-def open_subject(path: Path, picture: Image, *, num_threads: int, size: str | None) -> Subject:
+def open_network(path: Path, picture: Image, *, num_threads: int, size: str | None) -> TimedNetwork:
     """Opens a file.
 
     Args:
@@ -55,11 +55,13 @@ def open_subject(path: Path, picture: Image, *, num_threads: int, size: str | No
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     if not contract_path(path).is_file():
-        return Subject(path, path.stem, {}, {"inference": _bare(path, num_threads)})
+        return TimedNetwork(path, path.stem, {}, {"inference": _bare(path, num_threads)})
     return _with_contract(path, picture, num_threads=num_threads, size=size)
 
 
-def _with_contract(path: Path, picture: Image, *, num_threads: int, size: str | None) -> Subject:
+def _with_contract(
+    path: Path, picture: Image, *, num_threads: int, size: str | None
+) -> TimedNetwork:
     backends = open_sizes(path, num_threads=num_threads)
     if size is not None and size not in backends:
         raise DataError(path, f"has no size {size}; it has {', '.join(backends)}")
@@ -76,7 +78,7 @@ def _with_contract(path: Path, picture: Image, *, num_threads: int, size: str | 
     }
     name = f"{path.parent.name or path.stem} ({contract.decoder} {contract.precision})"
     signature = None if backend is first else contract.signature
-    return Subject(path, name, about, _stages(backend, picture), signature)
+    return TimedNetwork(path, name, about, _stages(backend, picture), signature)
 
 
 def _stages(backend: TfliteBackend, picture: Image) -> dict[str, Callable[[], Any]]:
