@@ -61,7 +61,7 @@ class Variety:
     )
 
     openness: float = _drawn(
-        0.0, 1.0, "share of the roadside without trees and houses: views beyond 50 m"
+        0.0, 1.0, "share of the roadside without trees and houses: views beyond 50 m", power=1.5
     )
     straightness: float = _drawn(0.0, 1.0, "long straights show far traffic")
     traffic: float = _drawn(0.5, 2.2, "times the district's usual density", is_log=True)
@@ -88,8 +88,8 @@ class Variety:
         0.55, 1.0, "tone curve's exponent; 0.77 spreads pixel values as KITTI's", demo=(0.77, 0.77)
     )
     black: float = _drawn(0.0, 0.05, "light below this is black", demo=(0.03, 0.03))
-    contrast: float = _drawn(0.0, 0.35, "share of an S-shaped curve", demo=(0.0, 0.0))
-    blur_px: float = _drawn(0.35, 1.0, "lens, standard deviation", demo=(0.55, 0.55))
+    contrast: float = _drawn(0.0, 0.5, "share of an S-shaped curve", demo=(0.0, 0.0))
+    blur_px: float = _drawn(0.25, 0.8, "lens, standard deviation", demo=(0.55, 0.55))
     motion_px: float = _drawn(1.5, 5.0, "length of motion blur", chance=0.15, demo=(0.0, 0.0))
     motion_deg: float = _drawn(-30.0, 30.0, "its direction; mostly sideways, as in turns")
     noise: float = _drawn(
