@@ -25,7 +25,7 @@ from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES
 from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.recordings import ROOT_VARIABLE
-from mtdepth.files import DataError, atomic_path, content_digest, read_json, write_json
+from mtdepth.files import DataError, content_digest, read_json, write_json, write_text
 from mtdepth.pictures import read_gray_png, write_png
 
 Floats = npt.NDArray[np.float32]
@@ -33,7 +33,6 @@ TrainIds = npt.NDArray[np.uint8]
 
 FORMAT_VERSION = 1
 DEPTH_UNITS_PER_M = 256.0  # KITTI's own depth PNGs, depth devkit readme
-MAX_STORED_DEPTH_M = 65535 / DEPTH_UNITS_PER_M
 DISPARITY_UNITS_PER_PX = 256.0  # KITTI's own disparity PNGs, stereo 2015 devkit
 MANIFEST = "manifest.json"
 MAKE_COMMAND = "python -m data_prep.generate_teachers"
@@ -207,7 +206,9 @@ class LabelStore:
                 f"the job that makes it has not finished ({', '.join(missing)} missing); give its "
                 f"`{MAKE_COMMAND}` line again to go on",
             )
-        found = Path(kitti_root) if kitti_root is not None else _find_tree(root, manifest)
+        recorded = root / manifest.kitti_root
+        instead = None if recorded.is_dir() else os.environ.get(ROOT_VARIABLE)
+        found = Path(kitti_root or instead or recorded)
         return cls(root, manifest=manifest, records=records, kitti_root=found)
 
     @property
@@ -254,12 +255,16 @@ class LabelStore:
           DataError: If a file is damaged, or a label has another size than the picture.
         """
         image = self._raw.read_image(frame)
-        depth_m = self.read_depth(frame)
-        train_id = self.read_train_id(frame)
-        self._check_size(frame, depth_path(self.root, frame), depth_m.shape, image.shape[:2])
-        if train_id is not None:
-            path = train_id_path(self.root, frame)
-            self._check_size(frame, path, train_id.shape, image.shape[:2])
+        depth_m, train_id = self.read_depth(frame), self.read_train_id(frame)
+        for path_of, labels in ((depth_path, depth_m), (train_id_path, train_id)):
+            if labels is not None and labels.shape != image.shape[:2]:
+                raise DataError(
+                    path_of(self.root, frame),
+                    f"labels are {labels.shape[0]}x{labels.shape[1]} (height x width) but "
+                    f"{self.image_path(frame)} is {image.shape[0]}x{image.shape[1]}: a label store "
+                    "of another resolution. Give the KITTI tree that it was made from, or make it "
+                    f"again by `{MAKE_COMMAND}`",
+                )
         return image, depth_m, train_id
 
     def digest(self) -> str:
@@ -272,23 +277,6 @@ class LabelStore:
         return content_digest(
             (str(frame), path_of(self.root, frame)) for frame in self.frames for path_of in paths
         )
-
-    def _check_size(
-        self, frame: FrameId, path: Path, found: tuple[int, ...], expected: tuple[int, ...]
-    ) -> None:
-        if found != expected:
-            raise DataError(
-                path,
-                f"labels are {found[0]}x{found[1]} (height x width) but {self.image_path(frame)} "
-                f"is {expected[0]}x{expected[1]}: a label store of another resolution. Give the "
-                f"KITTI tree that it was made from, or make it again by `{MAKE_COMMAND}`",
-            )
-
-
-def _find_tree(root: Path, manifest: Manifest) -> Path:
-    recorded = root / manifest.kitti_root
-    instead = os.environ.get(ROOT_VARIABLE)
-    return Path(instead) if instead and not recorded.is_dir() else recorded
 
 
 def write_manifest(root: Path, manifest: Manifest) -> None:
@@ -343,12 +331,11 @@ def _missing_lists(root: Path) -> list[str]:
 
 def write_records(path: Path, records: Iterable[FrameRecord]) -> None:
     """Writes frame records, one JSON line each, sorted by frame, atomically."""
-    lines = []
-    for record in sorted(records, key=lambda record: record.frame):
-        fields = dataclasses.asdict(record) | {"frame": str(record.frame)}
-        lines.append(json.dumps(fields))
-    with atomic_path(path) as temporary:
-        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    lines = [
+        json.dumps(dataclasses.asdict(record) | {"frame": str(record.frame)})
+        for record in sorted(records, key=lambda record: record.frame)
+    ]
+    write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def read_records(root: Path) -> list[FrameRecord]:
@@ -362,20 +349,16 @@ def read_records(root: Path) -> list[FrameRecord]:
     merged: dict[FrameId, FrameRecord] = {}
     for path in sorted(root.glob("frames*.jsonl")):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            record = _parse_record(path, number, line)
+            try:
+                fields: dict[str, Any] = json.loads(line)
+                size_px = fields.pop("size_px")
+                fields["size_px"] = size_px and (size_px[0], size_px[1])
+                record = FrameRecord(frame=FrameId.parse(fields.pop("frame")), **fields)
+            except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+                raise DataError(
+                    path, f"line {number} is damaged ({error!r}); `{MAKE_COMMAND}` writes it again"
+                ) from error
             known = merged.get(record.frame)
             if known is None or known.status == "failed":
                 merged[record.frame] = record
     return [merged[frame] for frame in sorted(merged)]
-
-
-def _parse_record(path: Path, number: int, line: str) -> FrameRecord:
-    try:
-        fields: dict[str, Any] = json.loads(line)
-        size_px = fields.pop("size_px")
-        frame = FrameId.parse(fields.pop("frame"))
-        return FrameRecord(frame=frame, size_px=size_px and (size_px[0], size_px[1]), **fields)
-    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            path, f"line {number} is damaged ({error!r}); `{MAKE_COMMAND}` writes it again"
-        ) from error

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial.transform import Rotation
 
 from mtdepth.files import DataError
 
@@ -17,40 +18,21 @@ EARTH_RADIUS_M = 6378137.0  # KITTI development kit, latlonToMercator.m: WGS 84,
 class OxtsPacket:
     """One packet, the fields in the order of KITTI's `dataformat.txt`.
 
-    The vehicle's axes are x forward, y left, z up; "level" means parallel to the ground's tangent
-    plane.
+    The vehicle's axes are x forward, y left, z up. The ends `f`, `l`, `u` are forward, leftward and
+    upward as well, but level: parallel to the ground's tangent plane.
 
     Attributes:
-      lat_deg: Latitude.
-      lon_deg: Longitude.
-      alt_m: Altitude.
+      lat_deg: Latitude, with `lon_deg`, and the altitude `alt_m`.
       roll_rad: 0 level, positive left side up.
       pitch_rad: 0 level, positive front down.
       yaw_rad: 0 east, positive counter-clockwise.
-      vn_m_per_s: Velocity towards north.
-      ve_m_per_s: Velocity towards east.
-      vf_m_per_s: Forward velocity, level.
-      vl_m_per_s: Leftward velocity, level.
-      vu_m_per_s: Upward velocity, level.
-      ax_m_per_s2: Acceleration along x.
-      ay_m_per_s2: Acceleration along y.
-      az_m_per_s2: Acceleration along z.
-      af_m_per_s2: Forward acceleration, level.
-      al_m_per_s2: Leftward acceleration, level.
-      au_m_per_s2: Upward acceleration, level.
-      wx_rad_per_s: Turning rate about x.
-      wy_rad_per_s: Turning rate about y.
-      wz_rad_per_s: Turning rate about z.
-      wf_rad_per_s: Turning rate about forward, level.
-      wl_rad_per_s: Turning rate about leftward, level.
-      wu_rad_per_s: Turning rate about upward, level.
-      pos_accuracy_m: North and east accuracy.
-      vel_accuracy_m_per_s: North and east velocity accuracy.
+      vn_m_per_s: Velocity towards north; `ve` east, `vf vl vu` level.
+      ax_m_per_s2: Acceleration; `ax ay az` and, level, `af al au`.
+      wx_rad_per_s: Turning rate about an axis; `wx wy wz` and, level, `wf wl wu`.
+      pos_accuracy_m: North and east accuracy, with that of the velocity.
       navstat: Navigation status.
       numsats: Satellites tracked by the primary receiver.
-      posmode: Position mode of the primary receiver.
-      velmode: Velocity mode.
-      orimode: Orientation mode.
+      posmode: Its position mode, with `velmode` and `orimode`: velocity, orientation.
     """
 
     lat_deg: float
@@ -138,29 +120,21 @@ def world_from_imu(packets: Sequence[OxtsPacket]) -> npt.NDArray[np.float64]:
     """
     if not packets:
         raise ValueError("poses need at least one packet, got none")
-    scale_m = math.cos(math.radians(packets[0].lat_deg)) * EARTH_RADIUS_M
-    mercator = np.stack([_mercator_from_imu(packet, scale_m) for packet in packets])
+    lat, lon, alt_m, roll, pitch, yaw = np.array(
+        [
+            (
+                *(math.radians(each.lat_deg), math.radians(each.lon_deg), each.alt_m),
+                *(each.roll_rad, each.pitch_rad, each.yaw_rad),
+            )
+            for each in packets
+        ]
+    ).T
+    scale_m = math.cos(lat[0]) * EARTH_RADIUS_M
+    mercator = np.tile(np.eye(4), (len(packets), 1, 1))
+    mercator[:, :3, :3] = Rotation.from_euler("ZYX", np.stack([yaw, pitch, roll], -1)).as_matrix()
+    northing = np.log(np.tan(math.pi / 4 + lat / 2))
+    mercator[:, :3, 3] = np.stack([scale_m * lon, scale_m * northing, alt_m], -1)
     poses = np.linalg.inv(mercator[0]) @ mercator
     # Mercator coordinates are millions of metres: free the first pose of the rounding.
     poses[0] = np.eye(4)
     return poses
-
-
-def _mercator_from_imu(packet: OxtsPacket, scale_m: float) -> npt.NDArray[np.float64]:
-    latitude, longitude = math.radians(packet.lat_deg), math.radians(packet.lon_deg)
-    pose = np.eye(4)
-    pose[:3, :3] = _rotation(packet)
-    pose[0, 3] = scale_m * longitude
-    pose[1, 3] = scale_m * math.log(math.tan(math.pi / 4 + latitude / 2))
-    pose[2, 3] = packet.alt_m
-    return pose
-
-
-def _rotation(packet: OxtsPacket) -> npt.NDArray[np.float64]:
-    cos_r, sin_r = math.cos(packet.roll_rad), math.sin(packet.roll_rad)
-    cos_p, sin_p = math.cos(packet.pitch_rad), math.sin(packet.pitch_rad)
-    cos_y, sin_y = math.cos(packet.yaw_rad), math.sin(packet.yaw_rad)
-    about_x = np.array([[1.0, 0.0, 0.0], [0.0, cos_r, -sin_r], [0.0, sin_r, cos_r]])
-    about_y = np.array([[cos_p, 0.0, sin_p], [0.0, 1.0, 0.0], [-sin_p, 0.0, cos_p]])
-    about_z = np.array([[cos_y, -sin_y, 0.0], [sin_y, cos_y, 0.0], [0.0, 0.0, 1.0]])
-    return about_z @ about_y @ about_x

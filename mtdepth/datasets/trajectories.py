@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial.transform import Rotation
 
 from mtdepth.files import write_text
 
@@ -26,6 +27,8 @@ def write_kitti(path: Path, world_from_camera: Matrix) -> None:
 def write_tum(path: Path, world_from_camera: Matrix, times_s: Sequence[float]) -> None:
     """Writes poses in the form of the TUM RGB-D benchmark: `time tx ty tz qx qy qz qw`.
 
+    The quaternions have qw of at least 0.
+
     Args:
       path: The file; written atomically.
       world_from_camera: `[frames, 4, 4]`.
@@ -34,37 +37,12 @@ def write_tum(path: Path, world_from_camera: Matrix, times_s: Sequence[float]) -
     Raises:
       ValueError: If the numbers differ.
     """
+    quaternions = Rotation.from_matrix(world_from_camera[:, :3, :3]).as_quat(canonical=True)
     lines = [
-        _words((time_s, *pose[:3, 3], *quaternion(pose[:3, :3])))
-        for pose, time_s in zip(world_from_camera, times_s, strict=True)
+        _words((time_s, *pose[:3, 3], *quaternion))
+        for time_s, pose, quaternion in zip(times_s, world_from_camera, quaternions, strict=True)
     ]
     write_text(path, "\n".join(lines) + "\n")
-
-
-def quaternion(rotation: Matrix) -> npt.NDArray[np.float64]:
-    """The unit quaternion of a rotation matrix.
-
-    It is the eigenvector of the largest eigenvalue of Bar-Itzhack's symmetric matrix (2000), which
-    is as accurate near half turns as elsewhere.
-
-    Args:
-      rotation: `[3, 3]`.
-
-    Returns:
-      `(x, y, z, w)` with w at least 0.
-    """
-    R_ = np.asarray(rotation, np.float64)
-    K = np.zeros((4, 4))
-    K[:3, :3] = R_ + R_.T - np.trace(R_) * np.eye(3)
-    K[3, :3] = K[:3, 3] = (
-        R_[2, 1] - R_[1, 2],
-        R_[0, 2] - R_[2, 0],
-        R_[1, 0] - R_[0, 1],
-    )
-    K[3, 3] = np.trace(R_)
-    _, vectors = np.linalg.eigh(K)
-    largest = vectors[:, -1]
-    return np.asarray(-largest if largest[3] < 0 else largest)
 
 
 def _words(numbers: Any) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtdepth.datasets.trajectories import quaternion, write_kitti, write_tum
+from mtdepth.datasets.trajectories import write_kitti, write_tum
 
 
 def from_quaternion(q: np.ndarray) -> np.ndarray:
@@ -29,11 +29,12 @@ def poses(number: int) -> np.ndarray:
     return made
 
 
-def test_a_quaternion_is_the_rotation_also_at_half_turns() -> None:
-    half_turns = [np.diag(signs) for signs in ((1, -1, -1), (-1, 1, -1), (-1, -1, 1))]
-    for rotation in (*poses(20)[:, :3, :3], np.eye(3), *half_turns):
-        q = quaternion(rotation)
-        np.testing.assert_allclose(from_quaternion(q), rotation, atol=1e-12)
+def test_a_quaternion_is_the_rotation_also_at_half_turns(tmp_path: Path) -> None:
+    half_turns = [np.diag((*signs, 1.0)) for signs in ((1, -1, -1), (-1, 1, -1), (-1, -1, 1))]
+    made = np.stack([*poses(20), np.eye(4), *half_turns])
+    write_tum(tmp_path / "t.txt", made, list(range(len(made))))
+    for q, pose in zip(np.loadtxt(tmp_path / "t.txt")[:, 4:], made, strict=True):
+        np.testing.assert_allclose(from_quaternion(q), pose[:3, :3], atol=1e-8)  # nine digits
         assert q[3] >= 0
 
 
