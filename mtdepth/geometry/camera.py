@@ -45,7 +45,7 @@ class Intrinsics:
 
     @property
     def K(self) -> npt.NDArray[np.float64]:
-        """The 3x3 matrix that takes camera-frame points to homogeneous pixels."""
+        """The matrix `[3, 3]` that takes camera-frame points to homogeneous pixels."""
         return np.array(
             [[self.fx_px, 0.0, self.cx_px], [0.0, self.fy_px, self.cy_px], [0.0, 0.0, 1.0]]
         )
@@ -187,6 +187,9 @@ def depth_for_focal(depth_m: Floats, *, from_px: float, to_px: float) -> Floats:
       depth_m: Any shape, metres, as seen with focal length `from_px`; 0 stays 0.
       from_px: Focal length that the depth refers to (the network's training camera).
       to_px: Focal length of the camera that took the picture.
+
+    Returns:
+      The same shape, metres.
 
     Raises:
       ValueError: If a focal length is not positive.

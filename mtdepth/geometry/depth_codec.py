@@ -1,4 +1,4 @@
-"""The laws between a network's depth code and depth: one each for loss, evaluation and device."""
+"""Between a network's depth code and depth, the same for loss, evaluation and device."""
 
 import dataclasses
 import math
@@ -15,7 +15,7 @@ MIN_DEPTH_M = 0.1
 
 
 class DepthCodec(Protocol):
-    """A law between code and depth."""
+    """The way from a network's output, the code, to depth."""
 
     @property
     def near_m(self) -> float:
@@ -34,14 +34,14 @@ class DepthCodec(Protocol):
         """The way from code to depth, in words for a reader without this package."""
 
     def decode(self, code: Floats) -> Floats:
-        """Converts code to depth."""
+        """Converts code to depth: any shape to the same, metres or relative, 0 where it is NaN."""
 
     def to_dict(self) -> dict[str, str | float]:
         """Returns what `codec_from_dict` takes."""
 
 
 def codec_from_dict(content: dict[str, Any]) -> DepthCodec:
-    """Rebuilds the law that its `to_dict` described.
+    """Rebuilds the codec that its `to_dict` described.
 
     Raises:
       ValueError: If the kind is unknown, a number is missing, or it is of another version.
@@ -82,7 +82,7 @@ class LogDepthCodec:
     )
 
     def __post_init__(self) -> None:
-        """Rejects limits that give no law."""
+        """Rejects limits that give no code."""
         if not MIN_DEPTH_M <= self.near_m < self.far_m < math.inf:
             raise ValueError(
                 f"limits must satisfy {MIN_DEPTH_M} <= near_m < far_m, "
@@ -139,7 +139,7 @@ class LogDepthCodec:
         return np.where(np.isnan(code), dtype.type(0), depth_m)
 
     def to_dict(self) -> dict[str, str | float]:
-        """Returns the law by name, as a contract holds it."""
+        """Returns the codec by name, as a contract holds it."""
         return {
             "kind": "log",
             "near_m": self.near_m,
@@ -152,7 +152,7 @@ class LogDepthCodec:
         """Rebuilds what `to_dict` gave.
 
         Raises:
-          ValueError: If it is another kind of law, a limit is missing or no number, or it was
+          ValueError: If it is another kind of codec, a limit is missing or no number, or it was
             written by a version with another shortest depth.
         """
         _require_fields(content, kind="log", numbers=("near_m", "far_m", "min_depth_m"))
@@ -184,7 +184,7 @@ class SigmoidDisparityCodec:
     formula: ClassVar[str] = "depth = scale / (10 * p + 0.01), p = 1 / (1 + exp(-code))"
 
     def __post_init__(self) -> None:
-        """Rejects a scale that gives no law."""
+        """Rejects a scale that gives no depth."""
         if not 0 < self.scale < math.inf:
             raise ValueError(f"scale must be positive, got {self.scale}")
 
@@ -202,7 +202,7 @@ class SigmoidDisparityCodec:
         """Converts depth to code.
 
         Args:
-          depth_m: Any shape; the code is finite strictly between the ends of the law.
+          depth_m: Any shape; the code is finite strictly between `near_m` and `far_m`.
         """
         depth_m = np.asarray(depth_m)
         disparity = (self.scale / depth_m - self.bias) / self.gain
@@ -226,7 +226,7 @@ class SigmoidDisparityCodec:
         return np.where(np.isnan(code), dtype.type(0), depth_m.astype(dtype))
 
     def to_dict(self) -> dict[str, str | float]:
-        """Returns the law by name, as a contract holds it."""
+        """Returns the codec by name, as a contract holds it."""
         return {"kind": "sigmoid_disparity", "scale": self.scale}
 
     @classmethod
@@ -234,7 +234,7 @@ class SigmoidDisparityCodec:
         """Rebuilds what `to_dict` gave.
 
         Raises:
-          ValueError: If it is another kind of law, or the scale is missing or no number.
+          ValueError: If it is another kind of codec, or the scale is missing or no number.
         """
         _require_fields(content, kind="sigmoid_disparity", numbers=("scale",))
         return cls(scale=float(content["scale"]))

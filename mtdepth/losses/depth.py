@@ -24,7 +24,7 @@ def berhu_log_depth_loss(depth_m: Any, depth_code: Any, codec: LogDepthCodec) ->
       depth_m: `[B, h, w, 1]`; 0 or not finite is not measured.
       depth_code: `[B, h, w, 1]`, the network's output. Where nothing is measured, any value, NaN
         too, leaves loss and gradient unchanged.
-      codec: The law of the code.
+      codec: Of the code.
 
     Returns:
       A float32 scalar; 0 with a zero gradient where nothing is measured.
@@ -58,7 +58,10 @@ def true_code(depth_m: Any, is_measured: Any, codec: LogDepthCodec) -> Any:
     Args:
       depth_m: Any shape, float32.
       is_measured: Of that shape, boolean.
-      codec: Gives the law's constants.
+      codec: Gives slope and offset.
+
+    Returns:
+      Of that shape, float32; `codec.encode` in back-end independent operations.
     """
     limited_m = ops.minimum(depth_m, codec.far_m)
     safe_m = ops.where(is_measured, limited_m, codec.near_m)

@@ -36,7 +36,15 @@ def ssim_dissimilarity(image: Tensor, other: Tensor) -> Tensor:
 
 
 def colour_error(image: Tensor, other: Tensor) -> Tensor:
-    """Mean absolute difference over the colours, `[..., H, W]`."""
+    """Mean absolute difference over the colours.
+
+    Args:
+      image: `[..., H, W, C]`, values 0..1.
+      other: Likewise; see `ssim_dissimilarity`.
+
+    Returns:
+      `[..., H, W]`, 0..1.
+    """
     return ops.mean(ops.abs(image - other), axis=-1)
 
 

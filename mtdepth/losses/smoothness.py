@@ -14,6 +14,9 @@ def normalised(disparity: Tensor) -> Tensor:
 
     Args:
       disparity: `[..., H, W]`, positive.
+
+    Returns:
+      The same shape, of mean 1.
     """
     return disparity / (ops.mean(disparity, axis=(-2, -1), keepdims=True) + _MIN_MEAN)
 
@@ -65,6 +68,9 @@ def model_driven_weight(colour_error: Tensor, *, sharpness: float) -> Tensor:
     Args:
       colour_error: `[..., H, W]`.
       sharpness: The paper's c, 10; 0 counts all pixels alike.
+
+    Returns:
+      `[..., H, W]`, 0..1.
     """
     colour_error = ops.stop_gradient(colour_error)
     mean = ops.mean(colour_error, axis=(-2, -1), keepdims=True)

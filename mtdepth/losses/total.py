@@ -28,7 +28,7 @@ def total_loss(
         (`depth_code`, `class_scores`).
       depth_m: `[B, H, W, 1]` at the network's input size; 0 is not measured.
       train_id: `[B, H, W, 1]` at that size, 255 ignored; None for a network without segmentation.
-      codec: The law of the depth code.
+      codec: Of the depth code.
       depth_weight: Of every depth part, also when depth is the only task.
       segmentation_weight: Of every segmentation part.
       rule: How depth labels reach the coarser scales; see `mtdepth.losses.targets`.

@@ -107,6 +107,9 @@ def explain(
       K: See `video_loss`.
       T_target_to_sources: See `video_loss`.
       weights: `ssim` and `auto_mask` of `VideoLossWeights`.
+
+    Returns:
+      Of every scale.
     """
     target = frames[:, TARGET]
     inverse_depth = view_synthesis.inverse_depth(unit_inverse_depth)

@@ -21,7 +21,14 @@ _MIN_SCALED_Z = 1e-6
 
 
 def inverse_depth(unit_inverse_depth: Tensor) -> Tensor:
-    """Turns the network's sigmoid output into 1 / depth, the law of `SigmoidDisparityCodec`."""
+    """Turns the network's sigmoid output into 1 / depth, as `SigmoidDisparityCodec` does.
+
+    Args:
+      unit_inverse_depth: Any shape, 0..1.
+
+    Returns:
+      The same shape, 0.01 to 10.01, in the network's own unit.
+    """
     return SigmoidDisparityCodec.gain * unit_inverse_depth + SigmoidDisparityCodec.bias
 
 
@@ -61,7 +68,15 @@ def transform(axis_angle: Tensor, translation: Tensor) -> Tensor:
 
 
 def inverse_transform(axis_angle: Tensor, translation: Tensor) -> Tensor:
-    """The motion that undoes `transform` of the same numbers, `[B, 4, 4]`."""
+    """The motion that undoes `transform` of the same numbers.
+
+    Args:
+      axis_angle: `[B, 3]`, rad.
+      translation: `[B, 3]`, in units of depth.
+
+    Returns:
+      `[B, 4, 4]`.
+    """
     R_inverse = ops.swapaxes(rotation(axis_angle), -1, -2)
     return _homogeneous(R_inverse, -ops.matmul(R_inverse, translation[..., None]))
 

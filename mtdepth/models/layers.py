@@ -23,7 +23,7 @@ class PixelShuffle(layers.Layer):
     """
 
     def call(self, inputs: Any) -> Any:
-        """Moves channels into space."""
+        """`[B, H, W, 4*C]` to `[B, 2*H, 2*W, C]`."""
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
 
@@ -112,13 +112,13 @@ def fan_in_normal(fan_in: int) -> keras.initializers.Initializer:
 
 
 def batch_norm(features: Any, *, momentum: float, name: str) -> Any:
-    """Batch normalisation over the channels."""
+    """Batch normalisation over the channels of `[B, h, w, C]`."""
     layer = BatchNormalization(epsilon=BATCH_NORM_EPSILON, momentum=momentum, name=name)
     return layer(features)
 
 
 def relu6(features: Any, *, name: str) -> Any:
-    """The rectifier that stops at 6, which keeps int8 scales small."""
+    """The rectifier of any shape that stops at 6, which keeps int8 scales small."""
     return layers.ReLU(max_value=MAX_ACTIVATION, name=name)(features)
 
 

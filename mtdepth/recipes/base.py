@@ -125,7 +125,7 @@ class TrainRecipe(TrainingSchedule):
 
     @property
     def codec(self) -> LogDepthCodec:
-        """The depth law of the network's output."""
+        """Between the network's output and metres."""
         return LogDepthCodec(near_m=self.near_m, far_m=self.far_m)
 
 

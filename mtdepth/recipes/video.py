@@ -100,7 +100,7 @@ class VideoRecipe(TrainingSchedule):
 
     @property
     def codec(self) -> SigmoidDisparityCodec:
-        """The depth law of the network's output, without a unit."""
+        """Between the network's output and depth, without a unit."""
         return SigmoidDisparityCodec()
 
     def rate(self, step: int) -> float:

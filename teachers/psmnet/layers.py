@@ -25,6 +25,11 @@ def interpolation_matrix(
     With `align_corners` the first and last samples of both grids coincide; without, the grids'
     outer borders do, and samples beyond the outermost input repeat it. PyTorch's two rules.
 
+    Args:
+      num_out: Samples out.
+      num_in: Samples in.
+      align_corners: Which rule.
+
     Returns:
       `[num_out, num_in]`; rows sum to 1.
     """

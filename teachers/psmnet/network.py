@@ -103,7 +103,7 @@ def disparity_loss(truth_px: Any, predicted_px: Sequence[Any], *, max_disparity_
 
 
 def smooth_l1(error: Any) -> Any:
-    """`error^2 / 2` up to 1, `|error| - 1/2` beyond (Girshick 2015, eq. 3)."""
+    """`error^2 / 2` up to 1, `|error| - 1/2` beyond, of any shape (Girshick 2015, eq. 3)."""
     size = ops.abs(error)
     return ops.where(size < 1.0, 0.5 * ops.square(error), size - 0.5)
 

@@ -117,7 +117,14 @@ class PsmnetTeacher(Teacher[Floats]):
 
 
 def padded_input(image: Image) -> npt.NDArray[Any]:
-    """Normalised, with zeros above and to the right up to multiples of 16, as the authors pad."""
+    """Normalised, with zeros above and to the right up to multiples of 16, as the authors pad.
+
+    Args:
+      image: `[height, width, 3]` uint8 RGB.
+
+    Returns:
+      `[h, w, 3]` float32.
+    """
     above, right = (-side % SIZE_MULTIPLE for side in image.shape[:2])
     return np.pad(normalise_imagenet(image), ((above, 0), (0, right), (0, 0)))
 
