@@ -229,10 +229,12 @@ def _with_mirror_images(view: View, base: Image, color: Image) -> Image:
     is_smooth = np.isin(pattern, _LACQUERED)
     is_pane = (base.mean(axis=-1) < _PANE_REFLECTANCE) & ~is_smooth
     chosen = (share > 0) & (is_pane | is_smooth)
+    covered = np.ones(share.shape, np.float32)
     if wet:
         is_paved = pattern == Pattern.GROUND
-        share[is_paved] = _WATER * wet * _puddles(view, is_paved)
-        chosen |= is_paved & (share > 0)
+        share[is_paved] = _WATER
+        covered[is_paved] = wet * _puddles(view, is_paved)
+        chosen |= is_paved & (covered > 0)
     if not chosen.any():
         return color
     direction = view.rays.direction[chosen]
@@ -241,6 +243,7 @@ def _with_mirror_images(view: View, base: Image, color: Image) -> Image:
     toward = np.einsum("ni,ni->n", direction, normal)
     # Schlick's approximation of Fresnel's law.
     mirrored = share[chosen] + (1.0 - share[chosen]) * (1.0 - np.minimum(np.abs(toward), 1.0)) ** 5
+    mirrored *= covered[chosen]
     rays = Rays(
         origin_m=view.points_m[chosen] - np.sign(toward)[:, None] * _MIRROR_LIFT_M * normal,
         direction=direction - 2.0 * toward[:, None] * normal,
@@ -252,14 +255,17 @@ def _with_mirror_images(view: View, base: Image, color: Image) -> Image:
 
 
 def _puddles(view: View, chosen: npt.NDArray[np.bool_]) -> Image:
-    """How wet each chosen point of the ground is, 0..1: grass is dry, hollows are puddles."""
+    """Share of each chosen point of the ground that is smooth water, 0..1.
+
+    Grass is dry, hollows are puddles, and elsewhere the stones stand out of the film.
+    """
     surface, points_m = view.surface, view.points_m[chosen]
     x_m, y_m = surface.local[0][chosen], surface.local[1][chosen]
     hollow = fractal_noise(
         x_m, y_m, surface.footprint_m[chosen], np.zeros_like(x_m), strength=(0, 0, 0.3, 0.6, 0.8)
     )
     kinds = ground_kind(view.instant.street.road, points_m[:, 0], points_m[:, 1])
-    return np.clip(0.3 + 1.5 * hollow, 0.1, 1.0) * (kinds != TERRAIN)
+    return np.clip(0.15 + 1.5 * hollow, 0.08, 0.9) * (kinds != TERRAIN)
 
 
 def _seen_in_mirror(instant: Instant, rays: Rays) -> Image:
