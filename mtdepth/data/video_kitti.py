@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mtdepth.data.video import Shot, VideoSource, source_of
 from mtdepth.datasets.calibration import Side
+from mtdepth.datasets.frame_order import frame_numbers
 from mtdepth.datasets.frames import CAMERA_OF_SIDE, FrameId, is_kitti_drive
 from mtdepth.datasets.odometry import (
     OdometryFrame,
@@ -108,13 +109,16 @@ def _frames_on_disk(raw: Recordings, drive: str, side: Side) -> dict[int, FrameI
 
 def _drive_shot(raw: Recordings, on_disk: dict[int, FrameId], targets: Sequence[FrameId]) -> Shot:
     first = next(iter(on_disk.values()))
+    numbers = dict(zip(on_disk, on_disk, strict=True))
+    if raw.layout.num_digits is None:  # as other rigs number their frames: by fives, by nanoseconds
+        numbers = dict(zip(on_disk, frame_numbers(list(on_disk))[0], strict=True))
     return Shot(
         name=f"{first.drive} {first.side}",
-        files={index: raw.image_path(frame) for index, frame in on_disk.items()},
-        titles={index: str(frame) for index, frame in on_disk.items()},
+        files={numbers[index]: raw.image_path(frame) for index, frame in on_disk.items()},
+        titles={numbers[index]: str(frame) for index, frame in on_disk.items()},
         camera=raw.rig(first).intrinsics(first.side),
         calibration=raw.root / (first.date or RIG_FILE),
-        targets=_present(on_disk, (frame.index for frame in targets)),
+        targets=tuple(numbers[index] for index in _present(on_disk, (f.index for f in targets))),
     )
 
 

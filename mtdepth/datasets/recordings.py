@@ -171,12 +171,6 @@ class Recordings(abc.ABC):
         del frame
         return None
 
-    def neighbour(self, frame: FrameId, offset: int) -> FrameId | None:
-        """The frame `offset` numbers later (earlier if negative) where it has a picture."""
-        index = frame.index + offset
-        is_there = index in self._pictures(frame.drive, frame.side)
-        return dataclasses.replace(frame, index=index) if is_there else None
-
     def camera(self, frame: FrameId, *, size: tuple[int, int]) -> Intrinsics:
         """The rectified camera of a frame's picture, which may have been shrunk.
 

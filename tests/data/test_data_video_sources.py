@@ -13,7 +13,7 @@ from fakes.rig_tree import build_rig_tree, rig_drive
 from mtdepth.data import video_file
 from mtdepth.data.video import VideoSource, resized_camera
 from mtdepth.data.video_file import decode_video
-from mtdepth.data.video_folder import frame_numbers, read_folder
+from mtdepth.data.video_folder import read_folder
 from mtdepth.data.video_intrinsics import doubts, read_intrinsics
 from mtdepth.data.video_sources import open_video, open_videos
 from mtdepth.datasets.kitti_raw import KittiRaw
@@ -155,24 +155,6 @@ def test_an_unknown_part_of_odometry_is_refused(
 # Folders.
 
 
-@pytest.mark.parametrize(
-    ("stamps", "numbers", "step"),
-    [
-        ([3, 4, 5, 9], [3, 4, 5, 9], 1),
-        ([0, 5, 10, 25], [0, 1, 2, 5], 5),
-        ([7], [7], 1),
-        # Nanoseconds at 20 Hz with jitter, one frame lost.
-        (
-            [1403636579763555584 + t for t in (0, 50000128, 100000000, 199999744)],
-            [0, 1, 2, 4],
-            50000128,
-        ),
-    ],
-)
-def test_file_numbers_become_moments(stamps: list[int], numbers: list[int], step: int) -> None:
-    assert frame_numbers(stamps) == (numbers, step)
-
-
 def test_names_in_seconds_are_in_the_order_of_time(tmp_path: Path) -> None:
     names = ["1305031102.911185", "1305031102.943233", "1305031102.975", "1305031103.011215"]
     for name in names:
@@ -180,6 +162,32 @@ def test_names_in_seconds_are_in_the_order_of_time(tmp_path: Path) -> None:
     found = read_folder(tmp_path)
     assert list(found) == [0, 1, 2, 3]
     assert [path.stem for path in found.values()] == names
+
+
+def test_names_of_seconds_and_nanoseconds_keep_their_gaps(tmp_path: Path) -> None:
+    # ROS writes nanoseconds without leading zeros; the fourth of five pictures at 10 Hz is lost.
+    names = ["cam_1700000000-950000000", "cam_1700000001-50000000", "cam_1700000001-150000000"]
+    names.append("cam_1700000001-350000000")
+    for name in names:
+        (tmp_path / f"{name}.png").touch()
+    found = read_folder(tmp_path)
+    assert list(found) == [0, 1, 2, 4]
+    assert [path.stem for path in found.values()] == names
+
+
+def test_a_rigs_frames_numbered_by_fives_or_stamps_are_neighbours(
+    tree: Path, tmp_path: Path
+) -> None:
+    root = build_rig_tree(tmp_path / "rig", tree)
+    drive = rig_drive(KittiRaw(tree).drives()[0])
+    for side in ("left", "right"):
+        for path in sorted((root / drive / side).iterdir(), reverse=True):
+            path.rename(path.with_name(f"{1700000000000 + 5 * int(path.stem)}{path.suffix}"))
+    source = open_video(root / drive, split=None, cache_dir=tmp_path)
+    for shot in source.shots:
+        assert list(shot.files) == list(range(len(shot.files)))
+        assert shot.targets == tuple(shot.files)
+        assert shot.titles[1].split()[1] == "1700000000005"
 
 
 def test_names_without_numbers_count_as_a_file_manager_sorts_them(tmp_path: Path) -> None:

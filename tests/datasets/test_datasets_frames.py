@@ -107,14 +107,6 @@ def test_drives_and_frames_are_sorted_and_other_files_are_not_among_them(raw: Ki
     assert raw.frames_of("2011_10_03_drive_0047_sync", "r") == []
 
 
-def test_neighbours_are_frames_that_have_a_picture(raw: KittiRaw) -> None:
-    assert raw.neighbour(FrameId(DRIVE, 3), 1) == FrameId(DRIVE, 4)
-    assert raw.neighbour(FrameId(DRIVE, 4), -1) == FrameId(DRIVE, 3)
-    assert raw.neighbour(FrameId(DRIVE, 4), 1) is None
-    assert raw.neighbour(FrameId(DRIVE, 3, "r"), 1) is None
-    assert raw.neighbour(FrameId(DRIVE, 3), -4) is None
-
-
 def test_the_other_side_of_the_other_side_is_the_frame() -> None:
     frame = FrameId(DRIVE, 3)
     assert frame.other_side == FrameId(DRIVE, 3, "r")

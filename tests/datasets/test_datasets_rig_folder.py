@@ -80,11 +80,7 @@ def test_frames_are_found_by_number_whatever_the_digits(root: Path) -> None:
     assert FrameId.parse(str(stamped)) == stamped
 
 
-def test_neighbours_are_the_next_numbers(root: Path) -> None:
-    raw = RigFolder(root)
-    assert raw.neighbour(FrameId("garden_1", 12), 1) == FrameId("garden_1", 13)
-    assert raw.neighbour(FrameId("garden_1", 3), 1) is None
-    assert raw.neighbour(FrameId("garden_1", 3), -4) is None
+def test_the_other_side_is_the_same_moment() -> None:
     frame = FrameId("garden_1", 3)
     assert frame.other_side.other_side == frame
 
