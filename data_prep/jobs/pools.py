@@ -13,14 +13,22 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 from absl import flags, logging
 
-from data_prep.jobs.run import Failed, Frame, Result, Scheduler, Worker, WorkersDiedError
+from data_prep.jobs.run import (
+    Failed,
+    Frame,
+    Result,
+    Results,
+    Scheduler,
+    Worker,
+    WorkersDiedError,
+    begin_process,
+)
 from mtdepth.files import UserError
 
 flags.disclaim_key_flags()  # so that --help of the program that defines them shows them
@@ -46,47 +54,28 @@ class LocalPool:
 
     def run(
         self, worker: Worker[Frame, Result], frames: Sequence[Frame], *, batch_size: int
-    ) -> Iterable[tuple[Frame, Result | Failed]]:
+    ) -> Results[Frame, Result]:
         """Frame and result in the order in which they are finished."""
         if self.num_processes == 1 or len(frames) < 2:
             return worker(frames)
-        return Scheduler[Frame, Result](
-            start=lambda: _LocalProcess(worker),
+        return Scheduler[Frame](
+            start=lambda: concurrent.futures.ProcessPoolExecutor(
+                1,
+                # A forked copy of a process with threads can hang; a spawned one starts clean.
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_begin,
+                initargs=(worker,),
+            ),
             num_processes=self.num_processes,
             batch_size=batch_size,
             deaths=(concurrent.futures.process.BrokenProcessPool,),
         ).run(frames)
 
 
-class _LocalProcess:
-    """One process. An executor of one: where one of several dies, it takes the others along."""
-
-    def __init__(self, worker: Worker[Any, Any]) -> None:
-        self._executor = concurrent.futures.ProcessPoolExecutor(
-            1,
-            # A forked copy of a process with threads can hang; a spawned one starts clean.
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_begin,
-            initargs=(worker,),
-        )
-
-    def submit(
-        self, frames: Sequence[Any]
-    ) -> "concurrent.futures.Future[list[tuple[Any, Any | Failed]]]":
-        return self._executor.submit(_run_chunk, frames)
-
-    def stop(self) -> None:
-        self._executor.shutdown(cancel_futures=True)
-
-
-_WORKER: list[Worker[Any, Any]] = []  # of this process
-
-
 def _begin(worker: Worker[Any, Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once, without a traceback
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    cv2.setNumThreads(1)  # one frame a process is what keeps the processors busy
-    _WORKER[:] = [worker]
+    begin_process(worker)
 
 
 def _end_with_parent() -> None:
@@ -95,10 +84,6 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def _run_chunk(frames: Sequence[Any]) -> list[tuple[Any, Any | Failed]]:
-    return list(_WORKER[0](frames))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,8 +151,8 @@ class RayPool:
         number, needs = workers_of(nodes, num_workers=self.num_workers, is_neural=self.is_neural)
         logging.info("ray: %d workers on %d machines, each with %s", number, len(nodes), needs)
         actor, folder = ray.remote(_Actor).options(**needs), Path.cwd()
-        scheduler = Scheduler[Frame, Result](
-            start=lambda: _RayProcess(actor.remote(worker, folder)),
+        scheduler = Scheduler[Frame](
+            start=lambda: _RayExecutor(actor.remote(worker, folder)),
             num_processes=number,
             batch_size=batch_size,
             # An actor that Ray itself ends for want of memory raises the second.
@@ -189,30 +174,29 @@ class RayPool:
 
 
 class _Actor:
-    """The actor; lives in a process of its own."""
+    """Lives in a process of its own."""
 
     def __init__(self, worker: Worker[Any, Any], folder: Path) -> None:
         os.chdir(folder)  # else the one that its machine's Ray was started in
-        cv2.setNumThreads(1)
-        self._worker = worker
+        begin_process(worker)
 
-    def run_chunk(self, frames: Sequence[Any]) -> list[tuple[Any, Any | Failed]]:
-        return list(self._worker(frames))
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return function(*arguments)
 
 
-class _RayProcess:
-    """The actor as the scheduler sees it."""
+class _RayExecutor(concurrent.futures.Executor):
+    """An actor as an executor of one process."""
 
-    def __init__(self, handle: Any) -> None:
-        self._handle = handle
+    def __init__(self, actor: Any) -> None:
+        self._actor = actor
 
     def submit(
-        self, frames: Sequence[Any]
-    ) -> "concurrent.futures.Future[list[tuple[Any, Any | Failed]]]":
-        return self._handle.run_chunk.remote(list(frames)).future()
+        self, fn: Callable[..., Any], /, *args: Any, **_: Any
+    ) -> "concurrent.futures.Future[Any]":
+        return self._actor.run.remote(fn, *args).future()
 
-    def stop(self) -> None:
-        _ray().kill(self._handle)
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
+        _ray().kill(self._actor)
 
 
 def workers_of(

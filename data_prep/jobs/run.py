@@ -44,7 +44,8 @@ class Failed:
     may_pass: bool = False
 
 
-Worker = Callable[[Iterable[Frame]], Iterable[tuple[Frame, Result | Failed]]]
+Results = Iterable[tuple[Frame, Result | Failed]]
+Worker = Callable[[Iterable[Frame]], Results[Frame, Result]]
 
 
 class WorkersDiedError(ConnectionError):
@@ -56,7 +57,7 @@ class Pool(Protocol):
 
     def run(
         self, worker: Worker[Frame, Result], frames: Sequence[Frame], *, batch_size: int
-    ) -> Iterable[tuple[Frame, Result | Failed]]:
+    ) -> Results[Frame, Result]:
         """`run_frames` without its progress bar."""
 
 
@@ -126,35 +127,37 @@ class EachFrame(Generic[Frame, Result]):
         return ((frame, attempt(self.function, frame)) for frame in frames)
 
 
-class Process(Protocol[Frame, Result]):
-    """A process of a pool, with its worker."""
-
-    def submit(
-        self, frames: Sequence[Frame]
-    ) -> "concurrent.futures.Future[list[tuple[Frame, Result | Failed]]]":
-        """Begins a chunk; called again only when that is done."""
-
-    def stop(self) -> None:
-        """Ends it, at work or not, alive or not."""
+_WORKER: list[Worker[Any, Any]] = []  # of a process of a pool
 
 
-class Scheduler(Generic[Frame, Result]):
+def begin_process(worker: Worker[Any, Any]) -> None:
+    """What a process of a pool does first."""
+    cv2.setNumThreads(1)  # one frame a process is what keeps the processors busy
+    _WORKER[:] = [worker]
+
+
+def _run_chunk(frames: Sequence[Any]) -> list[tuple[Any, Any]]:
+    return list(_WORKER[0](frames))
+
+
+class Scheduler(Generic[Frame]):
     """Shares frames among processes until all have a result.
 
-    Each process has a chunk of its own, so a death says which frames may have caused it. Those are
-    tried again alone; a process that died is replaced.
+    Each process has a chunk of neighbours, so a death says which frames may have caused it. Those
+    are tried again, each alone; a process that died is replaced.
 
     Args:
-      start: Starts a process.
+      start: Starts a process, as an executor of one: where one of several dies, it takes the others
+        along. It has begun with `begin_process`.
       num_processes: How many at a time.
-      batch_size: Chunks are multiples of it.
-      deaths: What a process's future, or submitting to it, raises when it died.
+      batch_size: Chunks are multiples of it, so that a worker's batches are full.
+      deaths: What a future, or submitting, raises when the process died.
     """
 
     def __init__(
         self,
         *,
-        start: Callable[[], Process[Frame, Result]],
+        start: Callable[[], concurrent.futures.Executor],
         num_processes: int,
         batch_size: int,
         deaths: tuple[type[BaseException], ...],
@@ -165,19 +168,22 @@ class Scheduler(Generic[Frame, Result]):
         self._deaths = deaths
         self._untried: collections.deque[Frame] = collections.deque()
         self._suspects: collections.deque[Frame] = collections.deque()
-        self._deaths_of: collections.Counter[Frame] = collections.Counter()
+        self._num_deaths: collections.Counter[Frame] = collections.Counter()
         self._deaths_in_a_row = 0
         self._running: dict[
-            concurrent.futures.Future[list[tuple[Frame, Result | Failed]]],
-            tuple[Process[Frame, Result], list[Frame]],
+            concurrent.futures.Future[Any], tuple[concurrent.futures.Executor, list[Frame]]
         ] = {}
 
-    def run(self, frames: Sequence[Frame]) -> Iterator[tuple[Frame, Result | Failed]]:
-        """Yields frame and result, each frame once, in the order in which they are finished."""
+    def run(self, frames: Sequence[Frame]) -> Iterator[tuple[Frame, Any]]:
+        """Yields frame and result, each frame once, in the order in which they are finished.
+
+        Raises:
+          WorkersDiedError: If processes die one after the other.
+        """
         self._untried.extend(frames)
         try:
             for _ in range(min(self._num_processes, len(frames))):
-                self._go_on(self._start())
+                self._go_on(None)
             while self._running:
                 done, _ = concurrent.futures.wait(
                     self._running, return_when=concurrent.futures.FIRST_COMPLETED
@@ -186,35 +192,32 @@ class Scheduler(Generic[Frame, Result]):
                     yield from self._take(future)
         finally:
             for process, _ in self._running.values():
-                process.stop()
+                process.shutdown(cancel_futures=True)
 
-    def _take(
-        self, future: "concurrent.futures.Future[list[tuple[Frame, Result | Failed]]]"
-    ) -> list[tuple[Frame, Result | Failed]]:
-        """The results of a chunk; the process, or its successor, goes on."""
+    def _take(self, future: "concurrent.futures.Future[Any]") -> list[tuple[Frame, Any]]:
+        """The results of a chunk; its process, or another one, goes on."""
+        process: concurrent.futures.Executor | None
         process, chunk = self._running[future]
         try:
             results = future.result()
+            self._deaths_in_a_row = 0
         except self._deaths as death:
-            process.stop()
-            results = self._after_death(chunk, death)
-            del self._running[future]
-            if self._untried or self._suspects:
-                self._go_on(self._start())
-            return results
-        self._deaths_in_a_row = 0
+            process.shutdown(cancel_futures=True)
+            process, results = None, self._after_death(chunk, death)
         del self._running[future]
         self._go_on(process)
         return results
 
-    def _go_on(self, process: Process[Frame, Result]) -> None:
-        """Gives a process its next chunk, or stops it."""
+    def _go_on(self, process: concurrent.futures.Executor | None) -> None:
+        """Gives a process, or a new one, its next chunk; stops it where there is none."""
         chunk = self._next_chunk()
         if not chunk:
-            process.stop()
+            if process is not None:
+                process.shutdown()
             return
+        process = process or self._start()
         try:
-            future = process.submit(chunk)
+            future: concurrent.futures.Future[Any] = process.submit(_run_chunk, chunk)
         except self._deaths as death:  # since its last chunk
             future = concurrent.futures.Future()
             future.set_exception(death)
@@ -229,9 +232,7 @@ class Scheduler(Generic[Frame, Result]):
         size = min(num_batches * self._batch_size, len(self._untried))
         return [self._untried.popleft() for _ in range(size)]
 
-    def _after_death(
-        self, chunk: list[Frame], death: BaseException
-    ) -> list[tuple[Frame, Result | Failed]]:
+    def _after_death(self, chunk: list[Frame], death: BaseException) -> list[tuple[Frame, Any]]:
         """Sets a dead process's frames aside, or fails the one that it died over again."""
         self._deaths_in_a_row += 1
         if self._deaths_in_a_row > MAX_DEATHS_IN_A_ROW + self._num_processes:
@@ -241,8 +242,8 @@ class Scheduler(Generic[Frame, Result]):
                 "or a smaller --batch_size need less"
             ) from death
         if len(chunk) == 1:
-            self._deaths_of[chunk[0]] += 1
-            if self._deaths_of[chunk[0]] == MAX_DEATHS_OF_A_FRAME:
+            self._num_deaths[chunk[0]] += 1
+            if self._num_deaths[chunk[0]] == MAX_DEATHS_OF_A_FRAME:
                 why = f"{MAX_DEATHS_OF_A_FRAME} workers died over it ({death}); out of memory?"
                 return [(chunk[0], Failed(why, may_pass=True))]
         logging.warning("a worker died; tried again alone: %s", ", ".join(map(str, chunk)))
