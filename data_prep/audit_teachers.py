@@ -44,6 +44,7 @@ from mtdepth import program
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.splits import evenly_spaced
+from mtdepth.files import UserError
 
 FLAGS = flags.FLAGS
 define_source_flags()
@@ -109,7 +110,7 @@ def _chosen_frames(source: DepthSource) -> list[FrameId]:
         logging.warning("no frame of the split has LiDAR below %s", source.kitti_root)
         frames = evenly_spaced(source.frames, number=FLAGS.num_frames)
     if not frames:
-        raise ValueError("the split has no frame")
+        raise UserError("the split has no frame")
     return frames
 
 

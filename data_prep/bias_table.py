@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.files import DataError, read_json, write_json
+from mtdepth.files import DataError, UserError, read_json, write_json
 
 Floats = npt.NDArray[np.floating[Any]]
 Statistic = Literal["mean", "median"]
@@ -165,7 +165,8 @@ def fit_bias_table(
       min_points: Points that make a bin well-filled.
 
     Raises:
-      ValueError: If the arrays differ in shape, a choice is unknown, or no bin is well-filled.
+      ValueError: If the arrays differ in shape, or a choice is unknown.
+      UserError: If no bin is well-filled.
     """
     # Imported here: a process that only applies tables starts a second sooner.
     from scipy.optimize import isotonic_regression
@@ -184,7 +185,7 @@ def fit_bias_table(
     num_points, _ = np.histogram(at_m, edges_m)
     filled = num_points >= min_points
     if not filled.any():
-        raise ValueError(
+        raise UserError(
             f"{len(predicted)} LiDAR points in all, and no bin of {bin_width_m} m has "
             f"{min_points}: fit on more frames, or use no table"
         )

@@ -11,6 +11,7 @@ from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.splits import resolve_split
+from mtdepth.files import UserError
 
 flags.disclaim_key_flags()  # so that --help of the program that defines them shows them
 
@@ -49,7 +50,7 @@ def source_from_flags() -> DepthSource:
     """The source of the flags that the program defined, teacher flags included.
 
     Raises:
-      ValueError: If the flags contradict each other.
+      UserError: If the flags contradict each other.
       FileNotFoundError: If the tree, the split or the store is missing.
       DataError: If the split or the store is damaged.
     """
@@ -68,7 +69,7 @@ def source_from_flags() -> DepthSource:
 
 def _from_store(path: str, *, kitti_root: str | None) -> DepthSource:
     if flags.FLAGS.split or given_teacher_flags():
-        raise ValueError("--labels takes the place of --split and the teacher flags")
+        raise UserError("--labels takes the place of --split and the teacher flags")
     store = LabelStore.open(path, kitti_root=kitti_root)
     train_id_dir = store.root / "train_id" if store.has_train_ids else None
     return DepthSource(

@@ -24,6 +24,7 @@ from data_prep.jobs.pools import define_batch_flag, define_pool_flags, pool_from
 from data_prep.teacher_choice import define_depth_teacher_flags
 from mtdepth import program
 from mtdepth.datasets.readers import open_recordings
+from mtdepth.files import UserError
 
 FLAGS = flags.FLAGS
 define_source_flags()
@@ -40,7 +41,7 @@ def main() -> None:
     """Collects, fits, reports."""
     source = source_from_flags()
     if source.bias != "none":
-        raise ValueError(
+        raise UserError(
             f"{FLAGS.labels}: its depth is corrected already ({source.bias}); a table is "
             "fitted on uncorrected depth: write a store with --bias none, or give the teacher"
         )
@@ -54,7 +55,7 @@ def main() -> None:
         open_recordings(kitti_root), source.frames, at_most=FLAGS.bias_frames
     )
     if not frames:
-        raise ValueError(f"no frame of the split has LiDAR below {kitti_root}")
+        raise UserError(f"no frame of the split has LiDAR below {kitti_root}")
     output = Path(FLAGS.output)
     output.mkdir(parents=True, exist_ok=True)  # at the door, not after an hour
     evidence = collect_evidence(

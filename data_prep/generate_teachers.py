@@ -46,6 +46,7 @@ from data_prep.teacher_choice import (
 )
 from mtdepth import defaults, program
 from mtdepth.datasets.label_store import FrameRecord
+from mtdepth.files import UserError
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("kitti_root", None, "Recordings. Default: $MTDEPTH_KITTI_ROOT or the demo.")
@@ -87,7 +88,7 @@ def main() -> int:
     kitti_root = Path(FLAGS.kitti_root or defaults.default_kitti_root())
     split = FLAGS.split or defaults.default_split(kitti_root)
     if FLAGS.split and not FLAGS.output:
-        raise ValueError("--output is needed with --split: where shall its labels go?")
+        raise UserError("--output is needed with --split: where shall its labels go?")
     output = Path(FLAGS.output or defaults.default_labels(kitti_root))
     logging.info("tree %s, split %s, output %s", kitti_root, split, output)
     teachers = teachers_from_flags(kitti_root)

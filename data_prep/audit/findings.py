@@ -15,6 +15,7 @@ from data_prep.jobs.labels import LabelJob, Labeller, LabelWorker
 from data_prep.jobs.run import Failed, Pool, attempt, run_frames
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import IGNORE_ID
+from mtdepth.files import UserError
 from teachers.consistency import depth_and_difference
 from teachers.interface import StereoSample, load_sample
 
@@ -129,10 +130,10 @@ class Findings:
         """The pairs that a bias table is fitted to.
 
         Raises:
-          ValueError: If there is none.
+          UserError: If there is none.
         """
         if self.points is None or not self.points.has_depth.any():
-            raise ValueError("the teacher has no depth at any LiDAR point, so no bias can be seen")
+            raise UserError("the teacher has no depth at any LiDAR point, so no bias can be seen")
         pairs = self.points.of(self.points.has_depth)
         names = [found.frame.drive for found in self.frames if found.points is not None]
         drives = {name: number for number, name in enumerate(sorted(set(names)))}
@@ -158,7 +159,7 @@ def collect_findings(
       pool: Where workers run.
 
     Raises:
-      ValueError: If no frame can be read, with the first one's reason.
+      UserError: If no frame can be read, with the first one's reason.
     """
     worker = ExamineFrame(job, compare_views=compare_views)
     results = sorted(
@@ -173,7 +174,7 @@ def collect_findings(
     found = [found for _, found in results if not isinstance(found, Failed)]
     if not found:
         frame, reason = left_out[0]
-        raise ValueError(f"none of {len(frames)} frames can be read; frame {frame}: {reason}")
+        raise UserError(f"none of {len(frames)} frames can be read; frame {frame}: {reason}")
     return Findings(frames=found, points=joined_points(found), left_out=left_out)
 
 
@@ -214,7 +215,7 @@ def examine_sample(
     """Teacher and LiDAR of one frame that was read.
 
     Raises:
-      OSError, ValueError, DataError: If the frame cannot be predicted, or its sweep is damaged.
+      OSError, UserError, DataError: If the frame cannot be predicted, or its sweep is damaged.
     """
     difference_px = agreement = points = None
     if compare_views:

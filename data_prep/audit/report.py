@@ -24,7 +24,7 @@ from data_prep.audit.recommendation import (
     score_choices,
 )
 from data_prep.audit.scale_check import UNMATCHED, Cause, Verdict, judge
-from mtdepth.files import write_json
+from mtdepth.files import UserError, write_json
 
 FORMAT_VERSION = 1
 REPAIR_FIRST = (
@@ -163,7 +163,7 @@ def make_report(
     elif not why_no_table:
         try:
             table = table_report(findings, protocol)
-        except ValueError as error:  # too few pairs
+        except UserError as error:  # too few pairs
             why_no_table = f"none: {error}"
     return Report(
         subject=subject,
@@ -206,7 +206,7 @@ def table_report(findings: Findings, protocol: Protocol) -> TableReport:
     """Scores every choice of bias table.
 
     Raises:
-      ValueError: If there are too few pairs to fit one.
+      UserError: If there are too few pairs to fit one.
     """
     evidence = findings.bias_evidence()
     scores = score_choices(evidence, protocol)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.audit.findings import MASK_THRESHOLDS_PX, Findings, LidarPoints
+from mtdepth.files import UserError
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -162,10 +163,10 @@ def judge_by_agreement(agreement: tuple[float, ...] | None) -> Verdict:
       agreement: Share of all pixels within each of `MASK_THRESHOLDS_PX`.
 
     Raises:
-      ValueError: If the views were not compared either.
+      UserError: If the views were not compared either.
     """
     if agreement is None:
-        raise ValueError(
+        raise UserError(
             "no frame has LiDAR and the teacher's two views were not compared, so there is nothing "
             "to judge by: give frames with LiDAR, or a teacher and --compare_views"
         )

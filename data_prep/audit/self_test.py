@@ -24,7 +24,7 @@ def judge_pair(labeller: Labeller, frame: FrameId, *, compare_views: bool) -> Ve
       compare_views: Whether the teacher also answers for the partner's view.
 
     Raises:
-      OSError, ValueError, DataError: If the frame cannot be read or predicted, or there is neither
+      OSError, UserError, DataError: If the frame cannot be read or predicted, or there is neither
         LiDAR nor a second view to judge by.
     """
     needs_partner = labeller.depth_teacher.needs_partner or compare_views

@@ -259,6 +259,10 @@ class WriteLabels(LabelWorker[FrameRecord]):
         frame, depth_m = sample.frame, prediction.depth_m
         if self.job.bias is not None:
             depth_m = self.job.bias.apply(depth_m)
+        if not np.isfinite(depth_m).all():
+            raise DataError(
+                self.labeller.raw.image_path(frame), "the depth teacher's depth is not finite"
+            )
         if not (depth_m > 0).any():
             raise DataError(
                 self.labeller.raw.image_path(frame),

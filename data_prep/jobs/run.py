@@ -16,13 +16,13 @@ import cv2
 from absl import logging
 from tqdm import tqdm
 
-from mtdepth.files import DISK_ERRORS, DataError
+from mtdepth.files import DISK_ERRORS, DataError, UserError
 
 Frame = TypeVar("Frame", bound=Hashable)
 Result = TypeVar("Result")
 
 # What a frame's files can do wrong. Anything else is a fault of the program and stops the job.
-FRAME_ERRORS = (DataError, OSError, ValueError, cv2.error)
+FRAME_ERRORS = (DataError, OSError, UserError, cv2.error)
 FILE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 MAX_CHUNK_BATCHES = 8  # per chunk: the progress bar moves, and handing out costs next to nothing
 MAX_DEATHS_OF_A_FRAME = 2

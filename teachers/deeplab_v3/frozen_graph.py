@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdepth.datasets.label_map import NUM_CLASSES
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 
 Floats = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
@@ -87,7 +87,7 @@ class FrozenGraph:
           `[height, width]`, 0..18.
 
         Raises:
-          ValueError: If the picture is larger than the graph takes.
+          UserError: If the picture is larger than the graph takes.
           DataError: If the graph answers with another class.
         """
         classes = np.asarray(self._run(self._classes_of, image))[0]
@@ -105,7 +105,7 @@ class FrozenGraph:
           `[height, width, 19]`, sums to 1; 1 for the winner where the graph gives no scores.
 
         Raises:
-          ValueError: If the picture is larger than the graph takes.
+          UserError: If the picture is larger than the graph takes.
           DataError: If the graph does not have 19 classes.
         """
         import tensorflow as tf
@@ -116,7 +116,7 @@ class FrozenGraph:
         _check_num_classes(self._path, scores.shape[-1])
         height, width = (int(side) for side in np.asarray(extent))
         if height > scores.shape[1] or width > scores.shape[2]:
-            raise ValueError(
+            raise UserError(
                 f"{self._path}: a picture of {image.shape[0]}x{image.shape[1]} is larger than the "
                 f"{scores.shape[1]}x{scores.shape[2]} that this graph takes; give smaller --scales"
             )
@@ -133,7 +133,7 @@ class FrozenGraph:
             return function(tf.constant(image[None]))
         except tf.errors.InvalidArgumentError as error:
             reason = str(error).strip().splitlines()[0]
-            raise ValueError(
+            raise UserError(
                 f"{self._path}: the graph cannot take a picture of "
                 f"{image.shape[0]}x{image.shape[1]}; is it larger than the graph's own size? "
                 f"({reason})"

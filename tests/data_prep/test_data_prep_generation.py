@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from fakes.kitti_tree import build_kitti_tree
 
 from data_prep.audit.bias_evidence import CompareWithLidar
 from data_prep.bias_table import BiasTable
@@ -26,16 +25,10 @@ from teachers.interface import StereoSample
 NUM_FRAMES = 3  # of each of three drives
 
 
-@pytest.fixture(scope="module")
-def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("kitti") / "raw"
-    return build_kitti_tree(root, num_drives=3, num_frames=NUM_FRAMES)
-
-
 @pytest.fixture
-def tree(tmp_path: Path, pristine: Path) -> Path:
+def tree(tmp_path: Path, three_drives: Path) -> Path:
     """A copy to break."""
-    return shutil.copytree(pristine, tmp_path / "raw")
+    return shutil.copytree(three_drives, tmp_path / "raw")
 
 
 def exact_teachers(tree: Path) -> TeacherChoice:

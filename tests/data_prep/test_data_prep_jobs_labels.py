@@ -1,6 +1,5 @@
 """What a worker does for its frames: full batches of one size, one bad frame at a time."""
 
-import dataclasses
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,25 +42,26 @@ class CountingTeacher:
         return [np.full(s.size_px, len(samples) + s.frame.index, np.float32) for s in samples]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class CountingChoice(TeacherChoice):
     """Chooses it."""
 
-    depth_teacher: str = "sgm"
-    teacher: CountingTeacher
+    def __init__(self, *, teacher: CountingTeacher) -> None:
+        super().__init__(depth_teacher="sgm")
+        object.__setattr__(self, "teacher", teacher)
 
     @property
     def depth_is_neural(self) -> bool:
         return True
 
     def make_depth_teacher(self) -> CountingTeacher:
-        return self.teacher
+        teacher: CountingTeacher = vars(self)["teacher"]
+        return teacher
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two drives of four frames of two cameras, the second drive in smaller pictures."""
-    root = build_kitti_tree(tmp_path / "raw", num_drives=2, num_frames=4)
+    root = build_kitti_tree(tmp_path_factory.mktemp("kitti") / "raw", num_drives=2, num_frames=4)
     raw = KittiRaw(root)
     for frame in raw.all_frames():
         if frame.drive == raw.drives()[1]:

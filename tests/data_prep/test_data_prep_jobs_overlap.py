@@ -89,7 +89,7 @@ def fail_at_five(here: bool, frame: int, error: type[Exception]) -> int:
 
 
 @pytest.mark.parametrize("stage", ["read", "predict", "finish"])
-@pytest.mark.parametrize("error", [RuntimeError, DataError])
+@pytest.mark.parametrize("error", [ValueError, DataError])
 def test_a_frames_own_fault_fails_it_alone_and_any_other_ends_the_job(
     stage: str, error: type[Exception]
 ) -> None:
@@ -111,6 +111,6 @@ def test_a_frames_own_fault_fails_it_alone_and_any_other_ends_the_job(
         failed = {5: Failed("five.png: is damaged")}
         assert dict(results) == {frame: frame for frame in range(200)} | failed
     else:
-        with pytest.raises(RuntimeError, match="is damaged"):
+        with pytest.raises(ValueError, match="is damaged"):
             list(results)
         assert len(begun) < 30

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from fakes.kitti_tree import build_kitti_tree
 from fakes.label_workers import DeadlyFrame, FullDisk
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,12 +25,12 @@ from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import LabelStore
 
 ROOT = Path(__file__).resolve().parents[2]
-NUM_FRAMES = 12  # three drives, two frames, two cameras
+NUM_FRAMES = 18  # three drives, three frames, two cameras
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_kitti_tree(tmp_path_factory.mktemp("kitti") / "raw", num_drives=3, num_frames=2)
+def tree(three_drives: Path) -> Path:
+    return three_drives
 
 
 @pytest.fixture(scope="module")
@@ -270,9 +269,10 @@ def test_processes_that_only_die_end_the_job() -> None:
         shared(50, dict.fromkeys(range(50), 99))
 
 
-def test_what_a_worker_raises_ends_the_job_as_it_is() -> None:
+@pytest.mark.parametrize("error", [LookupError, ValueError])
+def test_a_fault_of_the_program_ends_the_job_as_it_is(error: type[Exception]) -> None:
     def fail(frame: int) -> int:
-        raise LookupError(frame)
+        raise error(frame)
 
-    with pytest.raises(LookupError, match="0"):
+    with pytest.raises(error, match="0"):
         list(run_frames(EachFrame(fail), range(3), pool=LocalPool(), title="x"))

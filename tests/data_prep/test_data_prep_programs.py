@@ -8,8 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fakes.kitti_tree import build_kitti_tree
-from fakes.programs import run_program
+from fakes.programs import run_process, run_program
 
 from data_prep.bias_table import BiasTable
 from mtdepth.datasets.kitti_raw import KittiRaw
@@ -19,14 +18,18 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tree(three_drives: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The place where `make demo` puts its tree, below a working folder."""
-    folder = tmp_path_factory.mktemp("work")
-    return build_kitti_tree(folder / "demo" / "kitti", num_drives=3, num_frames=2)
+    return shutil.copytree(three_drives, tmp_path_factory.mktemp("work") / "demo" / "kitti")
 
 
-def run(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return run_program(f"data_prep.{name}", *arguments, cwd=cwd, env={"MTDEPTH_KITTI_ROOT": ""})
+def run(name: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return run_program(f"data_prep.{name}", *arguments, cwd=cwd)
+
+
+@pytest.fixture(autouse=True)
+def no_tree_by_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MTDEPTH_KITTI_ROOT", raising=False)
 
 
 @pytest.mark.parametrize(
@@ -37,10 +40,12 @@ def run(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[st
         ("fit_bias_table", ("kitti_root", "split", "disparity_dir", "num_processes")),
     ],
 )
-def test_help_shows_the_flags_that_programs_share(
+def test_help_shows_one_full_example_and_the_flags_that_programs_share(
     name: str, shared: tuple[str, ...], tmp_path: Path
 ) -> None:
-    shown = run(name, "--help", cwd=tmp_path).stdout
+    # The one real process of each program.
+    shown = run_process(f"data_prep.{name}", "--help", cwd=tmp_path).stdout
+    assert f"python -m data_prep.{name} --kitti_root KITTI" in shown
     assert [flag for flag in shared if f"\n  --{flag}:" not in shown] == []
 
 
@@ -50,7 +55,7 @@ def test_without_arguments_the_demo_data_is_labelled_and_the_choice_is_said(tree
     assert done.returncode == 0, done.stderr
     store = LabelStore.open(work / "demo" / "labels_train")
     assert (store.manifest.depth_teacher, store.manifest.seg_teacher) == ("sgm", "precomputed")
-    assert len(store.frames) == 4  # two of three drives are for training
+    assert len(store.frames) == 6  # two of three drives are for training
     for said in ("--depth_teacher not given: sgm", "--bias not given: fit", "truth/train_id"):
         assert said in done.stderr
     assert "drives that were left out (2 drives)" in done.stderr
@@ -74,8 +79,8 @@ def test_a_failed_frame_ends_with_status_1_a_count_and_the_reason(tree: Path) ->
         path.write_bytes(content)
     assert done.returncode == 1
     assert f"frame {frame}: no right image" in done.stderr
-    assert "1 of 4 frames failed" in done.stderr
-    assert len(LabelStore.open(tree.parent / "failing").frames) == 3
+    assert "1 of 6 frames failed" in done.stderr
+    assert len(LabelStore.open(tree.parent / "failing").frames) == 5
 
 
 def test_an_empty_split_ends_with_one_clear_line(tree: Path) -> None:
@@ -128,12 +133,6 @@ def test_no_table_is_fitted_on_eigens_test_drives(tree: Path, tmp_path: Path) ->
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("name", ["generate_teachers", "fit_bias_table"])
-def test_help_shows_one_full_example(name: str, tmp_path: Path) -> None:
-    done = run(name, "--help", cwd=tmp_path)
-    assert f"python -m data_prep.{name} --kitti_root KITTI" in done.stdout
-
-
 def test_a_killed_job_leaves_no_worker_behind_and_goes_on(tree: Path) -> None:
     output = tree.parent / "killed"
     arguments = ("--kitti_root", str(tree), "--split", "all", "--depth_teacher", "sgm")
@@ -153,6 +152,6 @@ def test_a_killed_job_leaves_no_worker_behind_and_goes_on(tree: Path) -> None:
     assert not (output / "frames.jsonl").exists()
     assert run("generate_teachers", *arguments, cwd=tree).returncode == 0
     store = LabelStore.open(output)
-    assert len(store.frames) == 12  # three drives, two frames, two cameras
+    assert len(store.frames) == 18  # three drives, three frames, two cameras
     for frame in store.frames:
         store.read_sample(frame)
