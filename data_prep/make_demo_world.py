@@ -29,9 +29,9 @@ from typing import TypeVar
 import tqdm
 from absl import flags, logging
 
+from data_prep.demo_world.kitti_world import write_world
 from data_prep.demo_world.settings import WorldSettings
 from data_prep.demo_world.training_world import TrainingSettings, write_training_world
-from data_prep.demo_world.writer import write_world
 from mtdepth import program
 from mtdepth.datasets.rig_folder import read_rig_file
 

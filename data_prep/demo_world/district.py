@@ -5,11 +5,10 @@ from typing import Literal
 
 import numpy as np
 
-from data_prep.demo_world.objects_buildings import HouseKind
-from data_prep.demo_world.objects_furniture import BorderKind
-from data_prep.demo_world.road import GroundLook, Road
-from data_prep.demo_world.shapes import Vector
-from data_prep.demo_world.terrain import random_terrain
+from data_prep.demo_world.furniture import BorderKind
+from data_prep.demo_world.houses_trees import HouseKind
+from data_prep.demo_world.road import GroundLook, Road, random_terrain
+from data_prep.demo_world.solids import Vector
 from data_prep.demo_world.variety import Variety
 
 PARKING_M = 2.2

@@ -8,13 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.demo_world import paint
-from data_prep.demo_world.parts import TRAIN_ID
-from data_prep.demo_world.raycast import Hits, Rays, blocked
+from data_prep.demo_world.mesh import Hits, Rays, blocked
 from data_prep.demo_world.road import TERRAIN, ground_kind
-from data_prep.demo_world.shapes import Floats, Pattern, Shape, Solids
-from data_prep.demo_world.stage import Instant
-from data_prep.demo_world.surface import Surface
-from data_prep.demo_world.texture import Image, fractal_noise
+from data_prep.demo_world.scene import Instant
+from data_prep.demo_world.solids import TRAIN_ID, Floats, Pattern, Shape, Solids
+from data_prep.demo_world.texture import Image, Surface, fractal_noise
 
 _GROUND_TRAIN_IDS = np.array(
     [TRAIN_ID["road"], TRAIN_ID["sidewalk"], TRAIN_ID["terrain"]], np.uint8

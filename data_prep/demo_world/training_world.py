@@ -21,13 +21,11 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 
-from data_prep.demo_world.contact_sheet import sheet_row
-from data_prep.demo_world.mount import KITTI_MOUNT, Mount, random_mount
+from data_prep.demo_world.cameras import KITTI_CAMERA, KITTI_MOUNT, Mount, random_mount
+from data_prep.demo_world.kitti_world import sheet_row
 from data_prep.demo_world.render import render_single
-from data_prep.demo_world.rig import KITTI_CAMERA
+from data_prep.demo_world.scene import Scene, Street, random_street
 from data_prep.demo_world.settings import VERSION, check_root, check_size
-from data_prep.demo_world.stage import Stage
-from data_prep.demo_world.street import Street, random_street
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import (
     FrameRecord,
@@ -202,12 +200,12 @@ def _write_drive(job: tuple[Path, TrainingSettings, int]) -> list[FrameRecord]:
     missing = [frame for frame in frames if not all(map(Path.is_file, _paths(root, frame)))]
     if missing:
         street = settings.street(drive)
-        stage = Stage(street, focal_px=street.mount.camera.focal_px)
+        scene = Scene(street, focal_px=street.mount.camera.focal_px)
         _write_rig(root / name, street.mount.camera)
         write_json(root / name / "street.json", _description(street))
         for frame in missing:
             rng = np.random.default_rng([settings.seed, drive, _SENSOR_STREAM, frame.index])
-            picture, depth_m, train_id = render_single(stage, frame=frame.index, rng=rng)
+            picture, depth_m, train_id = render_single(scene, frame=frame.index, rng=rng)
             picture_path, depth, classes = _paths(root, frame)
             write_png(picture_path, picture)
             write_depth_png(depth, depth_m)

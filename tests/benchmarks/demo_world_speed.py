@@ -18,8 +18,8 @@ from pathlib import Path
 # Run as a file, Python looks for packages beside it only.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from data_prep.demo_world.kitti_world import write_world
 from data_prep.demo_world.settings import WorldSettings
-from data_prep.demo_world.writer import write_world
 
 NUM_DRIVES = 2
 _ROW = "{:>10}  {:>12}  {:>9}  {:>8}  {:>8}\n"

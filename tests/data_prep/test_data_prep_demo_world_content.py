@@ -7,17 +7,14 @@ import functools
 import numpy as np
 import pytest
 
-from data_prep.demo_world import objects_vehicles as vehicles
+from data_prep.demo_world import vehicles
 from data_prep.demo_world.district import DISTRICTS, random_district, random_road
-from data_prep.demo_world.objects_buildings import house, house_size
-from data_prep.demo_world.paint import glass, reflectance
-from data_prep.demo_world.paint_ground import ground
-from data_prep.demo_world.parts import TRAIN_ID, UNSCORED
+from data_prep.demo_world.houses_trees import house, house_size
+from data_prep.demo_world.paint import glass, ground, reflectance
 from data_prep.demo_world.road import ROAD, SIDEWALK, Road, ground_kind
-from data_prep.demo_world.shapes import Pattern, Shape, Solid, Solids
-from data_prep.demo_world.street import Street, random_street
-from data_prep.demo_world.surface import Surface
-from data_prep.demo_world.texture import WAVELENGTHS_M, cell_value, fractal_noise
+from data_prep.demo_world.scene import Street, random_street
+from data_prep.demo_world.solids import TRAIN_ID, UNSCORED, Pattern, Shape, Solid, Solids
+from data_prep.demo_world.texture import WAVELENGTHS_M, Surface, cell_value, fractal_noise
 from data_prep.demo_world.variety import random_variety
 from mtdepth.datasets.label_map import CLASS_NAMES
 

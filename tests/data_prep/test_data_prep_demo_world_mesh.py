@@ -3,10 +3,9 @@ import pytest
 import trimesh
 
 from data_prep.demo_world.district import random_district, random_road
-from data_prep.demo_world.mesh import Mesh, ground_mesh, solids_mesh
-from data_prep.demo_world.raycast import Rays, Scene, cast
-from data_prep.demo_world.shapes import Pattern, Shape, Solid, Solids
-from data_prep.demo_world.street import Street, random_street
+from data_prep.demo_world.mesh import Mesh, Rays, Triangles, cast, ground_mesh, solids_mesh
+from data_prep.demo_world.scene import Street, random_street
+from data_prep.demo_world.solids import Pattern, Shape, Solid, Solids
 from data_prep.demo_world.variety import random_variety
 
 HALF = (1.2, 0.7, 0.9)
@@ -101,7 +100,7 @@ def test_what_stays_far_has_fewer_leaves_and_the_same_size() -> None:
 
 def heights(mesh: Mesh, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
     """By rays from 100 m above, straight down."""
-    scene = Scene(mesh)
+    scene = Triangles(mesh)
     found = []
     for x, y in zip(x_m, y_m, strict=True):
         rays = Rays(origin_m=np.array([x, y, 100.0]), direction=np.array([[0.0, 0.0, -1.0]]))

@@ -2,11 +2,19 @@ import numpy as np
 import pytest
 import trimesh
 
-from data_prep.demo_world.mesh import Mesh, solids_mesh
-from data_prep.demo_world.raycast import NOTHING, Hits, Rays, Scene, blocked, cast
-from data_prep.demo_world.rig import demo_rig, rigid
-from data_prep.demo_world.sensors import camera_rays, lidar_directions, lidar_rays
-from data_prep.demo_world.shapes import Pattern, Shape, Solid, Solids
+from data_prep.demo_world.cameras import demo_rig, rigid
+from data_prep.demo_world.mesh import (
+    NOTHING,
+    Hits,
+    Mesh,
+    Rays,
+    Triangles,
+    blocked,
+    cast,
+    solids_mesh,
+)
+from data_prep.demo_world.render import camera_rays, lidar_directions, lidar_rays
+from data_prep.demo_world.solids import Pattern, Shape, Solid, Solids
 
 GRAY = (0.5, 0.5, 0.5)
 # x right, y down, z forward in a world of x forward, y left, z up.
@@ -85,7 +93,7 @@ def outsideness(points_m: np.ndarray, solids: Solids, i: int) -> np.ndarray:
 def test_every_ray_ends_where_trying_every_triangle_says(rays: Rays) -> None:
     solids = some_solids(np.random.default_rng(0))
     mesh = solids_mesh(solids)
-    hits, expected = cast(rays, [Scene(mesh)]), every_pair(rays, mesh)
+    hits, expected = cast(rays, [Triangles(mesh)]), every_pair(rays, mesh)
     found = hits.t.ravel()
     # Both in float64 from the triangle's plane; infinite where nothing is met. About an outline
     # Embree's float32 may differ from the oracle, one ray in some thousand.
@@ -96,7 +104,7 @@ def test_every_ray_ends_where_trying_every_triangle_says(rays: Rays) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_hits_lie_on_the_surface_that_the_solid_describes(seed: int) -> None:
     rays, solids = sweep_rays(), some_solids(np.random.default_rng(seed))
-    hits = cast(rays, [Scene(solids_mesh(solids))])
+    hits = cast(rays, [Triangles(solids_mesh(solids))])
     assert len(np.unique(hits.owner)) > 10
     for i in range(len(solids)):
         mine = hits.owner == i
@@ -113,7 +121,7 @@ def test_hits_lie_on_the_surface_that_the_solid_describes(seed: int) -> None:
 def test_a_wall_is_as_deep_as_it_stands_away_to_the_last_digit() -> None:
     # Front face at x = 250.1 - 0.1; float32 would leave 1e-5.
     wall = stacked(Solid((250.1, 0.0, 50.0), (0.1, 999.0, 800.0), 0, GRAY))
-    hits = cast(pixel_rays(), [Scene(solids_mesh(wall))])
+    hits = cast(pixel_rays(), [Triangles(solids_mesh(wall))])
     np.testing.assert_allclose(hits.t, 250.0, rtol=1e-13)
     np.testing.assert_array_equal(hits.axis, 0)
     np.testing.assert_allclose(hits.normal, np.broadcast_to([-1.0, 0, 0], hits.normal.shape))
@@ -121,7 +129,7 @@ def test_a_wall_is_as_deep_as_it_stands_away_to_the_last_digit() -> None:
 
 def test_level_ground_is_at_height_times_focal_over_row() -> None:
     slab = stacked(Solid((0.0, 0.0, -1.0), (1e4, 1e4, 1.0), 0, GRAY))
-    hits = cast(pixel_rays(), [Scene(solids_mesh(slab))])
+    hits = cast(pixel_rays(), [Triangles(solids_mesh(slab))])
     below = np.arange(CAMERA.height_px) - CAMERA.cy_px
     expected = np.where(below > 0, 1.65 * CAMERA.fy_px / np.where(below > 0, below, 1), np.inf)
     np.testing.assert_allclose(hits.t[:, 0], expected, rtol=1e-12)
@@ -129,7 +137,7 @@ def test_level_ground_is_at_height_times_focal_over_row() -> None:
 
 def test_the_sky_is_nothing_infinitely_far() -> None:
     away = stacked(Solid((-50.0, 0.0, 0.0), (1.0, 1.0, 1.0), 0, GRAY))
-    hits = cast(pixel_rays(), [Scene(solids_mesh(away))])
+    hits = cast(pixel_rays(), [Triangles(solids_mesh(away))])
     assert np.all(np.isinf(hits.t))
     assert np.all(hits.owner == NOTHING)
     assert not hits.normal.any()
@@ -137,8 +145,8 @@ def test_the_sky_is_nothing_infinitely_far() -> None:
 
 def both(first: Solid, second: Solid) -> Hits:
     scenes = [
-        Scene(solids_mesh(stacked(first))),
-        Scene(solids_mesh(stacked(second), first_owner=7)),
+        Triangles(solids_mesh(stacked(first))),
+        Triangles(solids_mesh(stacked(second), first_owner=7)),
     ]
     swapped = cast(pixel_rays(), scenes[::-1])
     hits = cast(pixel_rays(), scenes)
@@ -165,7 +173,7 @@ def test_a_point_is_in_the_shade_of_what_stands_between_it_and_the_sun() -> None
     points_m = np.stack([x_m, 0 * x_m, 0 * x_m], axis=-1)
     upward = np.tile([0.0, 0.0, 1.0], (4, 1))
     to_sun = np.tile([0.5**0.5, 0.0, 0.5**0.5], (4, 1))
-    scenes = [Scene(solids_mesh(pole))]
+    scenes = [Triangles(solids_mesh(pole))]
     np.testing.assert_array_equal(
         blocked(points_m, upward, to_sun, scenes, reach_m=100.0), [False, True, True, False]
     )
@@ -185,7 +193,7 @@ def test_a_lit_face_does_not_shade_itself() -> None:
             corners[facing].mean(axis=1),
             normals[facing],
             np.tile(to_sun, (facing.sum(), 1)),
-            [Scene(mesh)],
+            [Triangles(mesh)],
             reach_m=10.0,
         )
         assert not found.any()

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from data_prep.demo_world.cameras import FRAME_S, random_drive, random_way_m
 from data_prep.demo_world.district import random_district, random_road
-from data_prep.demo_world.ego import FRAME_S, random_drive, random_way_m
-from data_prep.demo_world.sensors import (
+from data_prep.demo_world.render import (
     BEAMS_DEG,
     LIDAR_NOISE_M,
     is_returned,

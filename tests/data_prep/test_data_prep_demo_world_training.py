@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep.demo_world import near, training_world
-from data_prep.demo_world.camera_look import exposed
-from data_prep.demo_world.light import light_of
-from data_prep.demo_world.mount import KITTI_SHARE, random_mount
-from data_prep.demo_world.parts import TRAIN_ID, UNSCORED
-from data_prep.demo_world.shapes import Pattern
-from data_prep.demo_world.street import random_street
+from data_prep.demo_world import traffic as near
+from data_prep.demo_world import training_world
+from data_prep.demo_world.cameras import KITTI_SHARE, random_mount
+from data_prep.demo_world.render import exposed
+from data_prep.demo_world.scene import random_street
+from data_prep.demo_world.solids import TRAIN_ID, UNSCORED, Pattern
 from data_prep.demo_world.training_world import MARKER, TrainingSettings, write_training_world
-from data_prep.demo_world.variety import Variety, random_variety
+from data_prep.demo_world.variety import Variety, light_of, random_variety
 from mtdepth.data.supervised import ExampleReader, training_camera
 from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.datasets.label_store import LabelStore, depth_path

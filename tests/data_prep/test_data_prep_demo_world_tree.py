@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fakes.kitti_tree import build_kitti_tree
 
-from data_prep.demo_world import layout
+from data_prep.demo_world import settings as layout
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_map import CLASS_NAMES

@@ -11,16 +11,15 @@ import numpy as np
 import pytest
 from fakes.kitti_tree import build_kitti_tree
 
-from data_prep.demo_world import layout, writer
+from data_prep.demo_world import kitti_world
+from data_prep.demo_world import settings as layout
+from data_prep.demo_world.cameras import demo_rig
 from data_prep.demo_world.district import DISTRICTS
-from data_prep.demo_world.render import Frame, render
-from data_prep.demo_world.rig import demo_rig
-from data_prep.demo_world.sensors import BEAMS_DEG, lidar_directions, lidar_rays
+from data_prep.demo_world.render import BEAMS_DEG, Frame, lidar_directions, lidar_rays, render
+from data_prep.demo_world.scene import Scene, random_street
 from data_prep.demo_world.settings import MARKER, VERSION, WorldSettings
 from data_prep.demo_world.shading import glass, view_of
-from data_prep.demo_world.shapes import Pattern
-from data_prep.demo_world.stage import Stage
-from data_prep.demo_world.street import random_street
+from data_prep.demo_world.solids import Pattern
 from mtdepth.datasets.camera_poses import true_poses
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.kitti_raw import KittiRaw
@@ -45,7 +44,7 @@ def digests(root: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("world") / "kitti"
-    assert writer.write_world(root, SETTINGS) == 4
+    assert kitti_world.write_world(root, SETTINGS) == 4
     return root
 
 
@@ -77,9 +76,9 @@ def test_killed_workers_are_reported_and_the_next_run_ends_with_the_same_bytes(
         waiting.join()
 
     with pytest.raises(BrokenProcessPool):
-        writer.write_world(root, SETTINGS, num_processes=2, progress=kill_at_once)
+        kitti_world.write_world(root, SETTINGS, num_processes=2, progress=kill_at_once)
     assert not is_demo(root)
-    assert writer.write_world(root, SETTINGS, num_processes=2) == 4
+    assert kitti_world.write_world(root, SETTINGS, num_processes=2) == 4
     assert digests(root) == digests(world)
 
 
@@ -108,11 +107,11 @@ def test_panes_lose_the_shots_that_the_walls_around_them_return() -> None:
     of_panes, of_walls = [], []
     for seed in range(5):
         street = random_street(np.random.default_rng(seed), num_frames=1, district=city)
-        stage = Stage(street, focal_px=241.0)
-        T_world_from_velodyne = stage.street.drive.T_world_from_velodyne(rig, frame=0)
+        scene = Scene(street, focal_px=241.0)
+        T_world_from_velodyne = scene.street.drive.T_world_from_velodyne(rig, frame=0)
         rays = lidar_rays(directions, T_world_from_velodyne)
-        view = view_of(stage.at(0), rays, pixel_rad=np.radians(0.25))
-        frame = render(stage, rig, frame=0, azimuth_step_deg=0.25, rng=np.random.default_rng(0))
+        view = view_of(scene.at(0), rays, pixel_rad=np.radians(0.25))
+        frame = render(scene, rig, frame=0, azimuth_step_deg=0.25, rng=np.random.default_rng(0))
         # Noise lies along the ray, so a point's direction tells which shot it was.
         x, y, z = frame.points[:, :3].T
         column = np.rint((60.0 - np.degrees(np.arctan2(y, x))) / 0.25).astype(int)
@@ -133,7 +132,7 @@ def test_panes_lose_the_shots_that_the_walls_around_them_return() -> None:
 
 def test_a_finished_world_is_left_as_it_is(world: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in world.rglob("*")}
-    assert writer.write_world(world, SETTINGS) == 0
+    assert kitti_world.write_world(world, SETTINGS) == 0
     assert {path: path.stat().st_mtime_ns for path in world.rglob("*")} == before
 
 
@@ -148,7 +147,7 @@ def test_an_interrupted_world_is_completed_without_touching_whole_frames(
     (drive / "image_03" / "data" / "0000000001.png").unlink()
     kept = drive / "image_02" / "data" / "0000000000.png"
     kept_at = kept.stat().st_mtime_ns
-    assert writer.write_world(root, SETTINGS) == 1
+    assert kitti_world.write_world(root, SETTINGS) == 1
     assert digests(root) == digests(world)
     assert kept.stat().st_mtime_ns == kept_at
 
@@ -157,29 +156,29 @@ def test_the_marker_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(writer, "contact_sheet", stop)
+    monkeypatch.setattr(kitti_world, "contact_sheet", stop)
     with pytest.raises(KeyboardInterrupt):
-        writer.write_world(tmp_path / "cut", SETTINGS)
+        kitti_world.write_world(tmp_path / "cut", SETTINGS)
     assert not is_demo(tmp_path / "cut")
 
 
 def test_other_settings_in_the_same_folder_are_refused_by_name(world: Path) -> None:
     other = WorldSettings(num_drives=2, num_frames=2, seed=7, height_px=32, width_px=96)
     with pytest.raises(DataError, match=r"demo_world.json.*seed 5 \(wanted 7\).*another folder"):
-        writer.write_world(world, other)
+        kitti_world.write_world(world, other)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(DataError, match="holds no demo world"):
-        writer.write_world(tmp_path, SETTINGS)
+        kitti_world.write_world(tmp_path, SETTINGS)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "world").write_text("")
     with pytest.raises(DataError, match="is a file"):
-        writer.write_world(tmp_path / "world", SETTINGS)
+        kitti_world.write_world(tmp_path / "world", SETTINGS)
 
 
 def test_a_world_of_an_older_version_is_not_continued(world: Path, tmp_path: Path) -> None:
@@ -187,13 +186,13 @@ def test_a_world_of_an_older_version_is_not_continued(world: Path, tmp_path: Pat
     root.mkdir()
     write_json(root / MARKER, read_json(world / MARKER) | {"version": VERSION - 1})
     with pytest.raises(DataError, match=rf"version {VERSION - 1} \(wanted {VERSION}\)"):
-        writer.write_world(root, SETTINGS)
+        kitti_world.write_world(root, SETTINGS)
 
 
 def test_a_marker_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / MARKER).write_text("[1, 2]")
     with pytest.raises(DataError, match="no settings of a demo world; delete"):
-        writer.write_world(tmp_path, SETTINGS)
+        kitti_world.write_world(tmp_path, SETTINGS)
 
 
 def test_what_is_too_near_for_16_bits_of_disparity_is_not_measured(
@@ -206,8 +205,8 @@ def test_what_is_too_near_for_16_bits_of_disparity_is_not_measured(
     empty = np.zeros((16, 1242, 3), np.uint8)
     frame = Frame(left=empty, right=empty, points=np.zeros((1, 4), np.float32),
                   depth_m=depth_m, train_id=empty[..., 0])  # fmt: skip
-    monkeypatch.setattr(writer, "render_frame", lambda *_, **__: frame)
-    writer.write_world(tmp_path, settings)
+    monkeypatch.setattr(kitti_world, "render_frame", lambda *_, **__: frame)
+    kitti_world.write_world(tmp_path, settings)
     first = FrameId("2011_09_26_drive_9101_sync", 0)
     units = read_gray_png(layout.truth_path(tmp_path, "disparity", first), np.uint16)
     np.testing.assert_allclose(units[0, :4] / 256, [0.0, 254.56, 12.81, 0.0], atol=0.02)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import cv2
 
+from data_prep.demo_world.kitti_world import write_world
 from data_prep.demo_world.settings import WorldSettings
-from data_prep.demo_world.writer import write_world
 
 
 def build_kitti_tree(

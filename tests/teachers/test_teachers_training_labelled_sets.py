@@ -16,7 +16,7 @@ from fakes.labelled_sets import (
     build_kitti2015,
 )
 
-from data_prep.demo_world import layout
+from data_prep.demo_world import settings as layout
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.files import DataError, write_text

@@ -18,23 +18,145 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from data_prep.demo_world import layout, oxts
-from data_prep.demo_world.contact_sheet import contact_sheet
+from data_prep.demo_world.cameras import FRAME_S, DemoRig, Drive, calibration_texts, demo_rig
 from data_prep.demo_world.render import Frame, render
-from data_prep.demo_world.rig import calibration_texts, demo_rig
-from data_prep.demo_world.settings import MARKER, WorldSettings, check_root
-from data_prep.demo_world.stage import Stage
-from data_prep.demo_world.street import Street, random_street
+from data_prep.demo_world.scene import Scene, Street, random_street
+from data_prep.demo_world.settings import (
+    DATE,
+    MARKER,
+    SENSORS,
+    WorldSettings,
+    check_root,
+    paths_of,
+    poses_path,
+    split_path,
+)
+from data_prep.demo_world.solids import Floats
 from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.label_map import colorize
 from mtdepth.datasets.label_store import (
     DISPARITY_UNITS_PER_PX,
+    read_depth_png,
+    read_train_id_png,
     write_depth_png,
     write_train_id_png,
 )
+from mtdepth.datasets.oxts import EARTH_RADIUS_M, FIELD_NAMES
 from mtdepth.files import atomic_path, write_json, write_text
 from mtdepth.geometry.stereo import depth_to_disparity
-from mtdepth.pictures import write_png
+from mtdepth.pictures import read_rgb, write_png
+from mtdepth.runtime.colors import depth_colors
+
+_TILE_WIDTH_PX = 416
+_MAX_ROWS = 12
+_NEAR_M, _FAR_M = 2.0, 80.0
+
+
+def contact_sheet(root: Path, settings: WorldSettings) -> npt.NDArray[np.uint8]:
+    """A frame of each drive; of more than 12 drives the first 12."""
+    rows = []
+    for number, drive in enumerate(settings.drive_names[:_MAX_ROWS]):
+        frame = FrameId(drive, (number * 7 + settings.num_frames // 2) % settings.num_frames, "l")
+        paths = paths_of(root, frame)
+        rows.append(
+            sheet_row(
+                read_rgb(paths.left), read_depth_png(paths.depth), read_train_id_png(paths.train_id)
+            )
+        )
+    return np.vstack(rows)
+
+
+def sheet_row(
+    picture: npt.NDArray[np.uint8],
+    depth_m: npt.NDArray[np.float32],
+    train_id: npt.NDArray[np.uint8],
+) -> npt.NDArray[np.uint8]:
+    """Picture, depth (near is bright, 2 to 80 m, log) and classes of a frame side by side.
+
+    Returns:
+      `[height, 1248, 3]` RGB.
+    """
+    tiles = (picture, depth_colors(depth_m, near_m=_NEAR_M, far_m=_FAR_M), colorize(train_id))
+    height_px = round(_TILE_WIDTH_PX * picture.shape[0] / picture.shape[1])
+    size = (_TILE_WIDTH_PX, height_px)
+    row = np.hstack([cv2.resize(tile, size, interpolation=cv2.INTER_AREA) for tile in tiles])
+    return row.astype(np.uint8)
+
+
+# Where frame 0 stands: Karlsruhe. Its latitude also scales the devkit's Mercator map.
+_LATITUDE_DEG, _LONGITUDE_DEG, _ALTITUDE_M = 49.011, 8.4228, 112.0
+
+
+def oxts_packet(drive: Drive, rig: DemoRig, *, frame: int) -> str:
+    """One packet: position and attitude are exact, accelerations and rates are left 0.
+
+    Velocities are the rectified camera's, the mean over the frames before and after.
+
+    Inverts the devkit's convertOxtsToPose.m, so that its poses relative to frame 0 are the true
+    ones: x is east, y north.
+    """
+    pose = drive.T_world_from_imu(rig, frame=frame)
+    start = drive.T_world_from_imu(rig, frame=0)
+    east_m, north_m, up_m = pose[:3, 3] - start[:3, 3]
+    scale_m = EARTH_RADIUS_M * np.cos(np.radians(_LATITUDE_DEG))
+    start_north = np.log(np.tan(np.radians(90.0 + _LATITUDE_DEG) / 2.0))
+    latitude = np.degrees(2.0 * np.arctan(np.exp(start_north + north_m / scale_m))) - 90.0
+    velocity = _velocity_mps(drive, frame)
+    rotation = pose[:3, :3]
+    values = dict.fromkeys(FIELD_NAMES, 0.0) | {
+        "lat_deg": latitude,
+        "lon_deg": _LONGITUDE_DEG + np.degrees(east_m / scale_m),
+        "alt_m": _ALTITUDE_M + up_m,
+        "roll_rad": np.arctan2(rotation[2, 1], rotation[2, 2]),
+        "pitch_rad": -np.arcsin(np.clip(rotation[2, 0], -1.0, 1.0)),
+        "yaw_rad": np.arctan2(rotation[1, 0], rotation[0, 0]),
+        "vn_m_per_s": velocity[1],
+        "ve_m_per_s": velocity[0],
+        "vf_m_per_s": np.hypot(*velocity[:2]),
+        "vu_m_per_s": velocity[2],
+        "pos_accuracy_m": 0.05,
+        "vel_accuracy_m_per_s": 0.05,
+        "navstat": 4,
+        "numsats": 11,
+        "posmode": 6,
+        "velmode": 6,
+        "orimode": 6,
+    }
+    return " ".join(f"{values[name]:.14g}" for name in FIELD_NAMES) + "\n"
+
+
+def odometry_lines(drive: Drive, rig: DemoRig) -> str:
+    """Poses of image_02 as in KITTI's odometry: 3x4 rows, camera to first camera, per frame."""
+    start = np.linalg.inv(drive.T_world_from_camera(rig, frame=0, camera=2))
+    lines = []
+    for frame in range(len(drive.x_m)):
+        pose = start @ drive.T_world_from_camera(rig, frame=frame, camera=2)
+        lines.append(" ".join(f"{value:.12e}" for value in pose[:3].ravel()))
+    return "\n".join(lines) + "\n"
+
+
+def time_stamps(num_frames: int) -> str:
+    """One line per frame, as KITTI writes them."""
+    lines = []
+    for frame in range(num_frames):
+        tenths = round(frame * FRAME_S * 10)
+        minutes, seconds = divmod(tenths / 10, 60)
+        hours, minutes = divmod(int(minutes), 60)
+        lines.append(f"2011-09-26 {12 + hours:02d}:{minutes:02d}:{seconds:012.9f}")
+    return "\n".join(lines) + "\n"
+
+
+def _velocity_mps(drive: Drive, frame: int) -> Floats:
+    """Mean velocity around a frame, in world axes."""
+    last = len(drive.x_m) - 1
+    before, after = max(frame - 1, 0), min(frame + 1, last)
+    if before == after:
+        return np.zeros(3)
+    moved = drive.T_world_from_rectified[after] - drive.T_world_from_rectified[before]
+    return moved[:3, 3] / ((after - before) * FRAME_S)
+
 
 # Holds the settings until the world is whole.
 _UNFINISHED = "demo_world.unfinished.json"
@@ -106,16 +228,16 @@ def street_of(settings: WorldSettings, drive: int) -> Street:
 
 
 @functools.lru_cache(maxsize=2)
-def stage_of(settings: WorldSettings, drive: int) -> Stage:
+def scene_of(settings: WorldSettings, drive: int) -> Scene:
     """The street of a drive with its triangles."""
     camera = demo_rig(height_px=settings.height_px, width_px=settings.width_px).camera
-    return Stage(street_of(settings, drive), focal_px=camera.focal_px)
+    return Scene(street_of(settings, drive), focal_px=camera.focal_px)
 
 
 def render_frame(settings: WorldSettings, *, drive: int, frame: int) -> Frame:
     """Renders one frame of a world, without writing it."""
     return render(
-        stage_of(settings, drive),
+        scene_of(settings, drive),
         demo_rig(height_px=settings.height_px, width_px=settings.width_px),
         frame=frame,
         azimuth_step_deg=settings.azimuth_step_deg,
@@ -128,7 +250,7 @@ def _write_frame(job: tuple[Path, WorldSettings, int, int]) -> bool:
     root, settings, drive, number = job
     name = settings.drive_names[drive]
     left = FrameId(name, number, "l")
-    paths = layout.paths_of(root, left)
+    paths = paths_of(root, left)
     if all(path.is_file() for path in dataclasses.astuple(paths)):
         return False
     rig = demo_rig(height_px=settings.height_px, width_px=settings.width_px)
@@ -145,7 +267,7 @@ def _write_frame(job: tuple[Path, WorldSettings, int, int]) -> bool:
     write_png(paths.disparity, np.rint(disparity_px * DISPARITY_UNITS_PER_PX).astype(np.uint16))
     with atomic_path(paths.velodyne) as temporary:
         temporary.write_bytes(frame.points.astype("<f4").tobytes())
-    packet = oxts.packet(stage_of(settings, drive).street.drive, rig, frame=number)
+    packet = oxts_packet(scene_of(settings, drive).street.drive, rig, frame=number)
     write_text(paths.oxts, packet)
     return True
 
@@ -154,16 +276,16 @@ def _write_fixed_files(root: Path, settings: WorldSettings) -> None:
     """Calibration, time stamps, poses and lists."""
     rig = demo_rig(height_px=settings.height_px, width_px=settings.width_px)
     for name, text in calibration_texts(rig).items():
-        write_text(root / layout.DATE / name, text)
+        write_text(root / DATE / name, text)
     for number, drive in enumerate(settings.drive_names):
-        stamps = oxts.time_stamps(settings.num_frames)
-        for sensor in layout.SENSORS:
-            write_text(root / layout.DATE / drive / sensor / "timestamps.txt", stamps)
-        poses = layout.poses_path(root, drive)
-        write_text(poses, oxts.odometry_lines(street_of(settings, number).drive, rig))
+        stamps = time_stamps(settings.num_frames)
+        for sensor in SENSORS:
+            write_text(root / DATE / drive / sensor / "timestamps.txt", stamps)
+        poses = poses_path(root, drive)
+        write_text(poses, odometry_lines(street_of(settings, number).drive, rig))
     for path, drives in (
-        (layout.split_path(root, "train"), settings.train_drives),
-        (layout.split_path(root, "val"), settings.val_drives),
+        (split_path(root, "train"), settings.train_drives),
+        (split_path(root, "val"), settings.val_drives),
     ):
         frames = [FrameId(drive, i, "l") for drive in drives for i in range(settings.num_frames)]
         write_text(path, "".join(f"{frame}\n" for frame in frames))

@@ -4,20 +4,22 @@ import dataclasses
 
 import numpy as np
 
-from data_prep.demo_world.parts import (
+from data_prep.demo_world.solids import (
     DARK,
     RUBBER,
     STEEL,
     TRAIN_ID,
     WHITE,
     Look,
+    Pattern,
+    Solid,
+    Vector,
     blob,
     box,
     one_of,
     varied,
     wheel,
 )
-from data_prep.demo_world.shapes import Pattern, Solid, Vector
 
 _CAR_COLORS: tuple[Vector, ...] = (
     (0.05, 0.05, 0.055),

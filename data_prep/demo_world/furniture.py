@@ -7,13 +7,16 @@ from typing import Literal
 
 import numpy as np
 
-from data_prep.demo_world.parts import (
+from data_prep.demo_world.solids import (
     DARK,
     STEEL,
     TRAIN_ID,
     UNSCORED,
     WHITE,
     Look,
+    Pattern,
+    Solid,
+    Vector,
     blob,
     box,
     cylinder,
@@ -21,7 +24,6 @@ from data_prep.demo_world.parts import (
     varied,
     wheel,
 )
-from data_prep.demo_world.shapes import Pattern, Solid, Vector
 
 # Posts and walls reach below their foot, for the ground may slope.
 ROOT_M = 0.6

@@ -1,14 +1,17 @@
-"""Persons, riders and two-wheelers; see `parts` for the frame."""
+"""Persons, riders, two-wheelers and animals; see `solids` for the frame."""
 
 import numpy as np
 
-from data_prep.demo_world.parts import (
+from data_prep.demo_world.solids import (
     DARK,
     RUBBER,
     STEEL,
     TRAIN_ID,
     UNSCORED,
     Look,
+    Pattern,
+    Solid,
+    Vector,
     blob,
     box,
     cylinder,
@@ -18,7 +21,6 @@ from data_prep.demo_world.parts import (
     varied,
     wheel,
 )
-from data_prep.demo_world.shapes import Pattern, Solid, Vector
 
 _SKIN: tuple[Vector, ...] = ((0.50, 0.34, 0.26), (0.42, 0.27, 0.20), (0.22, 0.13, 0.09))
 _HAIR: tuple[Vector, ...] = ((0.05, 0.04, 0.03), (0.18, 0.11, 0.06), (0.38, 0.30, 0.18))
