@@ -43,7 +43,7 @@ from mtdepth.evaluation.predictors import (
 from mtdepth.evaluation.scoring import Evaluation, Observer, Scores, prediction_saver
 from mtdepth.evaluation.tables import all_tables, failure_table, results_dict, results_path
 from mtdepth.evaluation.truth import TruthReader
-from mtdepth.files import write_json, write_text
+from mtdepth.files import UserError, write_json, write_text
 from mtdepth.metrics.protocols import PROTOCOLS, Protocol, protocol_named
 
 METRIC, RELATIVE = "eigen_garg_80m", "eigen_garg_80m_median"
@@ -158,7 +158,7 @@ def _finish(
 
 def _check_attached() -> None:
     if _ATTACH.value and not _PICTURES.value:
-        raise ValueError("--attach shows a file on the page of --pictures; give that, too")
+        raise UserError("--attach shows a file on the page of --pictures; give that, too")
     for path in _ATTACH.value:
         if not Path(path).is_file():
             raise FileNotFoundError(f"{path}: --attach names no file")

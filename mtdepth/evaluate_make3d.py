@@ -28,7 +28,7 @@ from mtdepth.files import DataError, UserError, write_json
 from mtdepth.metrics.depth import ErrorSums, per_image_mean
 from mtdepth.pictures import write_png
 from mtdepth.predictor import model_identity, open_predictor
-from mtdepth.reporting import depth_to_rgb
+from mtdepth.runtime.colors import depth_colors
 
 _MODEL = flags.DEFINE_multi_string("model", None, "Workdir or exported file.")
 _ROOT = flags.DEFINE_string("root", None, "Folder of the unpacked archives.")
@@ -90,7 +90,7 @@ def _score(
             folder = Path(_PICTURES.value)
             write_png(folder / f"{frame.name}.png", image)
             seen_depth = predicted[predicted > 0]  # 0 where the network's crop leaves out
-            colours = depth_to_rgb(
+            colours = depth_colors(
                 predicted, near_m=float(seen_depth.min()), far_m=float(seen_depth.max()) * 1.001
             )
             write_png(folder / f"{frame.name}_depth.png", colours)

@@ -1,6 +1,7 @@
 """Figures for reports and notebooks: pure functions from arrays to pictures, and their saving."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,6 +33,8 @@ PANEL_WIDTH_IN = 5.6
 BARS_HEIGHT_IN = 1.3
 DPI = 110
 
+_painted = functools.partial(depth_colors, near_m=NEAR_M, far_m=FAR_M)
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Comparison:
@@ -52,20 +55,6 @@ class Comparison:
     predicted_m: Floats
     truth_train_id: npt.NDArray[np.uint8] | None = None
     predicted_train_id: npt.NDArray[np.uint8] | None = None
-
-
-def depth_to_rgb(depth_m: Floats, *, near_m: float = NEAR_M, far_m: float = FAR_M) -> Rgb:
-    """Paints depth: near is bright, unmeasured is black.
-
-    Args:
-      depth_m: `[height, width]`, 0 where unmeasured.
-      near_m: Brightest.
-      far_m: Darkest.
-
-    Returns:
-      `[height, width, 3]` RGB.
-    """
-    return depth_colors(depth_m, near_m=near_m, far_m=far_m)
 
 
 def nearest_points(depth_m: Floats, *, radius_px: int = POINT_RADIUS_PX) -> npt.NDArray[np.intp]:
@@ -171,7 +160,7 @@ def depth_figure(depth_m: Floats, *, title: str) -> Figure:
     height, width = depth_m.shape
     figure = Figure(figsize=(11, 11 * height / width + 1.2), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
-    axes.imshow(depth_to_rgb(depth_m), interpolation="antialiased")
+    axes.imshow(_painted(depth_m), interpolation="antialiased")
     axes.set_axis_off()
     axes.set_title(title, loc="left")
     _depth_bar(figure, axes, location="bottom", fraction=0.08, aspect=60)
@@ -254,8 +243,8 @@ def _panels(row: Comparison, *, truth_name: str) -> dict[str, Rgb]:
     index = nearest_points(row.truth_m, radius_px=POINT_RADIUS_PX if is_sparse else 0)
     panels = {
         "image": row.image,
-        truth_name: depth_to_rgb(row.truth_m).reshape(-1, 3)[index],
-        "prediction": depth_to_rgb(row.predicted_m),
+        truth_name: _painted(row.truth_m).reshape(-1, 3)[index],
+        "prediction": _painted(row.predicted_m),
         "error": error_to_rgb(row.predicted_m, row.truth_m).reshape(-1, 3)[index],
     }
     if row.truth_train_id is not None:
@@ -293,7 +282,7 @@ def _add_bars(figure: FigureBase, axes: Axes, train_ids: Sequence[int]) -> None:
 
 def _depth_bar(figure: FigureBase, axes: Axes, **options: Any) -> None:
     ramp_m = np.geomspace(NEAR_M, FAR_M, 256)
-    colors = depth_to_rgb(ramp_m[None])[0] / 255
+    colors = _painted(ramp_m[None])[0] / 255
     scale = ScalarMappable(LogNorm(NEAR_M, FAR_M), ListedColormap(colors.tolist()))
     where: dict[str, Any] = {"ax": axes} if options else {"cax": axes, "orientation": "horizontal"}
     bar = figure.colorbar(scale, label="depth (m)", **where, **options)

@@ -12,17 +12,19 @@ from mtdepth.datasets.label_map import PALETTE
 from mtdepth.metrics.depth import distance_sums
 from mtdepth.pictures import read_rgb
 from mtdepth.reporting import (
+    FAR_M,
+    NEAR_M,
     Comparison,
     class_iou_figure,
     comparison_sheet,
     depth_figure,
-    depth_to_rgb,
     error_by_distance_figure,
     error_to_rgb,
     nearest_points,
     overlay,
     save_figure,
 )
+from mtdepth.runtime.colors import depth_colors
 
 
 def rendered(figure: Figure) -> npt.NDArray[np.uint8]:
@@ -51,7 +53,8 @@ def comparison(title: str = "frame 7") -> Comparison:
 
 
 def test_near_is_brighter_than_far_and_unmeasured_is_black() -> None:
-    rgb = depth_to_rgb(np.array([[2.0, 5.0, 10.0, 20.0, 40.0, 79.0, 0.0]]))
+    depth_m = np.array([[2.0, 5.0, 10.0, 20.0, 40.0, 79.0, 0.0]])
+    rgb = depth_colors(depth_m, near_m=NEAR_M, far_m=FAR_M)
     brightness = luminance(rgb)[0]
     assert (np.diff(brightness[1:6]) < 0).all()
     assert brightness[0] == brightness.max()

@@ -105,7 +105,7 @@ class StereoRig:
         resized = camera.resized(width_px=width_px, height_px=height_px)
         change = (width_px * camera.height_px) / (height_px * camera.width_px) - 1
         if abs(change) > MAX_ASPECT_CHANGE:
-            raise ValueError(
+            raise UserError(
                 f"a picture of {height_px}x{width_px} (height x width) is no resized one of "
                 f"{camera.height_px}x{camera.width_px}, which the calibration is of: its aspect "
                 f"ratio differs by {abs(change):.1%}, at most {MAX_ASPECT_CHANGE:.0%} is rounding; "

@@ -17,6 +17,7 @@ from mtdepth.datasets.eigen import (
 )
 from mtdepth.datasets.frames import CAMERA_OF_SIDE, FrameId, is_kitti_drive
 from mtdepth.datasets.recordings import Layout, Recordings
+from mtdepth.files import UserError
 
 _DATE = re.compile(r"\d{4}_\d{2}_\d{2}")
 _EXAMPLE = "<root>/2011_09_26/2011_09_26_drive_0001_sync/image_02/data/0000000000.png"
@@ -121,7 +122,7 @@ class KittiRaw(Recordings):
         drives = self.drives()
         frames = self.all_frames(drive for drive in drives if drive in is_training)
         if not frames:
-            raise ValueError(
+            raise UserError(
                 f"the split eigen_train below {self.root} has no frame; of the drives there "
                 f"({', '.join(drives[:5]) or 'none'}) none is a KITTI drive of the training side; "
                 "for recordings of your own take `all` or a list file"

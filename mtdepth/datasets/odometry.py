@@ -22,7 +22,7 @@ from mtdepth.datasets.calibration import (
 )
 from mtdepth.datasets.frames import find_image, numbered_files
 from mtdepth.datasets.splits import lines_of_list
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from mtdepth.pictures import PICTURE_SUFFIXES, read_rgb
 
 Matrix = npt.NDArray[np.float64]
@@ -120,9 +120,9 @@ def sequences_of_split(root: Path, split: str) -> list[int]:
     if split in SEQUENCES_OF_SPLIT:
         if numbers := [number for number in SEQUENCES_OF_SPLIT[split] if number in on_disk]:
             return numbers
-        raise ValueError(f"no sequence of {split} is below {root / 'sequences'}; found: {found}")
+        raise UserError(f"no sequence of {split} is below {root / 'sequences'}; found: {found}")
     if not re.fullmatch(r"[0-9]{1,2}(,[0-9]{1,2})*", split):
-        raise ValueError(
+        raise UserError(
             f"no split {split!r} of odometry: it is neither {', '.join(SEQUENCES_OF_SPLIT)}, nor "
             "numbers (00,02), nor a list file (`9 0 l`, one frame a line)"
         )

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from mtdepth.datasets.calibration import StereoRig, rig_from_projections
 from mtdepth.datasets.frames import FrameId, check_drive
 from mtdepth.datasets.recordings import Layout, Recordings
-from mtdepth.files import DataError, read_json
+from mtdepth.files import DataError, UserError, read_json
 
 RIG_FILE = "rig.json"
 VAL_SHARE = 0.2  # ours: of the drives, since neighbouring frames of one drive look alike
@@ -121,7 +121,7 @@ class RigFolder(Recordings):
         """
         drives = self._drives
         if len(drives) < 2:
-            raise ValueError(
+            raise UserError(
                 f"{self.root} has one drive, {drives[0]}, so there is nothing to hold out: take "
                 "`all`, put part of the recording into a drive of its own, or write two lists"
             )

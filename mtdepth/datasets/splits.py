@@ -7,7 +7,7 @@ from typing import TypeVar
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.readers import READERS
 from mtdepth.datasets.recordings import Recordings
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 
 Frame = TypeVar("Frame")
 
@@ -38,7 +38,7 @@ def resolve_split(raw: Recordings, split: str) -> list[FrameId]:
     else:
         for reader in READERS:
             if split in reader.layout.split_names:
-                raise ValueError(
+                raise UserError(
                     f"{split} is of {reader.layout.title}; for {raw.root} take {', '.join(names)} "
                     "or a list file"
                 )
@@ -51,7 +51,7 @@ def resolve_split(raw: Recordings, split: str) -> list[FrameId]:
         hint = f"no drive there has a picture in {' or '.join(layout.camera_folders.values())}"
         if split not in names:
             hint = f"write one frame a line, `{layout.list_line}`"
-        raise ValueError(f"the split {source} has no frame; {hint}")
+        raise UserError(f"the split {source} has no frame; {hint}")
     return frames
 
 

@@ -108,7 +108,10 @@ class Evaluation:
                 if classes is not None:
                     scored.classes = (scored.classes or Confusion.zero()) + classes
         for name, row in self.rows.items():
-            scores.rows[name].cost = row.cost()
+            scored = scores.rows[name]
+            scored.cost = row.cost()
+            if scored.classes is not None and not scored.classes.counts.any():
+                scored.classes = None  # no pixel had both classes, so there is no agreement
         return scores
 
     def scene(self, frame: FrameId) -> Scene:

@@ -1,6 +1,8 @@
 """What an evaluation found, as text for the terminal and as JSON for everything else."""
 
 import dataclasses
+import functools
+import operator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -128,8 +130,7 @@ def class_table(scores: Scores, *, truth_name: str) -> str:
 
 def by_distance(images: Sequence[ImageScore]) -> DistanceSums:
     """Adds up the error by distance of at least one image."""
-    zero = DistanceSums.zero(images[0].by_distance.edges_m)
-    return sum((image.by_distance for image in images), zero)
+    return functools.reduce(operator.add, (image.by_distance for image in images))
 
 
 def cost_table(scores: Scores, protocol: Protocol) -> str:

@@ -11,8 +11,11 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.files import UserError
+
 Floats = npt.NDArray[np.floating[Any]]
 
+_DISTANCE_MEANS = ("mean_error_m", "mean_abs_error_m", "mean_abs_rel")
 ERROR_NAMES = ("abs_rel", "sq_rel", "rmse", "rmse_log", "d1", "d2", "d3")
 DELTA_THRESHOLD = (
     1.25  # Eigen et al. 2014, sec. 4.2: max(truth/predicted, predicted/truth) < 1.25^k
@@ -75,7 +78,7 @@ class ErrorSums:
           ValueError: If no pixel was summed.
         """
         if not self.num_pixels:
-            raise ValueError("no pixel was both measured and predicted, so there is no error")
+            raise UserError("no pixel was both measured and predicted, so there is no error")
         means = dict(zip(ERROR_NAMES, (self.totals / self.num_pixels).tolist(), strict=True))
         means["rmse"], means["rmse_log"] = means["rmse"] ** 0.5, means["rmse_log"] ** 0.5
         return DepthErrors(**means)
@@ -118,7 +121,7 @@ def per_image_mean(images: list[ErrorSums]) -> DepthErrors:
       ValueError: If there is no image, or one of them has no pixel.
     """
     if not images:
-        raise ValueError("no image was scored, so there is no mean")
+        raise UserError("no image was scored, so there is no mean")
     rows = [list(image.errors().to_dict().values()) for image in images]
     means = np.mean(rows, axis=0).tolist()
     return DepthErrors(**dict(zip(ERROR_NAMES, means, strict=True)))
@@ -156,7 +159,7 @@ def all_pixels_abs_rel(images: Iterable[tuple[float, int]]) -> float:
     """
     totals, counts = zip(*images, strict=True)
     if not sum(counts):
-        raise ValueError("no pixel was measured, so there is no error")
+        raise UserError("no pixel was measured, so there is no error")
     return sum(totals) / sum(counts)
 
 
@@ -168,7 +171,7 @@ def per_image_abs_rel(images: Iterable[tuple[float, int]]) -> float:
     """
     means = [total / count for total, count in images if count]
     if not means:
-        raise ValueError("no pixel was measured, so there is no error")
+        raise UserError("no pixel was measured, so there is no error")
     return sum(means) / len(means)
 
 
@@ -178,55 +181,38 @@ class DistanceSums:
 
     Attributes:
       edges_m: `[n + 1]`, rising; bin i holds `edges_m[i] <= truth < edges_m[i + 1]`.
+      totals: `[n, 3]` float64: predicted - truth in metres (positive where too far), its absolute
+        value, and that divided by the truth.
       counts: `[n]` pixels in each bin.
-      signed_m: `[n]` sums of predicted - truth; positive where too far.
-      absolute_m: `[n]` sums of |predicted - truth|.
-      relative: `[n]` sums of |predicted - truth| / truth.
     """
 
     edges_m: npt.NDArray[np.float64]
+    totals: npt.NDArray[np.float64]
     counts: npt.NDArray[np.int64]
-    signed_m: npt.NDArray[np.float64]
-    absolute_m: npt.NDArray[np.float64]
-    relative: npt.NDArray[np.float64]
-
-    @classmethod
-    def zero(cls, edges_m: npt.NDArray[np.float64]) -> Self:
-        """Returns the sums over no pixel."""
-        empty = np.zeros(len(edges_m) - 1)
-        return cls(edges_m, empty.astype(np.int64), empty, empty, empty)
 
     def __add__(self, other: Self) -> Self:
         if not np.array_equal(self.edges_m, other.edges_m):
             raise ValueError(f"bins differ: {self.edges_m} and {other.edges_m}")
         return dataclasses.replace(
-            self,
-            counts=self.counts + other.counts,
-            signed_m=self.signed_m + other.signed_m,
-            absolute_m=self.absolute_m + other.absolute_m,
-            relative=self.relative + other.relative,
+            self, totals=self.totals + other.totals, counts=self.counts + other.counts
         )
 
     def rows(self) -> list[dict[str, float | int | None]]:
         """Returns one record a bin; the means of an empty bin are None."""
-        counts = self.counts.tolist()
-        means = {
-            "mean_error_m": self.signed_m.tolist(),
-            "mean_abs_error_m": self.absolute_m.tolist(),
-            "mean_abs_rel": self.relative.tolist(),
-        }
-        return [
-            {
-                "from_m": float(self.edges_m[index]),
-                "to_m": float(self.edges_m[index + 1]),
-                "num_pixels": counts[index],
-                **{
-                    name: (totals[index] / counts[index] if counts[index] else None)
-                    for name, totals in means.items()
-                },
-            }
-            for index in range(len(counts))
-        ]
+        rows: list[dict[str, float | int | None]] = []
+        for index, (count, totals) in enumerate(
+            zip(self.counts.tolist(), self.totals, strict=True)
+        ):
+            means = (totals / count).tolist() if count else [None] * 3
+            rows.append(
+                {
+                    "from_m": float(self.edges_m[index]),
+                    "to_m": float(self.edges_m[index + 1]),
+                    "num_pixels": count,
+                    **dict(zip(_DISTANCE_MEANS, means, strict=True)),
+                }
+            )
+        return rows
 
 
 def distance_edges(*, max_depth_m: float, width_m: float = 10.0) -> npt.NDArray[np.float64]:
@@ -255,17 +241,10 @@ def distance_sums(truth_m: Floats, predicted_m: Floats, edges_m: Floats) -> Dist
     inside = (index >= 0) & (index < num_bins)
     index, truth, predicted = index[inside], truth[inside], predicted[inside]
     difference = predicted - truth
-
-    def binned(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return np.bincount(index, weights=weights, minlength=num_bins).astype(np.float64)
-
-    return DistanceSums(
-        edges,
-        np.bincount(index, minlength=num_bins).astype(np.int64),
-        binned(difference),
-        binned(np.abs(difference)),
-        binned(_relative_errors(truth, predicted)),
-    )
+    columns = (difference, np.abs(difference), _relative_errors(truth, predicted))
+    totals = [np.bincount(index, weights=column, minlength=num_bins) for column in columns]
+    counts = np.bincount(index, minlength=num_bins).astype(np.int64)
+    return DistanceSums(edges, np.stack(totals, axis=1), counts)
 
 
 def _relative_errors(truth_m: Floats, predicted_m: Floats) -> npt.NDArray[np.float64]:

@@ -6,6 +6,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.files import UserError
+
 Floats = npt.NDArray[np.floating[Any]]
 
 OUTLIER_PX, OUTLIER_SHARE = 3.0, 0.05  # Menze & Geiger 2015: wrong by 3 px and by 5 %
@@ -51,7 +53,7 @@ class DisparityErrors:
 
     def _count(self) -> int:
         if not self.num_measured:
-            raise ValueError("no pixel has a true disparity")
+            raise UserError("no pixel has a true disparity")
         return self.num_measured
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.files import UserError
 from mtdepth.metrics.depth import (
     DistanceSums,
     ErrorSums,
@@ -214,5 +215,5 @@ def protocol_named(name: str) -> Protocol:
     """
     if name not in PROTOCOLS:
         known = "\n".join(f"  {each.name}: {each.description}" for each in PROTOCOLS.values())
-        raise ValueError(f"no protocol is called {name!r}; there are:\n{known}")
+        raise UserError(f"no protocol is called {name!r}; there are:\n{known}")
     return PROTOCOLS[name]

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES
+from mtdepth.files import UserError
 
 Ids = npt.NDArray[np.integer[Any]]
 
@@ -72,7 +73,7 @@ class Confusion:
     def _total(self) -> int:
         total = int(self.counts.sum())
         if not total:
-            raise ValueError("no pixel has both a true and a predicted class")
+            raise UserError("no pixel has both a true and a predicted class")
         return total
 
 

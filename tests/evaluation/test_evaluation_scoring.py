@@ -212,6 +212,20 @@ def test_labels_of_another_resolution_are_a_failure_that_says_so(
     assert "another resolution" in scores.failures[0][1]
 
 
+def test_a_store_that_ignores_every_pixel_has_no_class_score(
+    tree: Path, labels: LabelStore, tmp_path: Path
+) -> None:
+    shutil.copytree(labels.root, tmp_path / "store")
+    frame = labels.frames[0]
+    nothing = np.full((64, 192), 255, np.uint8)
+    write_train_id_png(train_id_path(tmp_path / "store", frame), nothing)
+    store = LabelStore.open(tmp_path / "store", kitti_root=tree)
+    scores = evaluation(tree, store, Scaled(1.0)).run([frame])
+    assert scores.frames == [frame]
+    assert scores.rows["model"].classes is None
+    assert class_table(scores, truth_name="exact") == ""
+
+
 def test_the_baseline_is_the_same_for_every_picture_and_is_beaten_by_the_truth(
     tree: Path, labels: LabelStore
 ) -> None:
