@@ -26,6 +26,7 @@ def test_a_notebook_is_stored_without_outputs(path: Path) -> None:
             assert cell.execution_count is None
 
 
+@pytest.mark.slow
 def test_the_results_notebook_runs_and_draws_its_figures(
     tree: Path, labels: LabelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,5 @@
 """What a worker does for its frames: full batches of one size, one bad frame at a time."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -116,32 +115,3 @@ def test_a_frame_that_spoils_its_batch_fails_alone(tree: Path, tmp_path: Path) -
 def test_a_batch_of_nothing_is_refused(tree: Path) -> None:
     with pytest.raises(ValueError, match="--batch_size is at least 1, got 0"):
         LabelJob(kitti_root=tree, teachers=TeacherChoice(depth_teacher="sgm"), batch_size=0)
-
-
-class SlowTeacher(CountingTeacher):
-    """Costs what a network on a device of its own does: time, and no processor."""
-
-    seconds = 0.3
-
-    def predict_batch(self, samples: Sequence[StereoSample]) -> list[npt.NDArray[np.float32]]:
-        time.sleep(self.seconds * len(samples))
-        return super().predict_batch(samples)
-
-
-@pytest.mark.slow
-def test_reading_and_writing_cost_less_than_a_twentieth_of_a_slow_teacher(tmp_path: Path) -> None:
-    tree = build_kitti_tree(tmp_path / "raw", num_drives=2, num_frames=6, size=(375, 1242))
-    frames = KittiRaw(tree).all_frames()
-    teacher = SlowTeacher()
-    seconds = []
-    # The best of three: other programs on the machine only ever add to it.
-    for number in range(3):
-        job = LabelJob(
-            kitti_root=tree,
-            teachers=CountingChoice(teacher=teacher),
-            output=tmp_path / f"labels{number}",
-        )
-        began_s = time.monotonic()
-        assert len(list(WriteLabels(job)(frames))) == len(frames)
-        seconds.append(time.monotonic() - began_s)
-    assert min(seconds) < 1.05 * len(frames) * teacher.seconds
