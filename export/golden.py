@@ -2,7 +2,7 @@
 
 `golden.npz` stands beside an artefact and holds three fitted pictures, the raw output tensors of
 each, and the depth and classes decoded from them. A device that gives the same answers runs the
-same network by the same law; `python -m export.verify` asks it. Numpy only: it runs there, too.
+same network; `python -m export.verify` asks it. Numpy only: it runs there, too.
 """
 
 import io

@@ -80,14 +80,14 @@ def write_inference_graph(
     tf.saved_model.save(module, str(folder), signatures={SIGNATURE: serve})
 
 
-def _fed(image: Any, law: InputNormalisation) -> Any:
+def _fed(image: Any, normalisation: InputNormalisation) -> Any:
     """What the network is fed with."""
     if image.dtype != tf.float32:
-        return law(tf.cast(image, tf.float32))
+        return normalisation(tf.cast(image, tf.float32))
     # To be quantised: a whole grey level is subtracted, so that the difference is exact in integers
     # and the factor goes into the first convolution. As a product and a sum, every byte would be
     # rounded twice.
-    return (image - law.centre) * law.scale
+    return (image - normalisation.centre) * normalisation.scale
 
 
 def _depth(code: Any, codec: DepthCodec, output: DepthOutput) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def decoded(code: Any, codec: DepthCodec) -> Any:
     """The codec's `decode` as TensorFlow operators.
 
     Raises:
-      TypeError: For a law that this module does not know.
+      TypeError: For a codec that this module does not know.
     """
     if isinstance(codec, LogDepthCodec):
         # Clipped after the exponential, so that no rounding of it passes a limit.
@@ -106,7 +106,7 @@ def decoded(code: Any, codec: DepthCodec) -> Any:
         return tf.maximum(tf.minimum(depth_m, codec.far_m), MIN_DEPTH_M)
     if isinstance(codec, SigmoidDisparityCodec):
         return codec.scale / (codec.gain * tf.sigmoid(code) + codec.bias)
-    raise TypeError(f"no operators for the depth law {type(codec).__name__}")
+    raise TypeError(f"no operators for the depth codec {type(codec).__name__}")
 
 
 def _classes(scores: Any | None, output: ClassOutput) -> dict[str, Any]:

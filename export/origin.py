@@ -1,4 +1,4 @@
-"""What an exported file says of the network behind it: depth law, camera, scale, recipe, scores."""
+"""What an exported file says of the network behind it: codec, camera, scale, recipe, scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ class Origin:
     Attributes:
       network: `student` or `mininet`.
       decoder: L, M, S or XS; F, H, Q or E.
-      codec: The depth law that it was trained with.
+      codec: The depth codec that it was trained with.
       fit: How pictures were fitted in training.
       training_camera: At the exported input size; None where unknown.
       scale_source: Where the metres come from.

@@ -85,7 +85,7 @@ def deviations(
     ]
     is_exact = not any(deviation.num_values for deviation in compared)
     if is_exact or precision != "int8":
-        # The law itself: of the same integers come the same metres, up to the last bit.
+        # The codec: of the same integers come the same metres, up to the last bit.
         compared.append(
             compare("metres", found.depth_m, golden.depth_m, max_steps=max_steps, share=share)
         )

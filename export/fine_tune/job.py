@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow_model_optimization as tfmot
 
 from export.artefact import Part
 from export.fine_tune import pruned, quantised
@@ -128,9 +129,7 @@ class Job:
           sparsity: Share of zeros at the end.
         """
         num_steps = self._options.num_steps
-        model, before_step = pruned.build_prunable(
-            self.graph, sparsity=sparsity, num_steps=num_steps
-        )
+        model, callback = pruned.build_prunable(self.graph, sparsity=sparsity, num_steps=num_steps)
         settings = self._settings("prune", sparsity=sparsity)
         # Earlier states have too few zeros.
         first_score = min(pruned.pruning_end(num_steps) + pruned.PRUNE_EVERY_STEPS, num_steps)
@@ -141,11 +140,11 @@ class Job:
             objective=self._objective(),
             settings=dataclasses.replace(settings, first_score=first_score),
             held_out=self._held_out,
-            before_step=before_step,
-            before_score=lambda: pruned.apply_masks(model),
+            before_score=lambda: callback.on_epoch_end(0),
         )
         tuning.run(self._stream(), self.output / "prune_state.npz")
-        return Tuned(trained_graph(model, self.graph), None, tuning.best_score, tuning.scores)
+        stripped = tfmot.sparsity.keras.strip_pruning(model)
+        return Tuned(trained_graph(stripped, self.graph), None, tuning.best_score, tuning.scores)
 
     def export(
         self, tuned: Tuned, folder: Path, *, precision: Precision, treatment: Treatment

@@ -59,7 +59,6 @@ class FineTuning:
       settings: See `Settings`.
       held_out: Scores the network; None keeps the last state.
       masks: Entry name to an array of ones and zeros: weights that stay zero.
-      before_step: Called with the step's number.
       before_score: Called before each score, and at the end.
     """
 
@@ -73,12 +72,11 @@ class FineTuning:
         settings: Settings,
         held_out: HeldOut | None,
         masks: dict[str, Any] | None = None,
-        before_step: Callable[[int], None] = lambda _: None,
         before_score: Callable[[], None] = lambda: None,
     ) -> None:
         self._model, self._law, self._objective = model, law, objective
         self._settings, self._held_out = settings, held_out
-        self._before_step, self._before_score = before_step, before_score
+        self._before_score = before_score
         self._weights = model.trainable_variables
         self._optimizer = tf_keras.optimizers.Adam(settings.learning_rate)
         self._optimizer.build(self._weights)
@@ -149,7 +147,6 @@ class FineTuning:
         share = step / self._settings.num_steps
         rate = self._settings.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
         self._optimizer.learning_rate.assign(rate)
-        self._before_step(step)
         loss = float(self._step({name: value for name, value in batch.items() if name != "frame"}))
         if not math.isfinite(loss):
             raise FineTuningError(

@@ -1,6 +1,10 @@
-"""Magnitude pruning of the 1x1 convolutions, which hold most weights of a mobile network."""
+"""Magnitude pruning of the 1x1 convolutions, which hold most weights of a mobile network.
 
-from collections.abc import Callable
+tensorflow-model-optimization prunes, counts the steps and takes its wrappers off. Ours are the
+choice of layers (its `PruneForLatencyOnXNNPack` demands a network that ends in a pooling) and the
+masks, which its wrapper does not hand to a quantisation that follows.
+"""
+
 from typing import Any
 
 import numpy as np
@@ -14,20 +18,13 @@ PRUNE_EVERY_STEPS = 10
 PRUNING_SHARE = 0.6
 
 
-def is_pruned(entry: Entry, outputs: frozenset[str]) -> bool:
-    """Whether an entry is pruned: 1x1 convolutions, not the heads."""
-    return entry.is_pointwise and entry.name not in outputs
-
-
 def pruned_names(graph: NetworkGraph) -> list[str]:
-    """The entries that are pruned."""
-    outputs = frozenset(graph.outputs.values())
-    return [entry.name for entry in graph.entries if is_pruned(entry, outputs)]
+    """The entries that are pruned: 1x1 convolutions, not the heads."""
+    heads = frozenset(graph.outputs.values())
+    return [entry.name for entry in graph.entries if entry.is_pointwise and entry.name not in heads]
 
 
-def build_prunable(
-    graph: NetworkGraph, *, sparsity: float, num_steps: int
-) -> tuple[Any, Callable[[int], None]]:
+def build_prunable(graph: NetworkGraph, *, sparsity: float, num_steps: int) -> tuple[Any, Any]:
     """A `tf_keras` copy whose smallest weights become zero while it is being trained.
 
     The share of zeros rises fast at first and slowly at the end (cubic; Zhu and Gupta 2017).
@@ -38,7 +35,8 @@ def build_prunable(
       num_steps: Of the whole fine-tuning.
 
     Returns:
-      The model, and what has to be called before each step.
+      The model, which counts its steps and has to be stripped at the end, and the library's
+      callback for it, whose `on_epoch_end` makes the pruned weights zero again after a step.
     """
     names = set(pruned_names(graph))
     schedule = tfmot.sparsity.keras.PolynomialDecay(
@@ -49,24 +47,16 @@ def build_prunable(
         frequency=min(PRUNE_EVERY_STEPS, pruning_end(num_steps)),
     )
 
-    def wrap(entry: Entry, layer: Any) -> Any:
+    def prunable(entry: Entry, layer: Any) -> Any:
         if entry.name not in names:
             return layer
         return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule)
 
-    model = build_copy(graph, wrap=wrap)
-    wrappers = [layer for layer in model.layers if hasattr(layer, "pruning_step")]
-
-    def before_step(step: int) -> None:
-        for wrapper in wrappers:
-            wrapper.pruning_step.assign(step)
-
-    return model, before_step
-
-
-def apply_masks(model: Any) -> None:
-    """Makes the pruned weights zero again, which every call does before and none after a step."""
-    model(np.zeros((1, *model.input_shape[1:]), np.float32), training=False)
+    model = build_copy(graph, wrap=prunable)
+    callback = tfmot.sparsity.keras.UpdatePruningStep()
+    callback.set_model(model)
+    callback.on_train_begin()
+    return model, callback
 
 
 def pruning_end(num_steps: int) -> int:

@@ -5,16 +5,17 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_model_optimization as tfmot
 import tf_keras
+from tensorflow_model_optimization.quantization import keras as keras_quantization
 
-from export.fine_tune.quantisers import KERNELS, DeviceConfig, RangeQuantizer
+from export.fine_tune.quantisers import KERNELS, DeviceConfig, DeviceScheme
 from export.fine_tune.tf_keras_copy import build_copy
 from export.graph import Entry, NetworkGraph
 from mtdepth.models.normalisation import InputNormalisation
 
 # The converter's own choice for a sigmoid: 256 steps of 1/256 from 0.
 _SIGMOID_RANGE = (0.0, 255.0 / 256.0)
+_FIRST = "rounded_image"
 # Layers whose output has the numbers of their input, so that it needs no range of its own.
 _MOVERS = ("PixelShuffle", "ZeroPadding2D", "UpSampling2D")
 
@@ -85,23 +86,23 @@ def build_quantised(graph: NetworkGraph, ranges: Ranges) -> Any:
     """
     rounded = set(rounded_entries(graph))
 
-    def wrap(entry: Entry, layer: Any) -> Any:
-        output = None
-        if entry.name in rounded:
-            is_sigmoid = entry.kind == "Sigmoid"
-            low, high = _SIGMOID_RANGE if is_sigmoid else ranges.entries[entry.name]
-            output = RangeQuantizer(low, high, is_fixed=is_sigmoid)
+    def annotated(entry: Entry, layer: Any) -> Any:
+        output: tuple[float, float, bool] | None = None
+        if entry.kind == "Sigmoid":
+            output = (*_SIGMOID_RANGE, True)
+        elif entry.name in rounded:
+            output = (*ranges.entries[entry.name], False)
         config = DeviceConfig(KERNELS.get(entry.kind, ""), output)
-        return tfmot.quantization.keras.QuantizeWrapperV2(layer, config)
+        return keras_quantization.quantize_annotate_layer(layer, config)
 
-    def first() -> Any:
-        quantizer = RangeQuantizer(*ranges.image, is_fixed=True)
-        layer = tf_keras.layers.Activation("linear", name="rounded_image")
-        return tfmot.quantization.keras.QuantizeWrapperV2(
-            layer, DeviceConfig(output=quantizer), name="quant_image"
+    first = keras_quantization.quantize_annotate_layer(
+        tf_keras.layers.Activation("linear", name=_FIRST),
+        DeviceConfig(output=(*ranges.image, True)),
+    )
+    with keras_quantization.quantize_scope({"DeviceConfig": DeviceConfig}):
+        model = keras_quantization.quantize_apply(
+            build_copy(graph, wrap=annotated, first=first), DeviceScheme()
         )
-
-    model = build_copy(graph, wrap=wrap, first=first)
     refresh_kernel_ranges(model)
     return model
 
@@ -118,7 +119,7 @@ def ranges_of(model: Any, graph: NetworkGraph) -> Ranges:
         wrapper = model.get_layer(f"quant_{name}")
         variables = wrapper._output_quantizer_vars
         found[name] = (float(variables["min"]), float(variables["max"]))
-    image = model.get_layer("quant_image")._output_quantizer_vars
+    image = model.get_layer(f"quant_{_FIRST}")._output_quantizer_vars
     return Ranges(image=(float(image["min"]), float(image["max"])), entries=found)
 
 

@@ -1,7 +1,8 @@
-"""What is rounded of a layer, and how: quantisers for tensorflow-model-optimization's wrapper.
+"""What is rounded of a layer, and how: a scheme for tensorflow-model-optimization.
 
-The library's own start activations at -6..6 and forget that over thousands of steps, and leave the
-kernel of a convolution with a ReLU behind it unquantised.
+The library annotates and applies; quantisers and scheme are ours, since its own 8-bit scheme starts
+activations at -6..6 and forgets that over thousands of steps, leaves the kernel of a convolution
+with a ReLU behind it unquantised, and folds batch normalisations that `export.graph` has folded.
 """
 
 from typing import Any
@@ -61,7 +62,7 @@ class RangeQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
       is_fixed: Whether training leaves it.
     """
 
-    def __init__(self, low: float, high: float, *, is_fixed: bool = False) -> None:
+    def __init__(self, low: float, high: float, is_fixed: bool) -> None:
         self.low, self.high, self.is_fixed = low, high, is_fixed
 
     def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:
@@ -96,10 +97,11 @@ class DeviceConfig(tfmot.quantization.keras.QuantizeConfig):
 
     Args:
       kernel: Name of the attribute that is rounded; empty for none.
-      output: Of the layer's result; None where the next layer rounds it.
+      output: Of the layer's result, what `RangeQuantizer` takes: low, high, is_fixed; None where
+        the next layer rounds it.
     """
 
-    def __init__(self, kernel: str = "", output: RangeQuantizer | None = None) -> None:
+    def __init__(self, kernel: str = "", output: tuple[float, float, bool] | None = None) -> None:
         self.kernel, self.output = kernel, output
 
     def get_weights_and_quantizers(self, layer: Any) -> list[tuple[Any, Any]]:
@@ -125,11 +127,37 @@ class DeviceConfig(tfmot.quantization.keras.QuantizeConfig):
     def get_output_quantizers(self, layer: Any) -> list[Any]:
         """The result's, where it is rounded here."""
         del layer
-        return [self.output] if self.output else []
+        return [RangeQuantizer(*self.output)] if self.output else []
 
     def get_config(self) -> dict[str, Any]:
         """For the library, which serialises it."""
         return {"kernel": self.kernel, "output": self.output}
+
+
+class DeviceScheme(tfmot.quantization.keras.QuantizeScheme):
+    """What is annotated is rounded as its `DeviceConfig` says; no layer is added or replaced."""
+
+    def get_layout_transformer(self) -> Any:
+        """Changes nothing: `export.graph` has folded what can be."""
+        return _AsItIs()
+
+    def get_quantize_registry(self) -> Any:
+        """Knows no layer, so that only what is annotated is rounded."""
+        return _NoDefaults()
+
+
+class _AsItIs(tfmot.quantization.keras.QuantizeLayoutTransform):
+    def apply(self, model: Any, layer_quantize_map: Any) -> tuple[Any, Any]:
+        return model, layer_quantize_map
+
+
+class _NoDefaults(tfmot.quantization.keras.QuantizeRegistry):
+    def supports(self, layer: Any) -> bool:
+        del layer
+        return False
+
+    def get_quantize_config(self, layer: Any) -> Any:
+        raise ValueError(f"layer {layer.name!r} is not annotated")
 
 
 def _is_depthwise(name: str) -> bool:

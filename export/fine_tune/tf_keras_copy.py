@@ -24,15 +24,13 @@ class PixelShuffle(tf_keras.layers.Layer):
         return tf.nn.depth_to_space(inputs, SHUFFLE_FACTOR)
 
 
-def build_copy(
-    graph: NetworkGraph, *, wrap: Wrap | None = None, first: Callable[[], Any] | None = None
-) -> Any:
+def build_copy(graph: NetworkGraph, *, wrap: Wrap | None = None, first: Any = None) -> Any:
     """Builds a planned network with its weights.
 
     Args:
       graph: Of `export.graph.read_graph`.
       wrap: Called with every entry and its layer; what it returns is called in its place.
-      first: Makes a layer that the picture passes before the others.
+      first: A layer that the picture passes before the others.
 
     Returns:
       A `tf_keras` model: input `[B, height, width, 3]` float32, through the normalisation; its
@@ -40,7 +38,7 @@ def build_copy(
     """
     height_px, width_px = graph.input_size
     image = tf_keras.Input((height_px, width_px, 3), name=INPUT)
-    tensors = {INPUT: image if first is None else first()(image)}
+    tensors = {INPUT: image if first is None else first(image)}
     for entry in graph.entries:
         inputs = [tensors[name] for name in entry.inputs]
         layer = _layer(entry)

@@ -60,13 +60,13 @@ def emit(
     return graph
 
 
-def _take_image(graph: OnnxGraph, law: InputNormalisation, size: tuple[int, int]) -> str:
+def _take_image(graph: OnnxGraph, normalisation: InputNormalisation, size: tuple[int, int]) -> str:
     """The picture's way to the first layer."""
     graph.shapes[graph.input] = (1, *size, 3)
     shape = (1, 3, *size)
     planes = graph.add("Transpose", [graph.input], "image_nchw", shape, perm=[0, 3, 1, 2])
-    scale = graph.constant("input_scale", np.array([law.scale], np.float32))
-    offset = graph.constant("input_offset", np.array([law.offset], np.float32))
+    scale = graph.constant("input_scale", np.array([normalisation.scale], np.float32))
+    offset = graph.constant("input_offset", np.array([normalisation.offset], np.float32))
     scaled = graph.add("Mul", [planes, scale], "image_scaled", shape)
     return graph.add("Add", [scaled, offset], "network_input", shape)
 

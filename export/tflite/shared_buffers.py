@@ -1,7 +1,7 @@
 """Several networks in one `.tflite` file, what they have in common written once.
 
 The sizes of one trained network share most of their weights, byte for byte, also as integers: their
-weights are quantised by the same law, and their activations by ranges that the same pictures gave.
+weights are quantised alike, and their activations by ranges that the same pictures gave.
 The converter nevertheless writes a whole network for each. Here finished files become the
 subgraphs of one, each with a signature of its own, through TensorFlow Lite's published schema:
 
