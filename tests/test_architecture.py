@@ -16,6 +16,12 @@ OPEN_TO_ALL = ("mtdepth.files", "mtdepth.pictures", "mtdepth.defaults")
 GEOMETRY_AND_DATA_SETS = ("mtdepth.geometry", "mtdepth.datasets")
 EVERY_DEVICE = (*GEOMETRY_AND_DATA_SETS, "mtdepth.contract", "mtdepth.runtime")
 A_RUN = (*GEOMETRY_AND_DATA_SETS, "mtdepth.contract", "mtdepth.recipes", "mtdepth.workdir")
+# Of `export`, what the targets share; none of them imports another.
+A_TARGET = (
+    *(*EVERY_DEVICE, "mtdepth.models", "mtdepth.trained", "mtdepth.program"),
+    *("export.artefact", "export.graph", "export.inference_graph", "export.origin"),
+    "export.request",
+)
 MAY_IMPORT = {
     # mtdepth, from the floor up. What predicts never imports what trains.
     "mtdepth.files": (),
@@ -92,6 +98,9 @@ MAY_IMPORT = {
     "export.golden": EVERY_DEVICE,
     "export.verify": (*EVERY_DEVICE, "export.golden"),
     "export.board": (),
+    "export.tflite": A_TARGET,
+    "export.onnx": A_TARGET,
+    "export.tftrt": A_TARGET,
     "export.benchmark": (*EVERY_DEVICE, "export.device.telemetry", "export.tflite.delegation"),
     "export.fine_tune": (
         *(*A_RUN, "export", "mtdepth.models", "mtdepth.runtime", "mtdepth.trained"),

@@ -18,7 +18,7 @@ from fakes.artefact import (
     CAMERA,
     CODEC,
     SIZE,
-    export_random_onnx,
+    random_onnx_file,
 )
 from fakes.conditioned import pictures
 
@@ -37,8 +37,8 @@ PROGRAMS = ("build_engine.py", "run_engine.py", "convert_tftrt.py")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_random_onnx(tmp_path_factory.mktemp("board")).parent
+def folder() -> Path:
+    return random_onnx_file().parent
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes.artefact import export_random, export_random_onnx, images
+from fakes.artefact import images, random_file, random_onnx_file
 from fakes.conditioned import condition
 from fakes.programs import run_program
 from fakes.workdir import build_workdir
@@ -34,10 +34,10 @@ def workdir(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
     return made
 
 
-def test_an_onnx_file_says_what_a_tflite_file_says(tmp_path: Path) -> None:
-    path = export_random_onnx(tmp_path / "onnx")
+def test_an_onnx_file_says_what_a_tflite_file_says() -> None:
+    path = random_onnx_file()
     onnx = OnnxBackend(path)
-    tflite = TfliteBackend(export_random(tmp_path / "tflite", precision="float32"))
+    tflite = TfliteBackend(random_file("float32"))
     for image in images():
         found, expected = onnx.infer(image), tflite.infer(image)
         np.testing.assert_allclose(found.depth_m, expected.depth_m, rtol=1e-5)

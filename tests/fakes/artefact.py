@@ -50,7 +50,7 @@ def random_network(
 
 
 def inference_network(network: keras.Model | None = None) -> InferenceNetwork:
-    """A student's network (the random XS of both tasks for None) with its laws."""
+    """A student's network (the random XS of both tasks for None) with codec and normalisation."""
     return InferenceNetwork(
         network=random_network() if network is None else network,
         codec=CODEC,
@@ -88,10 +88,18 @@ def export_random(
     return folder / "model.tflite"
 
 
-def random_file(precision: Precision) -> Path:
+def random_file(precision: Precision, *, decoder: DecoderSize = "XS") -> Path:
     """The `.tflite` file of `random_network`, exported once in a run; read-only."""
-    folder = built_once(f"random-{precision}", lambda to: export_random(to, precision=precision))
+    folder = built_once(
+        f"random-{decoder}-{precision}",
+        lambda to: export_random(to, precision=precision, decoder=decoder),
+    )
     return folder / "model.tflite"
+
+
+def random_onnx_file() -> Path:
+    """The `.onnx` file of the smallest `random_network`, exported once in a run; read-only."""
+    return built_once("random-onnx", export_random_onnx) / "model.onnx"
 
 
 def export_random_onnx(folder: Path) -> Path:

@@ -11,8 +11,8 @@ from fakes.artefact import (
     CAMERA,
     CODEC,
     SIZE,
-    export_random_onnx,
     images,
+    random_onnx_file,
 )
 
 from mtdepth.contract import Contract, contract_path
@@ -22,8 +22,8 @@ from mtdepth.runtime.onnx import OnnxBackend, open_session
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return export_random_onnx(tmp_path_factory.mktemp("onnx_runtime"))
+def exported() -> Path:
+    return random_onnx_file()
 
 
 @pytest.fixture
