@@ -21,7 +21,7 @@ from export.parity import BOUNDS, check_parity, measure_parity
 from mtdepth.contract import DECODERS, Precision
 from mtdepth.files import write_json
 from mtdepth.runtime.contracted import ContractedBackend
-from mtdepth.runtime.sizes import size_contract_path
+from mtdepth.runtime.tflite import size_contract_path
 from mtdepth.trained import InferenceNetwork
 
 PARITY_NAME = "parity.json"
@@ -80,7 +80,7 @@ def write_artefact(
     runtime refuses.
 
     Args:
-      output: Folder for the file, its contracts (`mtdepth.runtime.sizes`), `parity.json`,
+      output: Folder for the file, its contracts (`mtdepth.runtime.tflite`), `parity.json`,
         `golden.npz` and the board's programs.
       make: Makes the file in a folder.
       parts: What it is made from, by decoder size.

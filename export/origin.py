@@ -63,7 +63,6 @@ class Origin:
           image: The input.
           outputs: In any order; depth becomes the first.
         """
-        camera = self.training_camera
         has_classes = any(output.kind in ("class_scores", "train_id") for output in outputs)
         return Contract(
             artefact=path.name,
@@ -78,7 +77,7 @@ class Origin:
             codec=self.codec,
             valid_depth_m=(self.codec.near_m, self.codec.far_m),
             fit=self.fit,
-            training_camera=None if camera is None else camera.to_dict(),
+            training_camera=self.training_camera,
             scale_source=self.scale_source,
             class_names=CLASS_NAMES if has_classes else (),
             recipe=self.recipe,
@@ -135,7 +134,7 @@ def keras_scores(trained: TrainedNetwork) -> dict[str, Any] | None:
       For each results file its split, number of frames, depth errors by protocol and class scores;
       None where these weights were not scored. Results of earlier weights are left out.
     """
-    sha256 = sha256_of(trained.weights)
+    sha256 = sha256_of(trained.file)
     found = {}
     for path in visible_files(trained.workdir.results_path, "*.json"):
         results = read_json(path)

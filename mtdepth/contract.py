@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from mtdepth.files import DataError, read_json, write_json
+from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import DepthCodec, codec_from_dict
 from mtdepth.models.mininet_spec import OUTPUT_STRIDE
 from mtdepth.models.specs import NUM_BLOCKS
@@ -93,8 +94,8 @@ class Contract:
       valid_depth_m: Range between the law's limits. A student's labels nearer than it were trained
         with their own, negative code; those farther count as its end.
       fit: How a picture of another shape is brought to the input's size.
-      training_camera: `Intrinsics.to_dict()` at the input's size, or None where unknown.
-        Depth is metric for this focal length; for another it is rescaled.
+      training_camera: At the input's size, or None where unknown. Depth is metric for this focal
+        length; for another it is rescaled.
       scale_source: Where the metres come from; `none` where depth is relative.
       class_names: In the order of the scores; empty without a segmentation output.
       recipe: The whole training recipe.
@@ -114,7 +115,7 @@ class Contract:
     codec: DepthCodec
     valid_depth_m: tuple[float, float]
     fit: Fit
-    training_camera: Mapping[str, float] | None
+    training_camera: Intrinsics | None
     scale_source: str
     class_names: tuple[str, ...]
     recipe: Mapping[str, Any]
@@ -191,6 +192,7 @@ class Contract:
 
     def to_dict(self) -> dict[str, Any]:
         """As stored: with a version, and with what each number means in words."""
+        camera = self.training_camera
         return {
             "format_version": FORMAT_VERSION,
             "artefact": self.artefact,
@@ -206,7 +208,7 @@ class Contract:
             "valid_depth_m": list(self.valid_depth_m),
             "nearer_than_valid": NEARER_THAN_VALID,
             "fit": self.fit,
-            "training_camera": _plain_or_none(self.training_camera),
+            "training_camera": None if camera is None else camera.to_dict(),
             "scale_source": self.scale_source,
             "class_names": list(self.class_names),
             "recipe": dict(self.recipe),
@@ -243,7 +245,7 @@ class Contract:
             codec=_codec(fields.take("depth_law", dict)),
             valid_depth_m=_pair(fields.take("valid_depth_m", list), "valid_depth_m"),
             fit=cast(Fit, fields.take("fit", str)),
-            training_camera=camera,
+            training_camera=None if camera is None else _camera(camera),
             scale_source=fields.take("scale_source", str),
             class_names=_strings(fields.take("class_names", list), "class_names"),
             recipe=fields.take("recipe", dict),
@@ -327,6 +329,13 @@ def _tensor_from_dict(content: Any, prefix: str) -> TensorContract:
         return TensorContract(shape=tuple(shape), **values)
     except ValueError as error:
         raise ValueError(f"{prefix.rstrip('.')}: {error}") from error
+
+
+def _camera(content: dict[str, Any]) -> Intrinsics:
+    try:
+        return Intrinsics.from_dict(content)
+    except ValueError as error:
+        raise ValueError(f"field 'training_camera': {error}") from error
 
 
 def _codec(law: Mapping[str, Any]) -> DepthCodec:

@@ -27,7 +27,7 @@ from mtdepth.evaluation.tables import aligned
 from mtdepth.files import DataError, UserError, write_json
 from mtdepth.metrics.depth import ErrorSums, per_image_mean
 from mtdepth.pictures import write_png
-from mtdepth.predictor import model_identity, open_predictor
+from mtdepth.predictor import open_predictor
 from mtdepth.runtime.colors import depth_colors
 
 _MODEL = flags.DEFINE_multi_string("model", None, "Workdir or exported file.")
@@ -60,7 +60,7 @@ def main() -> int:
         lines.append((str(model), str(len(errors)), *(f"{value:.3f}" for value in mean.values())))
         results.append(
             {
-                "model": model_identity(predictor),
+                "model": predictor.backend.identity(),
                 "mean": mean,
                 "per_image": {name: make3d_columns(each.errors()) for name, each in errors.items()},
                 "failures": failures,

@@ -1,10 +1,14 @@
 """A trained run's network with all that travels with it, whichever kind of network it is."""
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
 from absl import logging
 
 from mtdepth.contract import MININET, NO_SCALE, STUDENT, Fit
@@ -14,6 +18,7 @@ from mtdepth.geometry.depth_codec import DepthCodec, SigmoidDisparityCodec
 from mtdepth.models import mininet, student
 from mtdepth.models.normalisation import MININET_INPUT, STUDENT_INPUT, InputNormalisation
 from mtdepth.recipes.base import TrainRecipe
+from mtdepth.runtime.pipeline import NetworkOutput
 from mtdepth.workdir import Checkpoint, Workdir
 
 
@@ -75,9 +80,47 @@ class TrainedNetwork(InferenceNetwork):
         return self.scale_source != NO_SCALE
 
     @property
-    def weights(self) -> Path:
+    def file(self) -> Path:
         """The weight file that it was read from."""
         return self.workdir.weights(self.checkpoint)
+
+    def identity(self) -> dict[str, Any]:
+        """Which network it is: kind, path, digest, decoder, checkpoint, recipe."""
+        return {
+            "kind": "keras",
+            "path": str(self.workdir.path),
+            "network": self.family,
+            "decoder": self.size,
+            "precision": "float32",
+            "checkpoint": self.checkpoint,
+            "sha256": sha256_of(self.file),
+            "recipe": self.recipe["name"],
+            "scale_source": self.scale_source,
+        }
+
+    def infer(self, image: npt.NDArray[np.uint8]) -> NetworkOutput:
+        """Runs the network on a fitted RGB picture `[height, width, 3]`."""
+        code, train_id = self._compiled(image)
+        depth_m = np.asarray(self.codec.decode(code.numpy()), np.float32)
+        return NetworkOutput(depth_m, None if train_id is None else train_id.numpy())
+
+    @functools.cached_property
+    def _compiled(self) -> Any:
+        """From uint8 `[height, width, 3]` to code `[h, w]` and train id `[h, w]` or None."""
+        shape = (*self.input_size, 3)
+
+        # One fixed shape is traced once; XLA is slower than plain kernels on CPU.
+        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)], jit_compile=False)
+        def infer(image: Any) -> Any:
+            fed = self.normalisation(tf.cast(image, tf.float32))
+            outputs = self.network(fed[None], training=False)
+            code = outputs["depth_code"][0, :, :, 0]
+            if "segmentation" not in self.tasks:
+                return code, None
+            scores = outputs["class_scores"][0]
+            return code, tf.cast(tf.argmax(scores, axis=-1), tf.uint8)
+
+        return infer
 
 
 def load_trained(

@@ -49,7 +49,7 @@ MAY_IMPORT = {
     "mtdepth.data": (
         *(*GEOMETRY_AND_DATA_SETS, "mtdepth.contract", "mtdepth.recipes", "mtdepth.runtime"),
     ),
-    "mtdepth.trained": (*A_RUN, "mtdepth.models"),
+    "mtdepth.trained": (*A_RUN, "mtdepth.models", "mtdepth.runtime"),
     "mtdepth.predictor": (*A_RUN, "mtdepth.runtime", "mtdepth.trained"),
     "mtdepth.evaluation": (
         *(*A_RUN, "mtdepth.runtime", "mtdepth.trained", "mtdepth.predictor", "mtdepth.metrics"),

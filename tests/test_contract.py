@@ -11,6 +11,7 @@ import pytest
 
 from mtdepth.contract import Contract, TensorContract, contract_path
 from mtdepth.files import DataError, sha256_of
+from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import MIN_DEPTH_M, LogDepthCodec
 
 IMAGE = TensorContract(
@@ -34,6 +35,16 @@ SCORES = TensorContract(
 )
 
 
+CAMERA = {
+    "fx_px": 50.5,
+    "fy_px": 52.0,
+    "cx_px": 47.0,
+    "cy_px": 30.0,
+    "width_px": 96,
+    "height_px": 64,
+}
+
+
 def a_contract(**changes: Any) -> Contract:
     values: dict[str, Any] = {
         "artefact": "model.tflite",
@@ -45,7 +56,7 @@ def a_contract(**changes: Any) -> Contract:
         "codec": LogDepthCodec(near_m=4.0, far_m=80.0),
         "valid_depth_m": (4.0, 80.0),
         "fit": "crop",
-        "training_camera": {"fx_px": 50.5, "width_px": 96},
+        "training_camera": Intrinsics.from_dict(CAMERA),
         "scale_source": "labels: psmnet, corrected by LiDAR",
         "class_names": ("road", "car"),
         "recipe": {"name": "demo", "input_size_px": [64, 96]},
@@ -105,7 +116,7 @@ GOLDEN = {
     "valid_depth_m": [4.0, 80.0],
     "nearer_than_valid": "nearer than near_m is reported as it is, never as near_m",
     "fit": "crop",
-    "training_camera": {"fx_px": 50.5, "width_px": 96},
+    "training_camera": CAMERA,
     "scale_source": "labels: psmnet, corrected by LiDAR",
     "class_names": ["road", "car"],
     "recipe": {"name": "demo", "input_size_px": [64, 96]},

@@ -11,7 +11,7 @@ from fakes.workdir import CAMERA, build_workdir
 
 from mtdepth.files import DataError
 from mtdepth.models.student import build_training_graph
-from mtdepth.predictor import KerasBackend, model_identity, open_predictor
+from mtdepth.predictor import open_predictor
 from mtdepth.trained import load_trained
 from mtdepth.workdir import Workdir
 
@@ -41,7 +41,7 @@ def test_every_decoder_size_gives_the_depth_and_classes_of_its_block(
     code = np.asarray(outputs[f"depth_code_{block}"])[0, :, :, 0].astype(np.float64)
     # The inverse of the code by the equation, near 1 m and far 80 m: d = near (far/near)^(code/far)
     expected_m = np.maximum(1.0 * 80.0 ** (np.minimum(code, 80) / 80), 0.1)
-    found = KerasBackend(load_trained(workdir, size=decoder)).infer(image)
+    found = load_trained(workdir, size=decoder).infer(image)
     assert found.depth_m.shape == (2**block, 3 * 2**block)
     assert found.depth_m.dtype == np.float32
     np.testing.assert_allclose(found.depth_m, expected_m, rtol=1e-4)  # float32 through 60 layers
@@ -72,7 +72,7 @@ def test_best_and_last_are_different_weights(
     workdir: Workdir, image: npt.NDArray[np.uint8]
 ) -> None:
     best, last = (open_predictor(workdir.path, checkpoint=each) for each in ("best", "last"))
-    identities = [model_identity(each) for each in (best, last)]
+    identities = [each.backend.identity() for each in (best, last)]
     assert identities[0]["sha256"] != identities[1]["sha256"]
     assert [each["checkpoint"] for each in identities] == ["best", "last"]
     assert not np.allclose(
@@ -91,7 +91,7 @@ def test_a_depth_only_network_predicts_no_classes(
 
 def test_a_larger_decoder_than_was_trained_is_refused(tmp_path: Path) -> None:
     workdir = build_workdir(tmp_path / "run", overrides=("decoder=S",))
-    assert model_identity(open_predictor(workdir.path))["decoder"] == "S"
+    assert open_predictor(workdir.path).backend.identity()["decoder"] == "S"
     with pytest.raises(ValueError, match="trained with decoder S, which does not contain"):
         open_predictor(workdir.path, decoder="L")
 

@@ -12,8 +12,7 @@ import numpy.typing as npt
 from mtdepth.contract import contract_path
 from mtdepth.files import DataError
 from mtdepth.runtime.pipeline import Predictor
-from mtdepth.runtime.sizes import open_sizes
-from mtdepth.runtime.tflite import TfliteBackend, open_interpreter
+from mtdepth.runtime.tflite import TfliteBackend, open_interpreter, open_sizes
 
 Image = npt.NDArray[np.uint8]
 

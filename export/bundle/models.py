@@ -7,7 +7,7 @@ from export.bundle.modules import BundleError
 from export.golden import golden_path, read_golden
 from mtdepth.contract import Contract, contract_path
 from mtdepth.files import DataError
-from mtdepth.runtime.sizes import contract_files, open_sizes
+from mtdepth.runtime.tflite import contract_files, open_sizes
 
 
 @dataclass(frozen=True)

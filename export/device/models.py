@@ -9,8 +9,7 @@ from mtdepth.contract import DECODERS
 from mtdepth.files import DataError, UserError, visible_files
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.runtime.pipeline import Predictor
-from mtdepth.runtime.sizes import open_sizes
-from mtdepth.runtime.tflite import TfliteBackend
+from mtdepth.runtime.tflite import TfliteBackend, open_sizes
 
 
 class SizedModels:

@@ -214,7 +214,7 @@ class Job:
         options = self._options
         identity = {
             "kind": kind,
-            "weights": sha256_of(self.trained.weights),
+            "weights": sha256_of(self.trained.file),
             "pictures": str(options.pictures.root),
             "num_pictures": len(options.pictures.names),
             **{

@@ -14,8 +14,7 @@ from export.tflite.convert import convert
 from export.tflite.delegation import Delegation, delegation_of
 from export.tflite.shared_buffers import merged
 from mtdepth.contract import Contract, Precision, TensorContract, contract_path
-from mtdepth.runtime.sizes import open_sizes, size_contract_path
-from mtdepth.runtime.tflite import open_interpreter
+from mtdepth.runtime.tflite import open_interpreter, open_sizes, size_contract_path
 
 FILE_NAME = "model.tflite"
 # Trained while their numbers were rounded.

@@ -101,7 +101,7 @@ class SavedModelBackend(ContractedBackend):
         contract = origin.contract(
             path, precision="float32", signature=SIGNATURE, image=image, outputs=outputs
         )
-        super().__init__(path, contract, training_camera=origin.training_camera)
+        super().__init__(path, contract)
 
     def run(self, image: Image) -> Mapping[str, npt.NDArray[Any]]:
         """Its outputs as they are, by name."""

@@ -20,7 +20,7 @@ from mtdepth.evaluation.prediction_store import PredictionStore
 from mtdepth.files import DataError, UserError, visible_files
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.metrics.baseline import BASELINE_MAX_FRAMES, TrainingMean, training_mean
-from mtdepth.predictor import model_file, model_identity, open_predictor
+from mtdepth.predictor import open_predictor
 from mtdepth.runtime.pipeline import Prediction, Predictor
 from mtdepth.workdir import Checkpoint, Workdir
 
@@ -187,14 +187,14 @@ def open_model(
     predictor = open_predictor(
         path, decoder=decoder, checkpoint=checkpoint, num_threads=num_threads
     )
-    identity = model_identity(predictor)
+    identity = predictor.backend.identity()
     made = {"none": "", "qat": ", QAT", "pruned": ", pruned", "pruned_qat": ", pruned, QAT"}
     treatment = made[identity.get("treatment", "none")]
     kind = f"{identity['precision']}{treatment}, {identity['kind']}"
     # Exports are all called model.tflite; what tells them apart is their folder.
     name = path.name if path.is_dir() else path.resolve().parent.name
     title = f"{name} ({identity['decoder']}, {kind})"
-    num_bytes = model_file(predictor).stat().st_size
+    num_bytes = predictor.backend.file.stat().st_size
     return network_row(title, predictor, num_bytes=num_bytes), identity
 
 

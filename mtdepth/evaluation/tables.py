@@ -180,7 +180,7 @@ def results_path(settings: dict[str, Any], protocols: Sequence[Protocol]) -> Pat
     """Where results go unasked: a workdir's results folder; other models have no such place.
 
     Args:
-      settings: As for `results_dict`, with `model` (`model_identity`) and `split`.
+      settings: As for `results_dict`, with `model` (a back end's `identity`) and `split`.
       protocols: That were scored; all stand in the name, so that none overwrites another's.
     """
     model = settings["model"]

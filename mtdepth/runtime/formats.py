@@ -7,7 +7,7 @@ from pathlib import Path
 from mtdepth.files import UserError
 from mtdepth.runtime.contracted import ContractedBackend
 from mtdepth.runtime.onnx import OnnxBackend
-from mtdepth.runtime.sizes import open_sizes
+from mtdepth.runtime.tflite import open_sizes
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,8 @@ import numpy.typing as npt
 
 from mtdepth.contract import Contract, TensorContract, contract_path
 from mtdepth.files import DataError
-from mtdepth.runtime.arg_max import largest_class
-from mtdepth.runtime.contracted import ContractedBackend
+from mtdepth.runtime.contracted import ContractedBackend, checked_contract, largest_class
 from mtdepth.runtime.pipeline import NetworkOutput
-from mtdepth.runtime.side_car import checked_contract, training_camera
 
 EXPORT_COMMAND = "python -m export.onnx --workdir W --decoder L --precision float32 --output D"
 INSTALL_COMMAND = "pip install onnxruntime==1.31.1"
@@ -41,9 +39,8 @@ class OnnxBackend(ContractedBackend):
     """
 
     def __init__(self, path: Path, *, num_threads: int = 2) -> None:
-        side_car = contract_path(path)
-        contract = checked_contract(path, side_car, export_command=EXPORT_COMMAND)
-        super().__init__(path, contract, training_camera=training_camera(contract, side_car))
+        contract = checked_contract(path, contract_path(path), export_command=EXPORT_COMMAND)
+        super().__init__(path, contract)
         self._session = open_session(path, num_threads=num_threads)
         _check_tensors(path, self.contract, tensors_of(self._session))
 

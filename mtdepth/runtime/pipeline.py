@@ -2,7 +2,8 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,10 @@ class Backend(Protocol):
     """A network that is ready to run, with what travels with it."""
 
     @property
+    def file(self) -> Path:
+        """It was read from: of weights, or an exported one."""
+
+    @property
     def input_size(self) -> tuple[int, int]:
         """(height, width)."""
 
@@ -76,6 +81,9 @@ class Backend(Protocol):
     @property
     def tasks(self) -> tuple[str, ...]:
         """`("depth",)` or `("depth", "segmentation")`."""
+
+    def identity(self) -> dict[str, Any]:
+        """Which network it is, as results say it."""
 
     def infer(self, image: npt.NDArray[np.uint8]) -> NetworkOutput:
         """Runs the network on a fitted RGB picture `[height, width, 3]`."""

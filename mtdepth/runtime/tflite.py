@@ -1,4 +1,9 @@
-"""The back end of an exported `.tflite` file: LiteRT, numpy, and the contract beside the file."""
+"""The back end of an exported `.tflite` file: LiteRT, numpy, and the contract beside the file.
+
+A file may hold several decoder sizes: a signature and a contract for each. Beside `model.tflite`
+stand `model.json`, the contract of its largest size, and `model.M.json` and so on for the others. A
+reader that knows nothing of sizes thus opens the largest.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,13 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.contract import Contract, TensorContract, contract_path
+from mtdepth.contract import DECODERS, Contract, TensorContract, contract_path
 from mtdepth.files import DataError
 from mtdepth.geometry.depth_codec import DepthCodec
-from mtdepth.runtime.arg_max import largest_class
-from mtdepth.runtime.contracted import ContractedBackend
+from mtdepth.runtime.contracted import ContractedBackend, checked_contract, largest_class
 from mtdepth.runtime.pipeline import NetworkOutput
-from mtdepth.runtime.side_car import checked_contract, training_camera
 
 EXPORT_COMMAND = "python -m export.tflite --workdir W --decoder L --precision int8 --output D"
 
@@ -26,7 +29,7 @@ class TfliteBackend(ContractedBackend):
     Args:
       path: The `.tflite` file; `model.json` stands beside `model.tflite`.
       num_threads: Of the interpreter.
-      contract_file: The side-car of one of the file's sizes (see `mtdepth.runtime.sizes`); None
+      contract_file: The side-car of one of the file's sizes (see `open_sizes`); None
         for `model.json`.
       interpreter: Of the same file, opened for another size; `num_threads` is then its.
 
@@ -46,7 +49,7 @@ class TfliteBackend(ContractedBackend):
     ) -> None:
         side_car = contract_file or contract_path(path)
         contract = checked_contract(path, side_car, export_command=EXPORT_COMMAND)
-        super().__init__(path, contract, training_camera=training_camera(contract, side_car))
+        super().__init__(path, contract)
         self.interpreter = interpreter or open_interpreter(path, num_threads=num_threads)
         self._runner = _open_runner(path, self.contract, self.interpreter)
         self._depth_table_m = depth_table(self.contract.depth, self.contract.codec)
@@ -153,3 +156,52 @@ def _check_tensor(path: Path, tensor: TensorContract, details: Mapping[str, Any]
             f"tensor {tensor.name!r} is (shape, type, scale, zero point) {found}, "
             f"but its contract says {promised}; export it again",
         )
+
+
+def size_contract_path(artefact_path: Path, size: str) -> Path:
+    """The side-car of a size that is not the file's largest."""
+    return artefact_path.with_suffix(f".{size}.json")
+
+
+def contract_files(artefact_path: Path) -> dict[str, Path]:
+    """The side-cars of a file by decoder size, largest size first; one for an ordinary file.
+
+    Raises:
+      FileNotFoundError: If it has none.
+      DataError: If one is damaged, of another file, or of another size than its name says.
+    """
+    main = contract_path(artefact_path)
+    contract = Contract.load(main)
+    found = {contract.decoder: main}
+    for size in DECODERS[contract.network]:
+        path = size_contract_path(artefact_path, size)
+        if not path.is_file():
+            continue
+        other = Contract.load(path)
+        if (other.decoder, other.sha256) != (size, contract.sha256):
+            raise DataError(
+                path,
+                f"is the contract of size {other.decoder} of a file {other.sha256[:12]}..., not of "
+                f"size {size} of {main.name}'s {contract.sha256[:12]}...: copy all files again",
+            )
+        found[size] = path
+    return found
+
+
+def open_sizes(artefact_path: Path, *, num_threads: int = 2) -> dict[str, TfliteBackend]:
+    """Opens every size of a file, largest first; one for an ordinary file.
+
+    All run in one interpreter of one loaded file, so only one at a time. LiteRT lays out the
+    memory of a size when it first runs.
+
+    Raises:
+      FileNotFoundError: If the file or a contract is missing.
+      DataError: If a contract is of another file, or does not describe its tensors.
+      ImportError: If LiteRT is not installed.
+    """
+    largest = TfliteBackend(artefact_path, num_threads=num_threads)
+    others = list(contract_files(artefact_path).items())[1:]
+    return {largest.contract.decoder: largest} | {
+        size: TfliteBackend(artefact_path, contract_file=path, interpreter=largest.interpreter)
+        for size, path in others
+    }

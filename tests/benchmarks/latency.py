@@ -150,7 +150,7 @@ def arg_max_calls(size: tuple[int, int]) -> dict[str, Callable[[], Any]]:
     import cv2
     import numpy as np
 
-    from mtdepth.runtime.arg_max import largest_class
+    from mtdepth.runtime.contracted import largest_class
 
     cv2.setNumThreads(1)
     real = np.random.default_rng(0).normal(0, 30, (size[0] // 2, size[1] // 2, 19))

@@ -16,9 +16,8 @@ from export.parity import keras_output
 from export.tflite.target import export_tflite
 from mtdepth.contract import Contract
 from mtdepth.files import DataError
-from mtdepth.predictor import model_identity, open_predictor
-from mtdepth.runtime.sizes import contract_files, open_sizes
-from mtdepth.runtime.tflite import TfliteBackend
+from mtdepth.predictor import open_predictor
+from mtdepth.runtime.tflite import TfliteBackend, contract_files, open_sizes
 
 SIZES = ("S", "XS")
 
@@ -62,7 +61,7 @@ def test_the_evaluator_opens_the_size_that_it_is_asked_for(model: Path) -> None:
     backends = open_sizes(model, num_threads=1)
     for size, wanted in (("S", "S"), ("XS", "XS"), (None, "S")):
         predictor = open_predictor(model, decoder=size, num_threads=1)
-        assert model_identity(predictor)["decoder"] == wanted
+        assert predictor.backend.identity()["decoder"] == wanted
         np.testing.assert_array_equal(
             predictor.backend.infer(image).depth_m, backends[wanted].infer(image).depth_m
         )

@@ -12,7 +12,7 @@ from export.golden import NUM_PAIRS, golden_path, read_golden, write_golden
 from mtdepth.contract import Contract, contract_path
 from mtdepth.files import DataError, sha256_of
 from mtdepth.runtime.pipeline import NetworkOutput
-from mtdepth.runtime.sizes import open_sizes
+from mtdepth.runtime.tflite import open_sizes
 
 
 class Constant:

@@ -13,7 +13,7 @@ from fakes.workdir import build_workdir
 
 from mtdepth.contract import Contract
 from mtdepth.datasets.label_store import LabelStore
-from mtdepth.predictor import model_identity, open_predictor
+from mtdepth.predictor import open_predictor
 from mtdepth.runtime.onnx import OnnxBackend
 from mtdepth.runtime.tflite import TfliteBackend
 from mtdepth.trained import load_training_graph
@@ -45,7 +45,7 @@ def test_an_onnx_file_says_what_a_tflite_file_says() -> None:
 
     predictor = open_predictor(path)
     assert predictor.predict(np.zeros((40, 60, 3), np.uint8)).depth_m.shape == (40, 60)
-    identity = model_identity(predictor)
+    identity = predictor.backend.identity()
     assert (identity["kind"], identity["decoder"]) == ("onnx", "XS")
     with pytest.raises(ValueError, match=r"python -m export\.onnx --decoder L"):
         open_predictor(path, decoder="L")

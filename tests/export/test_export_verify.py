@@ -13,7 +13,7 @@ from fakes.artefact import images
 from export.golden import Answer, golden_path, write_golden
 from export.verify import compare, deviations, parse, run
 from mtdepth.contract import Contract, contract_path
-from mtdepth.runtime.sizes import open_sizes
+from mtdepth.runtime.tflite import open_sizes
 
 INT8 = np.array([[-128, 0, 127]], np.int8)
 FLOAT = np.array([[1.0, 3.0, 5.0]], np.float32)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtdepth.contract import Contract, TensorContract, contract_path
-from mtdepth.files import DataError, sha256_of
+from mtdepth.files import DataError, read_json, sha256_of, write_json
 from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.runtime.pipeline import Predictor
 from mtdepth.runtime.tflite import TfliteBackend, depth_table
@@ -192,7 +192,8 @@ def test_names_that_are_not_in_the_file_are_refused(copied: Path) -> None:
 
 
 def test_a_training_camera_that_is_none_is_refused(copied: Path) -> None:
-    spoil(copied, training_camera={"fx_px": 3.0})
+    content = read_json(contract_path(copied))
+    write_json(contract_path(copied), {**content, "training_camera": {"fx_px": 3.0}})
     with pytest.raises(DataError, match=r"model\.json: field 'training_camera'"):
         TfliteBackend(copied)
 

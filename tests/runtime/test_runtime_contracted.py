@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mtdepth.runtime.arg_max import largest_class
+from mtdepth.runtime.contracted import largest_class
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "float32", "int32"])
