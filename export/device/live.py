@@ -19,6 +19,19 @@ SILENT_S = 2.0
 _MAX_WHY = 300
 
 
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a camera is asked for; it may give something else.
+
+    Attributes:
+      size: (height, width); None: as the camera likes.
+      fps: Pictures a second; None likewise.
+    """
+
+    size: tuple[int, int] | None = None
+    fps: float | None = None
+
+
 class Grabber(Protocol):
     """An open camera or stream; OSError is how it says that it is lost."""
 

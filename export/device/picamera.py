@@ -2,12 +2,14 @@
 
 import contextlib
 import importlib
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from export.device.live import Request
 from export.device.sources import ASSUMED_FPS, Image
 
 # The first picture of a camera may take a second; one that gives none for so long is lost.
@@ -15,6 +17,7 @@ CAMERA_TIMEOUT_S = 5.0
 # Closing one takes a moment; one that takes so long never ends.
 CLOSE_TIMEOUT_S = 5.0
 _DEFAULT_SIZE = (480, 640)
+_NAME = re.compile(r"picamera2(:\d+)?")
 
 
 class PicameraGrabber:
@@ -82,15 +85,17 @@ def _as_os_error(what: str) -> Iterator[None]:
         raise OSError(f"picamera2 {what}: {error or type(error).__name__}") from error
 
 
-def open_picamera2(
-    number: int, *, size: tuple[int, int] | None = None, fps: float | None = None
-) -> PicameraGrabber:
+def is_name(text: str) -> bool:
+    """Whether one is meant."""
+    return _NAME.fullmatch(text) is not None
+
+
+def open_picamera2(text: str, request: Request) -> PicameraGrabber:
     """Opens a camera and starts it.
 
     Args:
-      number: As `rpicam-hello --list-cameras` counts.
-      size: (height, width) of the pictures.
-      fps: Of the pictures.
+      text: `picamera2`, or `picamera2:1` as `rpicam-hello --list-cameras` counts.
+      request: What it is asked for.
 
     Raises:
       OSError: If that fails.
@@ -104,8 +109,9 @@ def open_picamera2(
             f"({error}): sudo apt install python3-picamera2, and make the virtual environment by "
             "`python3 -m venv --system-site-packages`"
         ) from error
-    height_px, width_px = size or _DEFAULT_SIZE
-    fps = fps or ASSUMED_FPS
+    number = int(text.partition(":")[2] or 0)
+    height_px, width_px = request.size or _DEFAULT_SIZE
+    fps = request.fps or ASSUMED_FPS
     camera = None
     try:
         camera = picamera2.Picamera2(number)

@@ -35,9 +35,11 @@ from pathlib import Path
 from types import FrameType
 
 from export.device.camera_model import CameraModel, Mount, read_intrinsics
+from export.device.cameras import is_live_name, open_live
 from export.device.controls import AUTO, Controls, Settings
 from export.device.engine import Engine
 from export.device.governor import Limits
+from export.device.live import Request
 from export.device.models import open_models
 from export.device.obstacles import Rule
 from export.device.options import parse as parse_options
@@ -46,7 +48,7 @@ from export.device.outputs import open_outputs
 from export.device.result import Look
 from export.device.service import Service
 from export.device.show import show
-from export.device.sources import Repeated, Source, is_live_name, open_files
+from export.device.sources import Repeated, Source, open_files
 from mtdepth.files import DataError, UserError, write_json
 
 _LOG = logging.getLogger("export.device")
@@ -168,9 +170,6 @@ def _source(options: argparse.Namespace) -> Source:
     if not is_live_name(options.source):
         files = open_files(options.source)
         return Repeated(files) if options.loop else files
-    # Here, since the start must not wait for what files do not need.
-    from export.device.cameras import Request, open_live
-
     size = None if options.width is None else (options.height, options.width)
     request = Request(size=size, fps=options.fps)
     return open_live(options.source, request=request, max_retries=options.max_retries)

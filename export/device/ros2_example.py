@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from export.device.camera_model import CameraModel
-from export.device.cameras import Request, open_live
+from export.device.cameras import open_live
 from export.device.engine import Engine
+from export.device.live import Request
 from export.device.models import open_models
 from export.device.result import Look, Result
 from export.device.sources import Picture

@@ -1,6 +1,5 @@
 """Where pictures come from: files of all kinds; `export.device.live` has cameras and networks."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +18,6 @@ Image = npt.NDArray[np.uint8]
 ASSUMED_FPS = 25.0
 # Who says more knows nothing: some streams tell the 90,000 ticks a second of their clock.
 _MAX_FPS = 240
-
-_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-# Names that the system gives a camera by what it is, or by where it is plugged in.
-LINKS = ("/dev/v4l/by-id/", "/dev/v4l/by-path/")
-_CAMERA = re.compile(r"\d+|/dev/video\d+|/dev/v4l/by-(id|path)/[^/]+|picamera2(:\d+)?")
 
 
 @dataclass(frozen=True)
@@ -165,13 +159,6 @@ class Repeated:
 
     def close(self) -> None:
         """Nothing waits."""
-
-
-def is_live_name(text: str) -> bool:
-    """Whether a source's name is that of a camera or of a network stream."""
-    return _URL.match(text) is not None or (
-        _CAMERA.fullmatch(text) is not None and (text.startswith("/dev") or not Path(text).exists())
-    )
 
 
 def open_files(text: str) -> PictureFiles | VideoFile:

@@ -20,7 +20,13 @@ NETWORK_TIMEOUT_S = 5.0
 _TCP_PORTS = {"rtsp": 554, "http": 80, "https": 443}
 # Parameters that say which picture is sent; of any other the value may be a secret.
 _HARMLESS = {"channel", "subtype", "stream", "profile", "resolution", "fps", "mode", "unicast"}
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 HIDDEN = "***"
+
+
+def is_address(text: str) -> bool:
+    """Whether a network stream is meant."""
+    return _ADDRESS.match(text) is not None
 
 
 def without_secrets(address: str) -> str:

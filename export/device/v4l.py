@@ -1,4 +1,4 @@
-"""Which camera is behind `/dev/videoN`, and behind which number it is now: Linux's own files.
+"""USB cameras by V4L2: which one is behind `/dev/videoN`, and behind which number it is now.
 
 Numbers are given as cameras come: one that is unplugged and plugged in again has another. Written
 from the kernel's documents (Documentation/ABI/stable/sysfs-bus-usb, sysfs-class-video4linux), and
@@ -6,14 +6,29 @@ tried on made-up trees: no camera was at hand.
 """
 
 import contextlib
+import logging
+import os
 import re
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+
+from export.device.live import Grabber, Request
+from export.device.sources import CaptureGrabber
+
+_LOG = logging.getLogger(__name__)
+
 ROOT = Path("/")
 _CLASS = "sys/class/video4linux"
 _NODE = re.compile(r"video\d+")
+# Names that the system gives a camera by what it is, or by where it is plugged in.
+_LINKS = ("/dev/v4l/by-id/", "/dev/v4l/by-path/")
+_NAME = re.compile(r"\d+|/dev/video\d+|/dev/v4l/by-(id|path)/[^/]+")
+# Above this, USB cameras reach their frame rate only by Motion JPEG.
+_UNCOMPRESSED_PIXELS = 640 * 480
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +49,12 @@ class Identity:
     index: str
     product: tuple[str, ...]
     serial: str
+
+
+def is_name(text: str) -> bool:
+    """Whether a camera is meant; a file or folder of that number is one."""
+    is_node = text.startswith("/dev/")
+    return _NAME.fullmatch(text) is not None and (is_node or not Path(text).exists())
 
 
 def identity_of(node: Path, root: Path = ROOT) -> Identity | None:
@@ -138,3 +159,99 @@ def _read(path: Path) -> str:
     with contextlib.suppress(OSError, UnicodeDecodeError):
         return path.read_text(encoding="utf-8").strip()
     return ""
+
+
+class V4l2Camera:
+    """A camera that is found again when it comes back under another number.
+
+    Args:
+      text: As the user named it.
+      request: What it is asked for.
+      root: Of the file system that says which camera is which.
+    """
+
+    def __init__(self, text: str, request: Request, root: Path = ROOT) -> None:
+        self._text = text
+        self._request = request
+        self._root = root
+        name = f"dev/video{text}" if text.isdecimal() else text.removeprefix("/")
+        self._node = root / name
+        self._identity: Identity | None = None
+        self._beside: list[Identity] = []
+
+    def open(self) -> Grabber:
+        """Opens it.
+
+        Raises:
+          OSError: If it is not there, or not free.
+        """
+        if sys.platform != "linux":
+            return _open_capture(self._text, self._text, cv2.CAP_ANY, self._request)
+        node = self._where()
+        if not os.access(node, os.R_OK | os.W_OK):
+            raise PermissionError(
+                f"camera {self._text} may not be used by this user: sudo usermod -aG video $USER, "
+                "then log in again"
+            )
+        grabber = _open_capture(self._text, str(node), cv2.CAP_V4L2, self._request)
+        if not self._is_link:
+            if self._identity is not None and node != self._node:
+                _LOG.warning("camera %s is %s now", self._text, node)
+            found = present(self._root)
+            self._node = node
+            self._identity = found.pop(node, None)
+            self._beside = list(found.values())
+        return grabber
+
+    @property
+    def _is_link(self) -> bool:
+        """Whether the system itself lets its name follow the camera."""
+        return self._text.startswith(_LINKS)
+
+    def _where(self) -> Path:
+        now = identity_of(self._node, self._root)
+        if self._node.exists() and (self._identity is None or self._identity == now):
+            return self._node.resolve() if self._is_link else self._node
+        found = None
+        if self._identity is not None:
+            found = find(self._identity, self._beside, self._root)
+        if found is None:
+            raise OSError(
+                f"camera {self._text} cannot be opened: there is no such device{_devices()}"
+            )
+        return found
+
+
+def _open_capture(text: str, node: str, api: int, request: Request) -> Grabber:
+    try:
+        capture = cv2.VideoCapture(int(node) if node.isdecimal() else node, api)
+    except cv2.error as error:
+        raise OSError(f"camera {text} cannot be opened ({error})") from error
+    if not capture.isOpened():
+        capture.release()
+        raise OSError(
+            f"camera {text} cannot be opened; is it plugged in, and free{_devices()}? "
+            "A Raspberry Pi camera module is --source picamera2"
+        )
+    if request.size is not None:
+        height_px, width_px = request.size
+        if height_px * width_px > _UNCOMPRESSED_PIXELS:
+            capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, width_px)
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height_px)
+    if request.fps is not None:
+        capture.set(cv2.CAP_PROP_FPS, request.fps)
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # older frames are of no use
+    _LOG.info(
+        "camera %s gives %dx%d (width x height) at %g frames/s",
+        text,
+        capture.get(cv2.CAP_PROP_FRAME_WIDTH),
+        capture.get(cv2.CAP_PROP_FRAME_HEIGHT),
+        capture.get(cv2.CAP_PROP_FPS),
+    )
+    return CaptureGrabber(capture)
+
+
+def _devices() -> str:
+    found = names_of()
+    return f" (found: {', '.join(found)})" if found else " (there is no /dev/video*)"

@@ -13,9 +13,9 @@ import pytest
 from fakes.device import LONG_S, picture, video_server
 
 from export.device import live, streams
-from export.device.cameras import Request, open_live
-from export.device.live import LiveSource, Retries, wait_s
-from export.device.sources import CaptureGrabber, Picture, Unreadable, is_live_name
+from export.device.cameras import is_live_name, open_live
+from export.device.live import LiveSource, Request, Retries, wait_s
+from export.device.sources import CaptureGrabber, Picture, Unreadable
 from export.device.streams import without_secrets
 from mtdepth.files import UserError
 

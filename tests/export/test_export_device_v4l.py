@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from export.device import cameras
-from export.device.cameras import Request, V4l2Camera
-from export.device.live import LiveSource, Retries
+from export.device import v4l
+from export.device.live import LiveSource, Request, Retries
 from export.device.sources import Picture
-from export.device.v4l import Identity, find, identity_of, names_of, present
+from export.device.v4l import Identity, V4l2Camera, find, identity_of, names_of, present
 
 
 class Tree:
@@ -178,7 +177,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         nodes.append(node)
         return FakeCapture()
 
-    monkeypatch.setattr(cameras, "_open_capture", open_capture)
+    monkeypatch.setattr(v4l, "_open_capture", open_capture)
     return nodes
 
 

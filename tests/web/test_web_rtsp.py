@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from export.device import live, streams
-from export.device.cameras import Request, open_live
+from export.device.cameras import open_live
+from export.device.live import Request
 from export.device.sources import Picture
 
 pytestmark = pytest.mark.web
