@@ -72,8 +72,8 @@ class LogDepthCodec:
       far_m: Depth of code `far_m`; nothing is decoded as farther.
     """
 
-    near_m: float = 4.0  # paper
-    far_m: float = 80.0  # paper
+    near_m: float
+    far_m: float
 
     enlarges_inverse: ClassVar[bool] = False  # paper, IV: depth is upsampled
     formula: ClassVar[str] = (

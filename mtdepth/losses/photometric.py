@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import keras
 from keras import ops
 
 Tensor = Any
@@ -69,20 +68,13 @@ def _reflected(image: Tensor) -> Tensor:
 
 
 def _mean_3x3(image: Tensor) -> Tensor:
-    # The same numbers either way. Forward and back on a CPU, TensorFlow's pooling takes three times
-    # as long as its depthwise convolution, XLA's depthwise convolution seven times its pooling.
-    if keras.backend.backend() == "jax":
-        return _on_pictures(_pooled_3x3, image)
-    return _on_pictures(_convolved_3x3, image)
+    def mean(pictures: Tensor) -> Tensor:
+        ones = ops.ones((3, 3, pictures.shape[-1], 1), dtype=pictures.dtype)
+        # Forward and back on a CPU, pooling takes three times as long.
+        summed = ops.depthwise_conv(pictures, ones, padding="valid", data_format="channels_last")
+        return summed / 9
 
-
-def _pooled_3x3(pictures: Tensor) -> Tensor:
-    return ops.average_pool(pictures, 3, strides=1, padding="valid", data_format="channels_last")
-
-
-def _convolved_3x3(pictures: Tensor) -> Tensor:
-    ones = ops.ones((3, 3, pictures.shape[-1], 1), dtype=pictures.dtype)
-    return ops.depthwise_conv(pictures, ones, padding="valid", data_format="channels_last") / 9
+    return _on_pictures(mean, image)
 
 
 def _on_pictures(function: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:

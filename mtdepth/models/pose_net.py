@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from mtdepth.models import resnet18
 
@@ -53,14 +52,22 @@ def build_pose_net(
     """
     frames = keras.Input((*input_size, NUM_INPUT_CHANNELS), name="frames")
     if encoder == "resnet18":
-        features = _pose_features(_resnet18_features(frames, weights))
+        features = _resnet18_features(frames, weights)
+        for name, kernel_px in (("squeeze", 1), ("pose_1", 3), ("pose_2", 3)):
+            features = _conv(features, HEAD_CHANNELS, kernel_px, name=name)
     elif encoder == "light":
         if weights != "none":
             raise ValueError(f'the light encoder has no published weights, got "{weights}"')
-        features = _light_features(frames)
+        features = frames
+        for number, (num_channels, kernel_px) in enumerate(LIGHT_CONVS, start=1):
+            features = _conv(features, num_channels, kernel_px, stride=2, name=f"light_{number}")
     else:
         raise ValueError(f"encoder must be resnet18 or light, got {encoder!r}")
-    return keras.Model(frames, _averaged(features), name="pose_net")
+    # In float32 under any policy: a thousandth of a radian matters.
+    six = keras.layers.Conv2D(NUM_POSE_VALUES, 1, dtype="float32", name="pose_3")(features)
+    mean = keras.layers.GlobalAveragePooling2D(dtype="float32", name="pose_mean")(six)
+    pose = keras.layers.Rescaling(POSE_SCALE, dtype="float32", name="pose")(mean)
+    return keras.Model(frames, pose, name="pose_net")
 
 
 def _resnet18_features(frames: Any, weights: str) -> Any:
@@ -71,34 +78,10 @@ def _resnet18_features(frames: Any, weights: str) -> Any:
         for layer in backbone.layers:
             values = single.get_layer(layer.name).get_weights() if layer.weights else []
             if layer.name == resnet18.FIRST_CONV:
-                values = [_doubled(value) for value in values]
+                # `[7, 7, 3, C]` to `[7, 7, 6, C]`: each half sees one picture, half as strongly.
+                values = [np.concatenate([value, value], axis=2) / 2 for value in values]
             layer.set_weights(values)
     return resnet18.applied(backbone, frames)
-
-
-def _doubled(kernel: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """`[7, 7, 3, C]` to `[7, 7, 6, C]`: each half sees one picture with half the strength."""
-    return np.concatenate([kernel, kernel], axis=2) / 2
-
-
-def _light_features(frames: Any) -> Any:
-    features = frames
-    for number, (num_channels, kernel_px) in enumerate(LIGHT_CONVS, start=1):
-        features = _conv(features, num_channels, kernel_px, stride=2, name=f"light_{number}")
-    return features
-
-
-def _pose_features(features: Any) -> Any:
-    features = _conv(features, HEAD_CHANNELS, 1, name="squeeze")
-    features = _conv(features, HEAD_CHANNELS, 3, name="pose_1")
-    return _conv(features, HEAD_CHANNELS, 3, name="pose_2")
-
-
-def _averaged(features: Any) -> Any:
-    # In float32 under any policy: a thousandth of a radian matters.
-    six = keras.layers.Conv2D(NUM_POSE_VALUES, 1, dtype="float32", name="pose_3")(features)
-    mean = keras.layers.GlobalAveragePooling2D(dtype="float32", name="pose_mean")(six)
-    return keras.layers.Rescaling(POSE_SCALE, dtype="float32", name="pose")(mean)
 
 
 def _conv(features: Any, num_channels: int, kernel_px: int, *, name: str, stride: int = 1) -> Any:

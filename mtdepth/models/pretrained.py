@@ -20,8 +20,6 @@ IMAGENET_URL = (
 # As published by a project that pins it.
 IMAGENET_SHA256 = "df1c3db1d0d9193719c4c70f707c56f7021f999f825bdc57454c275cf6def19f"
 
-LayerWeights = tuple[str, list[npt.NDArray[Any]]]
-
 
 def start_encoder(graph: Any, source: str) -> None:
     """Gives the encoder of a training graph its first weights, all of them or none.
@@ -41,7 +39,16 @@ def start_encoder(graph: Any, source: str) -> None:
     if source == "none":
         logging.info("The encoder starts from random weights.")
         return
-    path = _imagenet_file() if source == "imagenet" else Path(source)
+    path = Path(source)
+    if source == "imagenet":
+        path = downloaded(
+            IMAGENET_FILE,
+            IMAGENET_URL,
+            sha256=IMAGENET_SHA256,
+            what="the ImageNet weights",
+            way_around="get the file elsewhere and pass --encoder_weights PATH, or start from "
+            "random weights with --encoder_weights none",
+        )
     if not path.is_file():
         raise FileNotFoundError(
             f"no weights file {path}; --encoder_weights is none, imagenet or a path"
@@ -82,34 +89,26 @@ def downloaded(name: str, url: str, *, sha256: str, what: str, way_around: str) 
     return path
 
 
-def _imagenet_file() -> Path:
-    return downloaded(
-        IMAGENET_FILE,
-        IMAGENET_URL,
-        sha256=IMAGENET_SHA256,
-        what="the ImageNet weights",
-        way_around="get the file elsewhere and pass --encoder_weights PATH, or start from random "
-        "weights with --encoder_weights none",
-    )
-
-
 def _read_encoder(path: Path, layers: Sequence[Any]) -> list[list[npt.NDArray[Any]]]:
     try:
         with h5py.File(path, "r") as file:
             if "layers" in file:
-                return _by_name(path, layers, _keras3_layers(file["layers"]))
+                return _of_keras3(path, layers, file["layers"])
             legacy = file.get("model_weights", file)
             if "layer_names" in legacy.attrs:
-                return _by_position(path, layers, _legacy_layers(legacy))
+                return _of_legacy(path, layers, legacy)
     except OSError as error:
         raise DataError(path, f"not a readable HDF5 file ({error})") from error
     raise DataError(path, "neither a legacy Keras .h5 nor a Keras 3 .weights.h5 file")
 
 
-def _by_name(
-    path: Path, layers: Sequence[Any], stored: Sequence[LayerWeights]
-) -> list[list[npt.NDArray[Any]]]:
-    values_of = dict(stored)
+def _of_keras3(path: Path, layers: Sequence[Any], group: Any) -> list[list[npt.NDArray[Any]]]:
+    values_of = {}
+    for stored in group.values():
+        variables = stored.get("vars")
+        if variables is not None and len(variables) and "name" in variables.attrs:
+            values = [np.asarray(variables[str(index)]) for index in range(len(variables))]
+            values_of[_text(variables.attrs["name"])] = values
     for layer in layers:
         if layer.name not in values_of:
             raise DataError(path, f"has no weights of encoder layer {layer.name!r}")
@@ -117,10 +116,14 @@ def _by_name(
     return [values_of[layer.name] for layer in layers]
 
 
-def _by_position(
-    path: Path, layers: Sequence[Any], stored: Sequence[LayerWeights]
-) -> list[list[npt.NDArray[Any]]]:
-    """Matches as keras.applications itself does: its published files hold older layer names."""
+def _of_legacy(path: Path, layers: Sequence[Any], group: Any) -> list[list[npt.NDArray[Any]]]:
+    """Matches by position, as keras.applications itself does: its files hold older layer names."""
+    stored = []
+    for layer_name in group.attrs["layer_names"]:
+        name = _text(layer_name)
+        tensors = [_text(tensor) for tensor in group[name].attrs["weight_names"]]
+        if tensors:
+            stored.append((name, [np.asarray(group[name][tensor]) for tensor in tensors]))
     names = {layer.name for layer in layers}
     for position, layer in enumerate(layers):
         if position >= len(stored):
@@ -150,26 +153,6 @@ def _check_shapes(
                 f"tensor {index} of layer {stored_name!r} has shape {value.shape}, encoder layer "
                 f"{layer.name!r} needs {tuple(weight.shape)}; is it MobileNetV2 of this width?",
             )
-
-
-def _legacy_layers(group: Any) -> list[LayerWeights]:
-    layers = []
-    for layer_name in group.attrs["layer_names"]:
-        name = _text(layer_name)
-        tensors = [_text(tensor) for tensor in group[name].attrs["weight_names"]]
-        if tensors:
-            layers.append((name, [np.asarray(group[name][tensor]) for tensor in tensors]))
-    return layers
-
-
-def _keras3_layers(group: Any) -> list[LayerWeights]:
-    layers = []
-    for stored in group.values():
-        variables = stored.get("vars")
-        if variables is not None and len(variables) and "name" in variables.attrs:
-            values = [np.asarray(variables[str(index)]) for index in range(len(variables))]
-            layers.append((_text(variables.attrs["name"]), values))
-    return layers
 
 
 def _text(value: str | bytes) -> str:

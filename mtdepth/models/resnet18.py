@@ -80,7 +80,16 @@ def load_weights(backbone: keras.Model, source: str) -> None:
       DataError: If the file is not such a file, its checksum is wrong, or a tensor is missing or
         has another shape; names it. The backbone is unchanged then.
     """
-    path = _imagenet_file() if source == "imagenet" else Path(source)
+    path = Path(source)
+    if source == "imagenet":
+        path = downloaded(
+            IMAGENET_FILE,
+            IMAGENET_URL,
+            sha256=IMAGENET_SHA256,
+            what="the ImageNet weights of ResNet-18",
+            way_around="get the file elsewhere and give its path, or start from random weights "
+            "with none",
+        )
     if not path.is_file():
         raise FileNotFoundError(
             f"no weights file {path}; the pose network's weights are none, imagenet or a path"
@@ -138,17 +147,6 @@ def _window_px(layer: Any) -> int:
     if isinstance(layer, keras.layers.Conv2D):
         return max(layer.kernel_size)
     return max(layer.pool_size) if isinstance(layer, keras.layers.MaxPooling2D) else 0
-
-
-def _imagenet_file() -> Path:
-    return downloaded(
-        IMAGENET_FILE,
-        IMAGENET_URL,
-        sha256=IMAGENET_SHA256,
-        what="the ImageNet weights of ResNet-18",
-        way_around="get the file elsewhere and give its path, or start from random weights with "
-        "none",
-    )
 
 
 def _read_pth(path: Path) -> dict[str, npt.NDArray[Any]]:

@@ -48,7 +48,8 @@ class DeepLabTeacher(Teacher[Image]):
         scales: tuple[float, ...] = (1.0,),
         confidence_floor: float = 0.0,
     ) -> None:
-        if not _are_scales(scales):
+        is_different = 0 < len(scales) == len(set(scales))
+        if not (is_different and all(0 < scale < math.inf for scale in scales)):
             raise UserError(f"--scales are different positive numbers, got {scales}")
         if not 0 <= confidence_floor < 1:
             raise UserError(f"--confidence_floor is 0 or more and below 1, got {confidence_floor}")
@@ -149,11 +150,6 @@ def _resized(probabilities: Floats, size: tuple[int, ...]) -> Floats:
     ).astype(np.float32, copy=False)
 
 
-def _are_scales(scales: tuple[float, ...]) -> bool:
-    is_different = 0 < len(scales) == len(set(scales))
-    return is_different and all(0 < scale < math.inf for scale in scales)
-
-
 def _open(weights: Path) -> ClassNetwork:
     if weights.name.endswith(FROZEN_SUFFIXES):
         return FrozenGraph(weights)
@@ -165,21 +161,10 @@ def _open(weights: Path) -> ClassNetwork:
     )
 
 
-def _make(
-    deeplab_weights: Path,
-    flip: bool = False,
-    scales: tuple[float, ...] = (1.0,),
-    confidence_floor: float = 0.0,
-) -> DeepLabTeacher:
-    return DeepLabTeacher(
-        deeplab_weights, flip=flip, scales=scales, confidence_floor=confidence_floor
-    )
-
-
 ENTRY = TeacherEntry(
     name="deeplab_v3",
     help="the network",
-    make=_make,
+    make=lambda deeplab_weights, **views: DeepLabTeacher(deeplab_weights, **views),
     settings=(
         Setting(
             name="deeplab_weights",

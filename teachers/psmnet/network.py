@@ -114,16 +114,8 @@ def compiled(network: keras.Model) -> Callable[[Floats, Floats], Floats]:
     Keras's own `predict` would relax the shapes of its graph after the second size, and layers
     that need a known size would fail.
     """
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        return _by_tensorflow(network)
-    if backend == "torch":
-        return _by_torch(network)
-    # JAX and whatever else Keras knows: operation by operation.
-    return lambda left, right: ops.convert_to_numpy(network([left, right], training=False))
-
-
-def _by_tensorflow(network: keras.Model) -> Callable[[Floats, Floats], Floats]:
+    if keras.backend.backend() != "tensorflow":  # operation by operation
+        return lambda left, right: ops.convert_to_numpy(network([left, right], training=False))
     import tensorflow as tf
 
     @functools.cache
@@ -134,16 +126,6 @@ def _by_tensorflow(network: keras.Model) -> Callable[[Floats, Floats], Floats]:
         return function.get_concrete_function(spec, spec)
 
     return lambda left, right: graph_of(left.shape)(tf.constant(left), tf.constant(right)).numpy()
-
-
-def _by_torch(network: keras.Model) -> Callable[[Floats, Floats], Floats]:
-    import torch
-
-    def run(left: Floats, right: Floats) -> Floats:
-        with torch.inference_mode():
-            return ops.convert_to_numpy(network([left, right], training=False))
-
-    return run
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

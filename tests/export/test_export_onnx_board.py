@@ -167,7 +167,9 @@ def test_the_runner_fits_and_restores_as_the_runtime() -> None:
         )
 
 
-@pytest.mark.parametrize("codec", [LogDepthCodec(near_m=2.0), SigmoidDisparityCodec(scale=31.0)])
+@pytest.mark.parametrize(
+    "codec", [LogDepthCodec(near_m=2.0, far_m=80.0), SigmoidDisparityCodec(scale=31.0)]
+)
 def test_the_runner_decodes_by_the_contracts_law(codec: Any) -> None:
     code = np.linspace(-200, 200, 81, dtype=np.float32)
     found = run_engine.decode_depth(code, codec.to_dict())

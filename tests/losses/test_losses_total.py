@@ -11,7 +11,7 @@ from mtdepth.losses import total as total_module
 from mtdepth.losses.depth import berhu_log_depth_loss
 from mtdepth.losses.segmentation import segmentation_loss
 
-CODEC = LogDepthCodec()
+CODEC = LogDepthCodec(near_m=4.0, far_m=80.0)
 SCALES = {1: 16, 2: 8, 3: 4, 4: 2}
 
 

@@ -122,7 +122,9 @@ def test_the_table_keeps_what_is_nearer_than_near() -> None:
 
 
 def test_unsigned_bytes_have_their_own_order() -> None:
-    table_m = depth_table(code_tensor(0.5, 20, dtype="uint8"), LogDepthCodec())
+    table_m = depth_table(
+        code_tensor(0.5, 20, dtype="uint8"), LogDepthCodec(near_m=4.0, far_m=80.0)
+    )
     assert table_m is not None
     np.testing.assert_allclose(table_m[20], 4.0, rtol=1e-6)
     np.testing.assert_allclose(table_m[180], 80.0, rtol=1e-6)
@@ -130,9 +132,9 @@ def test_unsigned_bytes_have_their_own_order() -> None:
 
 def test_floats_need_no_table() -> None:
     tensor = TensorContract(name="depth_m", kind="depth_m", shape=(1, 4, 6, 1), dtype="float32")
-    assert depth_table(tensor, LogDepthCodec()) is None
+    assert depth_table(tensor, LogDepthCodec(near_m=4.0, far_m=80.0)) is None
     with pytest.raises(ValueError, match="unusable type int16"):
-        depth_table(code_tensor(0.1, 0, dtype="int16"), LogDepthCodec())
+        depth_table(code_tensor(0.1, 0, dtype="int16"), LogDepthCodec(near_m=4.0, far_m=80.0))
 
 
 def test_a_missing_file_is_named_with_the_command_that_makes_it(tmp_path: Path) -> None:
