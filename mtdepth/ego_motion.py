@@ -30,6 +30,8 @@ from mtdepth.datasets.trajectories import write_kitti, write_tum
 from mtdepth.files import UserError, write_json
 from mtdepth.workdir import Workdir
 
+ASSUMED_FPS = 10.0  # KITTI's
+
 _WORKDIR = flags.DEFINE_string("workdir", None, "Run that learned from video.")
 _VIDEO = flags.DEFINE_multi_string("video", None, "As `mtdepth.train --video`; repeatable.")
 _VIDEO_SPLIT = flags.DEFINE_multi_string("video_split", [], "As `mtdepth.train --video_split`.")
@@ -39,7 +41,12 @@ _SIDE = flags.DEFINE_enum(
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write to.")
 _CHECKPOINT = flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Weights of the run.")
-_FPS = flags.DEFINE_float("fps", 10.0, "Frames a second, for TUM's times.", lower_bound=0.1)
+_FPS = flags.DEFINE_float(
+    "fps",
+    None,
+    f"Frames a second, for TUM's times. Default: the recording's own stamps, else {ASSUMED_FPS:g}.",
+    lower_bound=0.1,
+)
 
 
 def main() -> int | None:
@@ -95,7 +102,11 @@ def _is_wanted(name: str) -> bool:
 
 def _write(output: Path, track: Any, stem: str) -> None:
     write_kitti(output / f"{stem}_kitti.txt", track.predicted)
-    times_s = [(number - track.numbers[0]) / _FPS.value for number in track.numbers]
+    times_s = None if _FPS.value else track.times_s
+    if times_s is None:
+        fps = _FPS.value or ASSUMED_FPS
+        logging.info("%s_tum.txt: stamped as %g frames a second", stem, fps)
+        times_s = [(number - track.numbers[0]) / fps for number in track.numbers]
     write_tum(output / f"{stem}_tum.txt", track.predicted, times_s)
 
 

@@ -98,6 +98,7 @@ def test_the_way_driven_gives_the_scale(workdir: Workdir, tmp_path: Path) -> Non
     left = f"{CAMERA.fx_px} 0 {CAMERA.cx_px} 0 0 {CAMERA.fy_px} {CAMERA.cy_px} 0 0 0 1 0"
     right = left.replace(f"{CAMERA.cx_px} 0 0", f"{CAMERA.cx_px} -60 0")
     (folder / "calib.txt").write_text(f"P0: {left}\nP1: {right}\nP2: {left}\nP3: {right}\n")
+    (folder / "times.txt").write_text("\n".join(f"{0.104 * number}" for number in range(10)))
     lines = [f"1 0 0 0 0 1 0 0 0 0 1 {number * 1.5}" for number in range(10)]
     (root / "poses").mkdir()
     (root / "poses" / "09.txt").write_text("\n".join(lines) + "\n")
@@ -112,6 +113,8 @@ def test_the_way_driven_gives_the_scale(workdir: Workdir, tmp_path: Path) -> Non
     assert (motion["scale_source"], motion["tracks"][0]["frames"]) == (NO_SCALE, 10)
     assert motion["ate_mean_m"] > 0
     (kitti,) = (tmp_path / "motion").glob("*_kitti.txt")
+    (tum,) = (tmp_path / "motion").glob("*_tum.txt")
+    np.testing.assert_allclose(np.loadtxt(tum)[:, 0], 0.104 * np.arange(10), atol=1e-9)
     positions = np.loadtxt(kitti).reshape(10, 3, 4)[:, :, 3]
     done = run("mtdepth.metric_scale", "--workdir", workdir.path, "--video", root, "--speed",
                "--video_split", "09")  # fmt: skip

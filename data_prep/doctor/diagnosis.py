@@ -19,6 +19,7 @@ from data_prep.doctor.findings import Finding, Report
 from data_prep.doctor.frame_pass import FrameAnswer, FramePlan, look_at_frames
 from mtdepth.datasets.calibration import StereoRig
 from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.kitti_raw import read_times
 from mtdepth.datasets.readers import open_recordings, reader_of
 from mtdepth.datasets.recordings import Recordings
 from mtdepth.datasets.splits import evenly_spaced, resolve_split
@@ -213,7 +214,7 @@ def _look_at_times(raw: Recordings, listing: presence.DriveListing, report: Repo
             continue
         report.looked(times.TIMES_UNREADABLE)
         try:
-            read[name] = times.read_times(path)
+            read[name] = read_times(path)
         except ValueError as error:
             report.add([Finding(times.TIMES_UNREADABLE, where, str(error))])
             continue

@@ -1,8 +1,5 @@
 """Whether a drive's time stamps are complete, rise evenly, and agree between sensors."""
 
-import re
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
 
@@ -48,27 +45,8 @@ SENSOR_DRIFT = Check(
 )
 CHECKS = (TIMES_MISSING, TIMES_UNREADABLE, TIMES_COUNT, TIMES_ORDER, TIME_JUMP, SENSOR_DRIFT)
 
-_STAMP = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(\.\d{1,9})?")
 _JUMP = 2.5  # ours: of the usual step; KITTI's vary by some per cent
 _MAX_DRIFT = 0.5  # ours: of the usual step: beyond it another frame would be nearer
-
-
-def read_times(path: Path) -> Times:
-    """Reads the seconds since 1970, one a line.
-
-    Raises:
-      ValueError: If a line is no time; names it.
-    """
-    stamps = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    # An empty last line is the end of the one before it.
-    lines = stamps[:-1] if stamps[-1] == "" else stamps
-    seconds = []
-    for number, line in enumerate(lines, start=1):
-        text = line.strip()
-        if not _STAMP.fullmatch(text):
-            raise ValueError(f"line {number} is {text[:40]!r}")
-        seconds.append(np.datetime64(text.replace(" ", "T"), "ns").astype(np.int64) / 1e9)
-    return np.array(seconds, np.float64)
 
 
 def sensor_findings(times_s: Times, where: str, *, num_frames: int) -> list[Finding]:

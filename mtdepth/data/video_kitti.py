@@ -144,15 +144,15 @@ def read_odometry(root: Path, split: str | None, *, label: str | None = None) ->
     shots, missing = [], []
     for (number, side), targets in wanted.items():
         sequence = OdometrySequence(root, number) if number in on_disk else None
-        found = {frame.index: frame for frame in sequence.frames(side)} if sequence else {}
+        found = sequence.pictures(side) if sequence else {}
         missing += [str(frame) for frame in targets if frame.index not in found]
         if sequence is None or not found:
             continue
         shots.append(
             Shot(
                 name=f"odometry {number:02d} {side}",
-                files={index: sequence.image_path(frame) for index, frame in found.items()},
-                titles={index: str(frame) for index, frame in found.items()},
+                files=found,
+                titles={index: str(OdometryFrame(number, index, side)) for index in found},
                 camera=sequence.rig.intrinsics(side),
                 calibration=sequence.folder / "calib.txt",
                 targets=_present(found, (frame.index for frame in targets)),
@@ -166,10 +166,10 @@ def _odometry_frames(root: Path, split: str) -> list[OdometryFrame]:
     if path is not None:
         return list(dict.fromkeys(read_odometry_list(path)))
     return [
-        frame
+        OdometryFrame(number, index, side)
         for number in sequences_of_split(root, split)
         for side in SIDES
-        for frame in OdometrySequence(root, number).frames(side)
+        for index in OdometrySequence(root, number).pictures(side)
     ]
 
 

@@ -1,16 +1,19 @@
-"""Where a camera truly was at each picture of KITTI: from odometry's poses, or from GPS/IMU."""
+"""Where and when a camera was at each picture of KITTI: odometry's poses, GPS/IMU, time stamps."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from absl import logging
 
 from mtdepth.datasets.calibration import Side
 from mtdepth.datasets.frames import CAMERA_OF_SIDE, is_kitti_drive
+from mtdepth.datasets.kitti_raw import read_times
 from mtdepth.datasets.odometry import SEQUENCES_OF_SPLIT, OdometrySequence
 from mtdepth.datasets.oxts import read_oxts, world_from_imu
 from mtdepth.datasets.readers import open_recordings
+from mtdepth.files import DataError
 
 Pose = npt.NDArray[np.float64]
 
@@ -33,21 +36,41 @@ def true_poses(files: Mapping[int, Path]) -> dict[int, Pose]:
     Raises:
       DataError: If a pose or a packet is damaged.
     """
-    if not files:
+    found = _found(files)
+    if isinstance(found, OdometrySequence):
+        try:
+            poses = found.poses
+        except FileNotFoundError:  # KITTI keeps those of 11 to 21 to itself
+            return {}
+        rows = {number: int(path.stem) for number, path in files.items()}
+        return {number: poses[row] for number, row in rows.items() if row < len(poses)}
+    return {} if found is None else _of_recordings(found, files)
+
+
+def true_times_s(files: Mapping[int, Path]) -> dict[int, float]:
+    """Finds when each picture was taken, from where the pictures lie.
+
+    Args:
+      files: Pictures of one camera by frame number.
+
+    Returns:
+      Seconds by frame number, of the frames that have a time: since the first picture in KITTI's
+      odometry (`times.txt`), since 1970 in its recordings (`timestamps.txt`). Empty for pictures
+      from elsewhere, or where no such file can be read.
+    """
+    found = _found(files)
+    try:
+        if isinstance(found, OdometrySequence):
+            times_s = found.times_s
+        elif found is not None:
+            times_s = read_times(found / "timestamps.txt")
+        else:
+            return {}
+    except (FileNotFoundError, DataError, ValueError) as error:
+        logging.warning("the recording's own times are not used: %s", error)
         return {}
-    first = next(iter(files.values())).resolve()
-    if len(first.parents) < 4:  # such as `/video/000000.png`
-        return {}
-    camera, place, above = first.parents[0], first.parents[2], first.parents[3]
-    number = first.parents[1].name
-    if place.name == "sequences" and number.isdecimal():
-        is_kittis = int(number) in SEQUENCES_OF_SPLIT["all"]
-        return _of_odometry(first, files) if is_kittis else {}
-    is_recording = is_kitti_drive(place.name) and place.name[:10] == above.name
-    is_of_rig = first.parents[1].name in CAMERA_OF_SIDE.values()
-    if camera.name == "data" and is_recording and is_of_rig:
-        return _of_recordings(first, files)
-    return {}
+    rows = {number: int(path.stem) for number, path in files.items()}
+    return {number: float(times_s[row]) for number, row in rows.items() if row < len(times_s)}
 
 
 def consecutive_runs(numbers: Iterable[int]) -> list[list[int]]:
@@ -61,18 +84,24 @@ def consecutive_runs(numbers: Iterable[int]) -> list[list[int]]:
     return runs
 
 
-def _of_odometry(first: Path, files: Iterable[int]) -> dict[int, Pose]:
-    sequence = OdometrySequence(first.parents[3], int(first.parents[1].name))
-    try:
-        poses = sequence.poses
-    except FileNotFoundError:  # KITTI keeps those of 11 to 21 to itself
-        return {}
-    return {number: poses[number] for number in files if number < len(poses)}
+def _found(files: Mapping[int, Path]) -> OdometrySequence | Path | None:
+    """The sequence that pictures are of, or the camera's folder of a drive; None for others."""
+    first = next(iter(files.values()), Path("/")).resolve()
+    if len(first.parents) < 4:  # such as `/video/000000.png`
+        return None
+    folder, camera, place, above = first.parents[:4]
+    if place.name == "sequences" and camera.name.isdecimal():
+        is_kittis = int(camera.name) in SEQUENCES_OF_SPLIT["all"]
+        return OdometrySequence(above, int(camera.name)) if is_kittis else None
+    is_recording = is_kitti_drive(place.name) and place.name[:10] == above.name
+    is_of_rig = folder.name == "data" and camera.name in CAMERA_OF_SIDE.values()
+    return camera if is_recording and is_of_rig else None
 
 
-def _of_recordings(first: Path, files: Mapping[int, Path]) -> dict[int, Pose]:
-    drive = first.parents[2]
-    side_of_camera: dict[str, Side] = {camera: side for side, camera in CAMERA_OF_SIDE.items()}
+def _of_recordings(camera: Path, files: Mapping[int, Path]) -> dict[int, Pose]:
+    drive = camera.parent
+    side_of_camera: dict[str, Side] = {name: side for side, name in CAMERA_OF_SIDE.items()}
+    side = side_of_camera[camera.name]
     packets = {
         number: read_oxts(path)
         for number, picture in files.items()
@@ -81,11 +110,9 @@ def _of_recordings(first: Path, files: Mapping[int, Path]) -> dict[int, Pose]:
     if not packets:
         return {}
     raw = open_recordings(drive.parents[1])
-    rig = raw.rig(raw.frames_of(drive.name, side_of_camera[first.parents[1].name])[0])
+    rig = raw.rig(raw.frames_of(drive.name, side)[0])
     if rig.T_imu_to_velodyne is None:
         return {}
-    T_imu_to_camera = (
-        rig.T_velodyne_to(side_of_camera[first.parents[1].name]) @ rig.T_imu_to_velodyne
-    )
+    T_imu_to_camera = rig.T_velodyne_to(side) @ rig.T_imu_to_velodyne
     poses = world_from_imu(list(packets.values())) @ np.linalg.inv(T_imu_to_camera)
     return dict(zip(packets, poses, strict=True))

@@ -8,6 +8,9 @@
 import re
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from mtdepth.datasets.calibration import DOWNLOAD_PAGE, StereoRig, read_rig
 from mtdepth.datasets.eigen import (
     CALIBRATION_DRIVES,
@@ -19,6 +22,7 @@ from mtdepth.datasets.frames import CAMERA_OF_SIDE, FrameId, is_kitti_drive
 from mtdepth.datasets.recordings import Layout, Recordings
 from mtdepth.files import UserError
 
+_STAMP = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(\.\d{1,9})?")
 _DATE = re.compile(r"\d{4}_\d{2}_\d{2}")
 _EXAMPLE = "<root>/2011_09_26/2011_09_26_drive_0001_sync/image_02/data/0000000000.png"
 
@@ -135,6 +139,24 @@ class KittiRaw(Recordings):
         if not self.drive_dir(drive).is_dir():
             return f"; the whole drive is missing: download {drive}.zip from {DOWNLOAD_PAGE}"
         return f"; {drive}.zip holds both cameras: download it again from {DOWNLOAD_PAGE}"
+
+
+def read_times(path: Path) -> npt.NDArray[np.float64]:
+    """Reads a `timestamps.txt`: seconds since 1970, one a frame from number 0, `[lines]`.
+
+    Raises:
+      ValueError: If a line is no time; names it.
+    """
+    stamps = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    # An empty last line is the end of the one before it.
+    lines = stamps[:-1] if stamps[-1] == "" else stamps
+    seconds = []
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if not _STAMP.fullmatch(text):
+            raise ValueError(f"line {number} is {text[:40]!r}")
+        seconds.append(np.datetime64(text.replace(" ", "T"), "ns").astype(np.int64) / 1e9)
+    return np.array(seconds, np.float64)
 
 
 def _dates(root: Path) -> list[Path]:

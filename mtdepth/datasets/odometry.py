@@ -20,7 +20,7 @@ from mtdepth.datasets.calibration import (
     check_side,
     rig_from_projections,
 )
-from mtdepth.datasets.frames import find_image, numbered_files
+from mtdepth.datasets.frames import numbered_files
 from mtdepth.datasets.splits import lines_of_list
 from mtdepth.files import DataError, UserError
 from mtdepth.pictures import PICTURE_SUFFIXES, read_rgb
@@ -57,11 +57,6 @@ class OdometryFrame:
         if not 0 <= self.index < 10**6:
             raise ValueError(f"an odometry frame number has at most six digits, got {self.index}")
         check_side(self.side)
-
-    @property
-    def name(self) -> str:
-        """The frame number as KITTI's files spell it: `000005`."""
-        return f"{self.index:06d}"
 
     def __str__(self) -> str:
         """The frame as a line of a list file: `9 0 l`."""
@@ -157,36 +152,10 @@ class OdometrySequence:
                 f"<root>/sequences/00/image_2/000000.png ({DOWNLOAD_PAGE})"
             )
 
-    def frames(self, side: Side = "l") -> list[OdometryFrame]:
-        """Returns the frames of one camera that have a picture, sorted."""
+    def pictures(self, side: Side = "l") -> dict[int, Path]:
+        """The pictures of one camera by frame number, sorted; none where it was not downloaded."""
         folder = self.folder / CAMERA_OF_SIDE[check_side(side)]
-        indices = numbered_files(folder, PICTURE_SUFFIXES, num_digits=6)
-        return [OdometryFrame(self.sequence, index, side) for index in indices]
-
-    def image_path(self, frame: OdometryFrame) -> Path:
-        """Finds the picture of a frame, as png or jpg.
-
-        Raises:
-          FileNotFoundError: If there is none; names the paths tried.
-          ValueError: If the frame is of another sequence.
-        """
-        if frame.sequence != self.sequence:
-            raise ValueError(f"this is sequence {self.sequence}, got a frame of {frame.sequence}")
-        return find_image(
-            self.folder / CAMERA_OF_SIDE[frame.side],
-            frame.name,
-            what=f"image of odometry frame {frame}",
-            remedy=f"download the colour images again: {DOWNLOAD_PAGE}",
-        )
-
-    def read_image(self, frame: OdometryFrame) -> npt.NDArray[np.uint8]:
-        """Reads a picture as `[height, width, 3]` RGB.
-
-        Raises:
-          FileNotFoundError: If there is none.
-          DataError: If it is damaged.
-        """
-        return read_rgb(self.image_path(frame))
+        return numbered_files(folder, PICTURE_SUFFIXES, num_digits=6)
 
     @functools.cached_property
     def poses(self) -> Matrix:
@@ -205,7 +174,10 @@ class OdometrySequence:
                 f"{path}: no such file; KITTI publishes the poses of sequences 00 to 10 only "
                 f"({DOWNLOAD_PAGE})"
             )
-        return _read_poses(path)
+        rows = _numbers_by_line(path, count=12)
+        poses = np.tile(np.eye(4), (len(rows), 1, 1))
+        poses[:, :3, :] = rows.reshape(-1, 3, 4)
+        return poses
 
     @functools.cached_property
     def times_s(self) -> npt.NDArray[np.float64]:
@@ -238,23 +210,20 @@ class OdometrySequence:
             P_rect_03=file.matrix("P3", (3, 4)),
             size_left=size_left,
             # A monocular download has no right pictures; they would be of the same size.
-            size_right=self._image_size("r") if self.frames("r") else size_left,
+            size_right=self._image_size("r") if self.pictures("r") else size_left,
             R_rect_00=np.eye(3),
             T_velodyne_to_camera_0=T_velodyne_to_camera_0,
         )
 
     def _image_size(self, side: Side) -> tuple[int, int]:
-        frames = self.frames(side)
-        frame = frames[0] if frames else OdometryFrame(self.sequence, 0, side)
-        height_px, width_px = self.read_image(frame).shape[:2]
+        path = next(iter(self.pictures(side).values()), None)
+        if path is None:
+            raise FileNotFoundError(
+                f"{self.folder / CAMERA_OF_SIDE[side]}: no picture; download the colour images: "
+                f"{DOWNLOAD_PAGE}"
+            )
+        height_px, width_px = read_rgb(path).shape[:2]
         return height_px, width_px
-
-
-def _read_poses(path: Path) -> Matrix:
-    rows = _numbers_by_line(path, count=12)
-    poses = np.tile(np.eye(4), (len(rows), 1, 1))
-    poses[:, :3, :] = rows.reshape(-1, 3, 4)
-    return poses
 
 
 def _numbers_by_line(path: Path, *, count: int) -> Matrix:

@@ -39,7 +39,7 @@ def write_tum(path: Path, world_from_camera: Matrix, times_s: Sequence[float]) -
     """
     quaternions = Rotation.from_matrix(world_from_camera[:, :3, :3]).as_quat(canonical=True)
     lines = [
-        _words((time_s, *pose[:3, 3], *quaternion))
+        f"{time_s:.9f} {_words((*pose[:3, 3], *quaternion))}"
         for time_s, pose, quaternion in zip(times_s, world_from_camera, quaternions, strict=True)
     ]
     write_text(path, "\n".join(lines) + "\n")

@@ -14,7 +14,7 @@ from keras import ops
 from matplotlib.figure import Figure
 
 from mtdepth.data.video import Shot
-from mtdepth.datasets.camera_poses import consecutive_runs, true_poses
+from mtdepth.datasets.camera_poses import consecutive_runs, true_poses, true_times_s
 from mtdepth.files import DataError, UserError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.losses.view_synthesis import transform
@@ -48,12 +48,14 @@ class Track:
       numbers: The frames.
       predicted: World_from_camera `[frames, 4, 4]`, in metres where the network's scale is known.
       true_m: The same in metres, from its first frame on; None where unknown.
+      times_s: When each was taken, by the recording's own stamps; None where it has none.
     """
 
     name: str
     numbers: tuple[int, ...]
     predicted: Poses
     true_m: Poses | None
+    times_s: tuple[float, ...] | None = None
 
     @property
     def errors_m(self) -> npt.NDArray[np.float64] | None:
@@ -146,7 +148,7 @@ def tracks_of(shot: Shot, predictor: PosePredictor) -> Iterable[Track]:
     Raises:
       DataError: If a picture is damaged.
     """
-    truth = true_poses(shot.files)
+    truth, taken_s = true_poses(shot.files), true_times_s(shot.files)
     camera = shot.camera_at(shot.size)
     for numbers in consecutive_runs(shot.files):
         if len(numbers) < 2:
@@ -157,7 +159,10 @@ def tracks_of(shot: Shot, predictor: PosePredictor) -> Iterable[Track]:
         if all(number in truth for number in numbers):
             world = np.stack([truth[number] for number in numbers])
             true_m = np.linalg.inv(world[0]) @ world
-        yield Track(f"{shot.name} {numbers[0]}", tuple(numbers), poses, true_m)
+        times_s = None
+        if all(number in taken_s for number in numbers):
+            times_s = tuple(taken_s[number] for number in numbers)
+        yield Track(f"{shot.name} {numbers[0]}", tuple(numbers), poses, true_m, times_s)
 
 
 def free_stem(name: str, taken: Container[str]) -> str:

@@ -16,7 +16,8 @@ from data_prep.doctor.stereo_order import (
     ratios_to_lidar,
 )
 from data_prep.doctor.sweeps import coverage_findings, value_findings
-from data_prep.doctor.times import drift_findings, read_times, sensor_findings
+from data_prep.doctor.times import drift_findings, sensor_findings
+from mtdepth.datasets.kitti_raw import read_times
 
 ERROR = Check(name="broken", severity="error", fault="is broken", remedy="mend it")
 NOTE = Check(name="odd", severity="note", fault="is odd", remedy="none")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mtdepth.datasets.camera_poses import consecutive_runs, true_poses
+from mtdepth.datasets.camera_poses import consecutive_runs, true_poses, true_times_s
 
 
 def test_runs_end_where_a_number_is_missing() -> None:
@@ -45,3 +45,17 @@ def test_a_sequence_without_poses_has_no_truth(tmp_path: Path) -> None:
     files = write_sequence(tmp_path, poses=3)
     (tmp_path / "poses" / "09.txt").unlink()
     assert true_poses(files) == {}
+
+
+def test_pictures_have_the_recordings_own_times(tmp_path: Path) -> None:
+    files = write_sequence(tmp_path, poses=1)
+    assert true_times_s(files) == {}  # no file
+    (tmp_path / "sequences" / "09" / "times.txt").write_text("0\n1.04e-01\n2.09e-01\n")
+    assert true_times_s({7: files[1], 8: files[2], 9: files[3]}) == {7: 0.104, 8: 0.209}
+    drive = tmp_path / "2011_09_26" / "2011_09_26_drive_0001_sync" / "image_02"
+    (drive / "data").mkdir(parents=True)
+    stamps = ["2011-09-26 13:02:25.964389445", "2011-09-26 13:02:26.068"]
+    (drive / "timestamps.txt").write_text("\n".join(stamps) + "\n")
+    found = true_times_s({1: drive / "data" / "0000000001.png"})
+    assert found == {1: 1317042146.068}
+    assert true_times_s({0: tmp_path / "frames" / "000000.png"}) == {}

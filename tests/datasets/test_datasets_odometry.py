@@ -5,7 +5,7 @@ import pytest
 
 from mtdepth.datasets.odometry import OdometryFrame, OdometrySequence, read_odometry_list
 from mtdepth.files import DataError
-from mtdepth.pictures import write_png
+from mtdepth.pictures import read_rgb, write_png
 
 CALIBRATION = """P0: 70 0 6 0 0 71 4 0 0 0 1 0
 P1: 70 0 6 -35 0 71 4 0 0 0 1 0
@@ -32,11 +32,9 @@ def root(tmp_path: Path) -> Path:
 
 def test_frames_are_found_and_named(root: Path) -> None:
     sequence = OdometrySequence(root, 9)
-    assert sequence.frames() == [OdometryFrame(9, 0), OdometryFrame(9, 1)]
-    frame = sequence.frames("r")[1]
-    assert str(frame) == "9 1 r"
-    assert sequence.image_path(frame) == root / "sequences/09/image_3/000001.png"
-    assert sequence.read_image(frame).shape == (5, 8, 3)
+    assert list(sequence.pictures()) == [0, 1]
+    assert sequence.pictures("r")[1] == root / "sequences/09/image_3/000001.png"
+    assert str(OdometryFrame(9, 1, "r")) == "9 1 r"
 
 
 def test_a_line_survives_and_a_list_is_read(tmp_path: Path) -> None:
@@ -92,10 +90,10 @@ def test_what_is_missing_is_named(root: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"sequences/10: no such folder"):
         OdometrySequence(root, 10)
     sequence = OdometrySequence(root, 9)
-    with pytest.raises(FileNotFoundError, match=r"000005\.png, 000005\.jpg"):
-        sequence.image_path(OdometryFrame(9, 5))
-    with pytest.raises(ValueError, match="this is sequence 9, got a frame of 3"):
-        sequence.image_path(OdometryFrame(3, 0))
+    for path in sequence.pictures().values():
+        path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"image_2: no picture; download the colour"):
+        _ = sequence.rig
     (root / "poses/09.txt").unlink()
     with pytest.raises(FileNotFoundError, match=r"poses/09\.txt.*00 to 10 only"):
         _ = sequence.poses
@@ -124,10 +122,10 @@ def test_a_calibration_without_the_right_camera_is_named(root: Path) -> None:
 @pytest.mark.dataset
 def test_the_real_sequence_moves_forward_as_its_poses_say(kitti_mini: Path) -> None:
     sequence = OdometrySequence(kitti_mini / "odometry", 2)
-    assert [frame.index for frame in sequence.frames("r")] == list(range(20))
+    assert list(sequence.pictures("r")) == list(range(20))
     assert len(sequence.poses) == len(sequence.times_s) == 4661
     assert sequence.rig.baseline_m == pytest.approx(0.5323, abs=5e-5)
-    image = sequence.read_image(sequence.frames()[0])
+    image = read_rgb(sequence.pictures()[0])
     assert image.shape[:2] == (
         sequence.rig.intrinsics_left.height_px,
         sequence.rig.intrinsics_left.width_px,

@@ -48,9 +48,10 @@ def test_kittis_form_is_twelve_numbers_a_line(tmp_path: Path) -> None:
 
 def test_tums_form_is_time_position_quaternion(tmp_path: Path) -> None:
     made = poses(3)
-    write_tum(tmp_path / "t.txt", made, [0.0, 0.1, 0.25])
+    times_s = [1317042145.964389, 1317042146.068, 1317042146.25]
+    write_tum(tmp_path / "t.txt", made, times_s)
     rows = np.loadtxt(tmp_path / "t.txt")
-    np.testing.assert_allclose(rows[:, 0], [0.0, 0.1, 0.25])
+    np.testing.assert_array_equal(rows[:, 0], times_s)
     np.testing.assert_allclose(rows[:, 1:4], made[:, :3, 3], rtol=1e-7)
     for row, pose in zip(rows, made, strict=True):
         np.testing.assert_allclose(from_quaternion(row[4:]), pose[:3, :3], atol=1e-7)
