@@ -34,6 +34,7 @@ from data_prep.demo_world.settings import WorldSettings
 from data_prep.demo_world.training_world import TrainingSettings, write_training_world
 from mtdepth import program
 from mtdepth.datasets.rig_folder import read_rig_file
+from mtdepth.files import UserError
 
 Item = TypeVar("Item")
 
@@ -106,7 +107,7 @@ def _world_settings() -> WorldSettings:
     }
     wrong = [name for name, value in given.items() if value is not None]
     if wrong:
-        raise ValueError(f"{', '.join(wrong)}: only a --training world has another camera")
+        raise UserError(f"{', '.join(wrong)}: only a --training world has another camera")
     return WorldSettings(
         num_drives=_DRIVES.value,
         num_frames=_FRAMES.value,

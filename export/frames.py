@@ -13,7 +13,7 @@ from mtdepth.contract import Fit
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.splits import evenly_spaced
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from mtdepth.pictures import PICTURE_SUFFIXES, pictures_in, read_rgb
 from mtdepth.runtime.fitting import fit_image
 from mtdepth.workdir import Workdir
@@ -76,10 +76,10 @@ def open_pictures(workdir: Workdir, *, labels: str | None, folder: str | None) -
     Raises:
       FileNotFoundError: If there is nothing there.
       DataError: If a label store is damaged.
-      ValueError: If both are named, or a folder holds no picture.
+      UserError: If both are named, or a folder holds no picture.
     """
     if labels and folder:
-        raise ValueError("give --labels or --pictures, not both")
+        raise UserError("give --labels or --pictures, not both")
     own = workdir.run().get("labels") if not folder else None
     if folder or (not labels and workdir.samples_path.is_dir()):
         return _of_folder(Path(folder or workdir.samples_path))
@@ -93,7 +93,7 @@ def open_pictures(workdir: Workdir, *, labels: str | None, folder: str | None) -
 def _of_folder(folder: Path) -> Pictures:
     paths = pictures_in(folder)
     if not paths:
-        raise ValueError(f"{folder} holds no picture ({', '.join(PICTURE_SUFFIXES)})")
+        raise UserError(f"{folder} holds no picture ({', '.join(PICTURE_SUFFIXES)})")
     return Pictures(folder, tuple(paths), read_rgb)
 
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from export.graph import ExportError
 from mtdepth.contract import Precision
+from mtdepth.files import UserError
 from mtdepth.runtime.pipeline import Backend, NetworkOutput
 from mtdepth.trained import InferenceNetwork
 
@@ -77,7 +78,7 @@ def measure_parity(network: InferenceNetwork, backend: Backend, images: Iterable
       images: Fitted pictures.
 
     Raises:
-      ValueError: If there are no images.
+      UserError: If there are no images.
       ExportError: If an output is not finite, or of another size or task than the network's.
     """
     relative, agreement = [], []
@@ -89,7 +90,7 @@ def measure_parity(network: InferenceNetwork, backend: Backend, images: Iterable
         if expected.train_id is not None:
             agreement.append(np.mean(found.train_id == expected.train_id))
     if not relative:
-        raise ValueError("parity needs at least one picture; give a label store with frames")
+        raise UserError("parity needs at least one picture; give a label store with frames")
     median, p99, largest = np.quantile(np.stack(relative), [0.5, 0.99, 1.0])
     return Parity(
         median_relative=float(median),

@@ -16,7 +16,7 @@ USER_ERRORS = (
     IsADirectoryError,
     NotADirectoryError,
     PermissionError,
-    ValueError,
+    UserError,
 )
 
 

@@ -43,6 +43,7 @@ from mtdepth.data.video_request import VideoRequest
 from mtdepth.data.video_samples import write_samples
 from mtdepth.datasets.eigen import EIGEN_TEST_DRIVES
 from mtdepth.datasets.label_store import LabelStore
+from mtdepth.files import UserError
 from mtdepth.models.mininet_spec import OutputSize, Variant
 from mtdepth.models.specs import DESIGNS, NUM_BLOCKS, designed
 from mtdepth.recipes.base import Recipe, TrainRecipe, overridden
@@ -181,17 +182,17 @@ def check_flags() -> None:
     """Refuses flags and recipes that say nothing of the chosen model.
 
     Raises:
-      ValueError: Naming them.
+      UserError: Naming them.
     """
     is_student = FLAGS.model == "student"
     other = "mininet" if is_student else "student"
     names = _ONLY_MININET if is_student else _ONLY_STUDENT
     if wrong := [f"--{name}" for name in names if FLAGS[name].present]:
-        raise ValueError(
+        raise UserError(
             f"{', '.join(wrong)}: no meaning for --model {FLAGS.model}, only for --model {other}"
         )
     if FLAGS.recipe in (VIDEO_RECIPES if is_student else RECIPES):
-        raise ValueError(f"recipe {FLAGS.recipe} is for --model {other}, not {FLAGS.model}")
+        raise UserError(f"recipe {FLAGS.recipe} is for --model {other}, not {FLAGS.model}")
 
 
 def resolve(recipe: Recipe, same_as: Sequence[tuple[str, str | int | None]]) -> Recipe:

@@ -1,4 +1,4 @@
-"""The command line of a program that must be told one word."""
+"""The command line of a program that must be told one word; how a program ends."""
 
 import subprocess
 import sys
@@ -15,9 +15,9 @@ program.run(lambda word: logging.info("%s %d", word, flags.FLAGS.number), choice
 """
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, code: str = CODE) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", CODE, *arguments],
+        [sys.executable, "-c", code, *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -47,3 +47,25 @@ def test_another_word_is_answered_with_the_choices(
     assert done.returncode == 1
     assert message in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+ENDINGS = """
+import numpy
+from mtdepth import program
+from mtdepth.files import UserError
+def main(word):
+    if word == "user":
+        raise UserError("--near_m must be positive")
+    numpy.zeros((2, 3)) + numpy.zeros((4, 5))
+program.run(main, choices=("user", "fault"))
+"""
+
+
+@pytest.mark.parametrize(("word", "is_fault"), [("user", False), ("fault", True)])
+def test_a_users_mistake_is_one_line_and_a_fault_of_ours_keeps_its_traceback(
+    word: str, is_fault: bool
+) -> None:
+    done = run(word, code=ENDINGS)
+    assert done.returncode == 1
+    assert ("Traceback" in done.stderr) == is_fault
+    assert ("could not be broadcast" if is_fault else "--near_m must be positive") in done.stderr

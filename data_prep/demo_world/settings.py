@@ -6,7 +6,7 @@ from typing import Any
 
 from data_prep.demo_world.cameras import KITTI_AZIMUTH_STEP_DEG, KITTI_CAMERA
 from mtdepth.datasets.frames import FrameId
-from mtdepth.files import DataError, read_json, visible_files
+from mtdepth.files import DataError, UserError, read_json, visible_files
 
 # KITTI's date whose camera the demo world borrows.
 DATE = "2011_09_26"
@@ -89,21 +89,21 @@ class WorldSettings:
     def __post_init__(self) -> None:
         """Rejects a world that cannot be made."""
         if self.num_drives < 2:
-            raise ValueError(
+            raise UserError(
                 f"a world has at least 2 drives, one of them for validation, got {self.num_drives}"
             )
         if self.num_drives > _MAX_DRIVES:
-            raise ValueError(
+            raise UserError(
                 f"a world has at most {_MAX_DRIVES} drives, got {self.num_drives}; "
                 "make several with different seeds, or a --training world, which has no limit"
             )
         if self.num_frames < 1:
-            raise ValueError(f"a drive has at least 1 frame, got {self.num_frames}")
+            raise UserError(f"a drive has at least 1 frame, got {self.num_frames}")
         if self.seed < 0:
-            raise ValueError(f"the seed must not be negative, got {self.seed}")
+            raise UserError(f"the seed must not be negative, got {self.seed}")
         check_size(height_px=self.height_px, width_px=self.width_px)
         if not 0.01 <= self.azimuth_step_deg <= 10.0:
-            raise ValueError(
+            raise UserError(
                 f"lidar_azimuth_step_deg is from 0.01 to 10, got {self.azimuth_step_deg}"
             )
 
@@ -149,10 +149,10 @@ def check_size(*, height_px: int, width_px: int) -> None:
     """Rejects pictures that are too small or too large.
 
     Raises:
-      ValueError: If a side is not 16 to 4096.
+      UserError: If a side is not 16 to 4096.
     """
     if min(height_px, width_px) < _MIN_SIDE_PX or max(height_px, width_px) > _MAX_SIDE_PX:
-        raise ValueError(
+        raise UserError(
             f"the sides of pictures are from {_MIN_SIDE_PX} to {_MAX_SIDE_PX} pixels, "
             f"got height {height_px}, width {width_px}"
         )

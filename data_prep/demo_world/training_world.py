@@ -41,7 +41,7 @@ from mtdepth.datasets.label_store import (
     write_train_id_png,
 )
 from mtdepth.datasets.rig_folder import RIG_FILE
-from mtdepth.files import write_json
+from mtdepth.files import UserError, write_json
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.pictures import read_rgb, write_png
 
@@ -85,7 +85,7 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         """Rejects a world that cannot be made."""
         if min(self.num_drives, self.num_frames) < 1 or self.seed < 0:
-            raise ValueError(
+            raise UserError(
                 "a training world has at least 1 drive of 1 frame and a seed of 0 or more, got "
                 f"{self.num_drives} drives of {self.num_frames} frames, seed {self.seed}"
             )
@@ -93,15 +93,15 @@ class TrainingSettings:
         if self.camera is not None:
             given = self.camera.width_px * self.height_px, self.camera.height_px * self.width_px
             if abs(given[0] / given[1] - 1) > _MAX_ASPECT_CHANGE:
-                raise ValueError(
+                raise UserError(
                     f"the rig's pictures are {self.camera.width_px}x{self.camera.height_px} "
                     f"(width x height) and the world's {self.width_px}x{self.height_px}: give a "
                     "--width and --height of the same shape"
                 )
         if self.camera_height_m is not None and not 0.1 <= self.camera_height_m <= 4.0:
-            raise ValueError(f"camera_height_m is from 0.1 to 4, got {self.camera_height_m}")
+            raise UserError(f"camera_height_m is from 0.1 to 4, got {self.camera_height_m}")
         if self.camera_pitch_deg is not None and not -60.0 <= self.camera_pitch_deg <= 30.0:
-            raise ValueError(f"camera_pitch_deg is from -60 to 30, got {self.camera_pitch_deg}")
+            raise UserError(f"camera_pitch_deg is from -60 to 30, got {self.camera_pitch_deg}")
 
     @property
     def drive_names(self) -> tuple[str, ...]:

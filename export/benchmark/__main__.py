@@ -31,7 +31,7 @@ from export.benchmark.memory import peak_memory
 from export.benchmark.network import TimedNetwork, open_network
 from export.benchmark.report import Measured, machine_line, profile_table, table
 from export.benchmark.timing import Schedule, Times, time_in_turn
-from mtdepth.files import DataError, write_json
+from mtdepth.files import DataError, UserError, write_json
 from mtdepth.pictures import read_rgb
 
 _LOG = logging.getLogger("export.benchmark")
@@ -151,7 +151,7 @@ def _picture(options: argparse.Namespace) -> npt.NDArray[np.uint8]:
 def _size(text: str) -> tuple[int, int]:
     sides = text.lower().split("x")
     if len(sides) != 2 or not all(side.isdigit() and int(side) > 0 for side in sides):
-        raise ValueError(f"--picture_size must be HEIGHTxWIDTH, such as 720x1280, got {text!r}")
+        raise UserError(f"--picture_size must be HEIGHTxWIDTH, such as 720x1280, got {text!r}")
     return int(sides[0]), int(sides[1])
 
 

@@ -19,6 +19,7 @@ from export.fine_tune.state import load_state, save_state
 from export.fine_tune.tf_keras_copy import kernel_layers, weight_variables
 from export.graph import NetworkGraph
 from mtdepth.data.features import IMAGE
+from mtdepth.files import UserError
 from mtdepth.models.normalisation import InputNormalisation
 
 SCORE_BATCH = 8
@@ -111,7 +112,7 @@ class FineTuning:
         Raises:
           FineTuningError: If the loss is no number.
           DataError: If the state is damaged.
-          ValueError: If it is of another fine-tuning.
+          UserError: If it is of another fine-tuning.
         """
         settings = self._settings
         step = self._resume(state_path)
@@ -214,7 +215,7 @@ class FineTuning:
             return 0
         arrays, progress = load_state(path)
         if progress["identity"] != self._settings.identity:
-            raise ValueError(
+            raise UserError(
                 f"{path} is the state of another fine-tuning. Give the same flags to go on with "
                 "it, delete it to begin anew, or choose another --output"
             )

@@ -9,6 +9,7 @@ from export.frames import NUM_CALIBRATION, Pictures, open_pictures
 from mtdepth import defaults
 from mtdepth.contract import DECODERS, DECODERS_HELP
 from mtdepth.datasets.label_store import LabelStore
+from mtdepth.files import UserError
 from mtdepth.workdir import Workdir
 
 
@@ -121,7 +122,7 @@ def options() -> Options:
     Raises:
       FileNotFoundError: If a run, a store or a folder is missing.
       DataError: If one is damaged.
-      ValueError: If flags contradict each other.
+      UserError: If flags contradict each other.
     """
     workdir = Workdir(
         Path(flags.FLAGS.workdir or defaults.default_workdir(defaults.default_kitti_root()))
@@ -133,7 +134,7 @@ def options() -> Options:
     labels = None if flags.FLAGS.pictures else flags.FLAGS.data or workdir.run().get("labels")
     is_student = decoder in DECODERS["student"]
     if flags.FLAGS.teach != "float" and (labels is None or not is_student):
-        raise ValueError(
+        raise UserError(
             f"--teach {flags.FLAGS.teach} needs a student and its labels; a MiniNet, or pictures "
             "without labels, are taught by the float network"
         )

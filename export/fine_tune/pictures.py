@@ -21,6 +21,7 @@ from mtdepth.data.supervised import (
 )
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.splits import evenly_spaced
+from mtdepth.files import UserError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.recipes.base import Augmentation, TrainRecipe
 from mtdepth.trained import TrainedNetwork
@@ -147,7 +148,7 @@ def held_out(trained: TrainedNetwork, store: LabelStore, recipe: TrainRecipe) ->
     """Reads held-out frames.
 
     Raises:
-      ValueError: If none of them has a measured depth.
+      UserError: If none of them has a measured depth.
     """
     camera: Intrinsics = trained.training_camera or training_camera(store, recipe)
     reader = ExampleReader(store)
@@ -157,7 +158,7 @@ def held_out(trained: TrainedNetwork, store: LabelStore, recipe: TrainRecipe) ->
     ]
     depth_m = np.stack([example.depth_m for example in examples])
     if not ((depth_m > 0) & (depth_m <= recipe.far_m)).any():
-        raise ValueError(f"{store.root} measures no depth up to {recipe.far_m} m, so cannot score")
+        raise UserError(f"{store.root} measures no depth up to {recipe.far_m} m, so cannot score")
     return HeldOut(
         images=np.stack([example.image for example in examples]),
         depth_m=depth_m,

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.files import UserError
+
 Array = npt.NDArray[Any]
 
 INSTALL_COMMAND = "pip install onnx==1.23.2 onnxruntime==1.31.1"
@@ -116,10 +118,10 @@ def to_model(graph: OnnxGraph, *, opset: int, extra_outputs: Iterable[str] = ())
 
     Raises:
       ImportError: If onnx is not installed.
-      ValueError: If the opset is not one that was tried.
+      UserError: If the opset is not one that was tried.
     """
     if not OLDEST_OPSET <= opset <= NEWEST_OPSET:
-        raise ValueError(f"opset must be {OLDEST_OPSET} to {NEWEST_OPSET}, got {opset}")
+        raise UserError(f"opset must be {OLDEST_OPSET} to {NEWEST_OPSET}, got {opset}")
     onnx = load("onnx")
     helper = load("onnx.helper")
     types = {**graph.outputs, **dict.fromkeys(extra_outputs, "float32")}

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from export.onnx.graph import load
+from mtdepth.files import UserError
 
 # The oldest TensorRT that reads an operator set: "TensorRT x supports operators up to opset y".
 # The step to 10.15 is careful: what 10.0 to 10.14 say was not looked up.
@@ -58,12 +59,12 @@ def oldest_tensorrt(opset: int) -> str:
     """The oldest TensorRT that is documented to read an operator set.
 
     Raises:
-      ValueError: If none is.
+      UserError: If none is.
     """
     for newest, version in OLDEST_TENSORRT:
         if opset <= newest:
             return version
-    raise ValueError(f"no TensorRT is known to read opset {opset}")
+    raise UserError(f"no TensorRT is known to read opset {opset}")
 
 
 def violations(model: Any) -> list[Violation]:

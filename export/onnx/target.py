@@ -13,6 +13,7 @@ from export.onnx.graph import load, to_model
 from export.onnx.quantize import find_ranges, quantize, quantized_tensors
 from export.onnx.rules import oldest_tensorrt, violations
 from mtdepth.contract import Precision, contract_path
+from mtdepth.files import UserError
 from mtdepth.runtime.onnx import OnnxBackend, open_session, tensors_of
 from mtdepth.trained import InferenceNetwork
 
@@ -99,10 +100,10 @@ def convert(
     Raises:
       ExportError: If a layer has no operator, or a rule is broken; names it.
       ImportError: If onnx or onnxruntime is not installed.
-      ValueError: If int8 is asked for without pictures, or the opset was not tried.
+      UserError: If int8 is asked for without pictures, or the opset was not tried.
     """
     if precision == "int8" and not calibration:
-        raise ValueError("int8 needs representative pictures; give a label store with frames")
+        raise UserError("int8 needs representative pictures; give a label store with frames")
     load("onnx"), load("onnxruntime")  # now, not after the work
     graph = emit(network.network, normalisation=network.normalisation, class_output=class_output)
     if precision == "int8":

@@ -18,6 +18,7 @@ from export.tflite.flatbuffer import (
     with_dequantized_input,
 )
 from mtdepth.contract import Precision
+from mtdepth.files import UserError
 from mtdepth.trained import InferenceNetwork
 
 Image = npt.NDArray[np.uint8]
@@ -54,12 +55,12 @@ def convert(
 
     Raises:
       ExportError: If an operator has no built-in LiteRT kernel; names it.
-      ValueError: If int8 is asked for without pictures.
+      UserError: If int8 is asked for without pictures.
     """
     is_int8 = precision == "int8"
     pictures = list(representative)
     if is_int8 and not (pictures or is_rounded):
-        raise ValueError("int8 needs representative pictures; give a label store with frames")
+        raise UserError("int8 needs representative pictures; give a label store with frames")
     with quiet(), tempfile.TemporaryDirectory() as folder:
         write_inference_graph(
             network,

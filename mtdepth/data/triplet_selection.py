@@ -12,6 +12,7 @@ from mtdepth.data.motion import Motion, Pair, measure_motion
 from mtdepth.data.triplets import Reason, Selection, Triplet, TripletSet
 from mtdepth.data.video import Shot, VideoSource
 from mtdepth.datasets.eigen import EIGEN_TEST_DRIVES
+from mtdepth.files import UserError
 
 # ours: neighbours in KITTI have 62 % in common or more, first frames of two of its drives 3 %.
 _MIN_AGREEMENT = 0.2
@@ -38,11 +39,11 @@ def select_triplets(
       frame_step: Distance of the three frames; 2 takes (t-2, t, t+2).
 
     Raises:
-      ValueError: If nothing is left; gives the counts and what to do.
+      UserError: If nothing is left; gives the counts and what to do.
       DataError: If the pictures do not suit the camera, or no picture of a shot can be read.
     """
     if frame_step < 1:
-        raise ValueError(f"frame_step must be at least 1, got {frame_step}")
+        raise UserError(f"frame_step must be at least 1, got {frame_step}")
     selections = []
     for source in sources:
         motions = {}
@@ -56,7 +57,7 @@ def select_triplets(
         _report(selection, size_px=size_px, min_flow_px=min_flow_px)
         selections.append(selection)
     if not any(selection.kept for selection in selections):
-        raise ValueError(_nothing_left(selections, frame_step=frame_step, min_flow_px=min_flow_px))
+        raise UserError(_nothing_left(selections, frame_step=frame_step, min_flow_px=min_flow_px))
     roots = [source.kitti_root for source in sources if source.kitti_root]
     return TripletSet(
         selections=tuple(selections),

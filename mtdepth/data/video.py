@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdepth.datasets.calibration import MAX_ASPECT_CHANGE
-from mtdepth.files import DataError, content_digest
+from mtdepth.files import DataError, UserError, content_digest
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.pictures import read_rgb
 
@@ -116,12 +116,12 @@ def source_of(
     """Makes a source of shots; see `VideoSource`.
 
     Raises:
-      ValueError: If no frame has a picture.
+      UserError: If no frame has a picture.
     """
     missing = tuple(missing)
     if not any(shot.targets for shot in shots):
         first = f": {missing[0]}, ..." if missing else ""
-        raise ValueError(f"{label}: none of its {len(missing)} frames has a picture there{first}")
+        raise UserError(f"{label}: none of its {len(missing)} frames has a picture there{first}")
     return VideoSource(label=label, shots=tuple(shots), missing=missing, kitti_root=kitti_root)
 
 

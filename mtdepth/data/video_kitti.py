@@ -21,6 +21,7 @@ from mtdepth.datasets.recordings import Recordings
 from mtdepth.datasets.rig_folder import RIG_FILE, RigFolder
 from mtdepth.datasets.splits import resolve_split
 from mtdepth.defaults import default_split
+from mtdepth.files import UserError
 
 SIDES: tuple[Side, ...] = ("l", "r")
 
@@ -38,10 +39,10 @@ def recordings_at(path: Path) -> Place | None:
     """Tells recordings, one of their drives or a camera of it from any other folder.
 
     Raises:
-      ValueError: If the folder is one of KITTI's dates.
+      UserError: If the folder is one of KITTI's dates.
     """
     if _is_date(path):
-        raise ValueError(
+        raise UserError(
             f"{path} is one date of KITTI's recordings: give their root, {path.parent}, or a drive"
         )
     if (path / RIG_FILE).is_file() or any(_is_date(folder) for folder in path.iterdir()):
@@ -78,7 +79,7 @@ def read_recordings(path: Path, place: Place, split: str | None) -> VideoSource:
     Raises:
       FileNotFoundError: If the split or a calibration file is missing.
       DataError: If a file is damaged.
-      ValueError: If the split is unknown, or none of its frames has a picture.
+      UserError: If the split is unknown, or none of its frames has a picture.
     """
     raw = open_recordings(place.root)
     if place.drive is None:
@@ -133,7 +134,7 @@ def read_odometry(root: Path, split: str | None, *, label: str | None = None) ->
     Raises:
       FileNotFoundError: If a sequence or a calibration file is missing.
       DataError: If a file is damaged.
-      ValueError: If the split is unknown, or none of its frames has a picture.
+      UserError: If the split is unknown, or none of its frames has a picture.
     """
     split = split or "train"
     frames = _odometry_frames(root, split)

@@ -9,6 +9,7 @@ from mtdepth.data.triplet_selection import select_triplets, warn_of_overlap
 from mtdepth.data.triplets import TripletSet
 from mtdepth.data.video_sources import open_videos
 from mtdepth.datasets.recordings import ROOT_VARIABLE
+from mtdepth.files import UserError
 from mtdepth.recipes.video import VideoRecipe
 
 
@@ -71,14 +72,14 @@ class VideoRequest:
         Raises:
           FileNotFoundError: If a video is not there, or its camera is not known.
           DataError: If a file is damaged, or pictures do not suit their camera.
-          ValueError: If a split is unknown, or no triplet is left.
+          UserError: If a split is unknown, or no triplet is left.
         """
         learned = self._triplets(self.videos, self.splits, recipe)
         held_out = None
         if self.val_videos:
             held_out = self._triplets(self.val_videos, self.val_splits, recipe)
         elif self.val_splits:
-            raise ValueError("--val_split says nothing without --val_video")
+            raise UserError("--val_split says nothing without --val_video")
         warn_of_overlap(learned, held_out)
         return learned, held_out
 

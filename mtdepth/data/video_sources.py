@@ -19,6 +19,7 @@ from mtdepth.data.video_folder import picture_folders, read_folder
 from mtdepth.data.video_intrinsics import find_intrinsics, read_intrinsics
 from mtdepth.data.video_kitti import read_odometry, read_recordings, recordings_at
 from mtdepth.datasets.rig_folder import RIG_FILE
+from mtdepth.files import UserError
 
 _KINDS = (
     "KITTI raw recordings (2011_09_26/2011_09_26_drive_0001_sync/...), KITTI's odometry "
@@ -42,7 +43,7 @@ def open_video(
     Raises:
       FileNotFoundError: If there is nothing, or its camera is not known.
       DataError: If a file is damaged.
-      ValueError: If the split is none of this kind of video.
+      UserError: If the split is none of this kind of video.
     """
     path = Path(path)
     _require(path)
@@ -80,17 +81,17 @@ def open_videos(
     Raises:
       FileNotFoundError: If one is not there, or its camera is not known.
       DataError: If a file is damaged.
-      ValueError: If the splits do not go with the videos.
+      UserError: If the splits do not go with the videos.
     """
     for path in paths:
         _require(Path(path))
     with_splits = [path for path in paths if _has_splits(Path(path))]
     if splits and not with_splits:
         names = ", ".join(map(str, paths))
-        raise ValueError(f"split {splits[0]!r} says nothing: {names} has none and is taken whole")
+        raise UserError(f"split {splits[0]!r} says nothing: {names} has none and is taken whole")
     if len(splits) not in (0, 1, len(with_splits)):
         names = ", ".join(map(str, with_splits))
-        raise ValueError(
+        raise UserError(
             f"{len(splits)} splits for {len(with_splits)} videos that have splits ({names}): give "
             "one for all, or one for each in their order"
         )
@@ -122,7 +123,7 @@ def _require(path: Path) -> None:
 
 def _refuse_split(path: Path, split: str | None) -> None:
     if split not in (None, "all"):
-        raise ValueError(
+        raise UserError(
             f"{path} is taken whole, so split {split!r} says nothing; splits are for KITTI's "
             "recordings, another rig's and odometry"
         )

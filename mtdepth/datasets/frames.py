@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from mtdepth.datasets.calibration import Side, check_side
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from mtdepth.pictures import PICTURE_SUFFIXES
 
 # The first that exists is taken: png is what KITTI publishes, jpg what people shrink it to.
@@ -30,7 +30,7 @@ class FrameId:
       side: `l` (left, KITTI's image_02) or `r` (right, image_03).
 
     Raises:
-      ValueError: If one of them has another form.
+      UserError: If one of them has another form.
     """
 
     drive: str
@@ -41,7 +41,7 @@ class FrameId:
         """Rejects a name that no tree could hold."""
         check_drive(self.drive)
         if self.index < 0 or (self.date and self.index >= 10**10):
-            raise ValueError(f"a frame number has at most ten digits, got {self.index}")
+            raise UserError(f"a frame number has at most ten digits, got {self.index}")
         check_side(self.side)
 
     @property
@@ -81,18 +81,18 @@ class FrameId:
         `garden_1 5 l`.
 
         Raises:
-          ValueError: If the line has another form.
+          UserError: If the line has another form.
         """
         words = line.split()
         if len(words) != 3 or not re.fullmatch(r"[0-9]+", words[1]):
-            raise ValueError(f"{_FORM}, got {line.strip()!r}")
+            raise UserError(f"{_FORM}, got {line.strip()!r}")
         try:
             frame = cls(words[0].rpartition("/")[2], int(words[1]), cast(Side, words[2]))
         except ValueError as error:
-            raise ValueError(f"{_FORM}, got {line.strip()!r}: {error}") from error
+            raise UserError(f"{_FORM}, got {line.strip()!r}: {error}") from error
         if frame.folder != words[0]:
             why = f"this drive is written {frame.folder}"
-            raise ValueError(f"{_FORM}, got {line.strip()!r}: {why}")
+            raise UserError(f"{_FORM}, got {line.strip()!r}: {why}")
         return frame
 
 
@@ -105,10 +105,10 @@ def check_drive(drive: str) -> str:
     """Returns `drive`.
 
     Raises:
-      ValueError: If no drive is named so.
+      UserError: If no drive is named so.
     """
     if not (is_kitti_drive(drive) or _OTHER_DRIVE.fullmatch(drive)):
-        raise ValueError(
+        raise UserError(
             "a drive is named like 2011_09_26_drive_0001_sync, or, of another rig, by letters, "
             f"digits, '_', '-' and '.' that are not all digits; got {drive!r}"
         )

@@ -44,7 +44,7 @@ class OdometryFrame:
       side: `l` (image_2) or `r` (image_3).
 
     Raises:
-      ValueError: If one of them is out of range.
+      UserError: If one of them is out of range.
     """
 
     sequence: int
@@ -55,7 +55,7 @@ class OdometryFrame:
         """Rejects a frame that no sequence could hold."""
         _check_sequence(self.sequence)
         if not 0 <= self.index < 10**6:
-            raise ValueError(f"an odometry frame number has at most six digits, got {self.index}")
+            raise UserError(f"an odometry frame number has at most six digits, got {self.index}")
         check_side(self.side)
 
     def __str__(self) -> str:
@@ -67,11 +67,11 @@ class OdometryFrame:
         """Reads a line of a list file, `9 0 l`.
 
         Raises:
-          ValueError: If the line has another form.
+          UserError: If the line has another form.
         """
         match = re.fullmatch(r"([0-9]+)\s+([0-9]+)\s+([lr])", line.strip())
         if match is None:
-            raise ValueError(f"an odometry frame is written `9 0 l`, got {line.strip()!r}")
+            raise UserError(f"an odometry frame is written `9 0 l`, got {line.strip()!r}")
         return cls(int(match[1]), int(match[2]), cast(Side, match[3]))
 
 
@@ -108,7 +108,7 @@ def sequences_of_split(root: Path, split: str) -> list[int]:
 
     Raises:
       FileNotFoundError: If a numbered sequence is not on disk.
-      ValueError: If it is neither, or none of the split is on disk.
+      UserError: If it is neither, or none of the split is on disk.
     """
     on_disk = sequences_on_disk(root)
     found = ", ".join(f"{number:02d}" for number in on_disk) or "none"
@@ -138,7 +138,7 @@ class OdometrySequence:
 
     Raises:
       FileNotFoundError: If the sequence is not on disk.
-      ValueError: If the number is out of range.
+      UserError: If the number is out of range.
     """
 
     def __init__(self, root: Path | str, sequence: int) -> None:
@@ -247,4 +247,4 @@ def _numbers_by_line(path: Path, *, count: int) -> Matrix:
 
 def _check_sequence(sequence: int) -> None:
     if not 0 <= sequence < _NUM_SEQUENCES:
-        raise ValueError(f"KITTI has odometry sequences 0 to 21, got {sequence}")
+        raise UserError(f"KITTI has odometry sequences 0 to 21, got {sequence}")

@@ -111,10 +111,10 @@ def make3d_errors(truth_m: Floats, predicted: Floats, *, median_scaling: bool) -
 
     Raises:
       UserError: If no truth is left.
-      ValueError: If the shapes differ.
+      UserError: If the shapes differ.
     """
     if truth_m.shape != predicted.shape:
-        raise ValueError(f"truth is {truth_m.shape}, prediction {predicted.shape}")
+        raise UserError(f"truth is {truth_m.shape}, prediction {predicted.shape}")
     counts = (truth_m > 0) & (truth_m < MAX_DEPTH_M)
     if not counts.any():
         raise UserError(f"no laser depth below {MAX_DEPTH_M:g} m in the crop")

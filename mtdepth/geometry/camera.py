@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.files import UserError
+
 Floats = npt.NDArray[np.floating[Any]]
 
 
@@ -38,9 +40,9 @@ class Intrinsics:
         """Rejects a camera that cannot form an image."""
         numbers = (self.fx_px, self.fy_px, self.cx_px, self.cy_px)
         if not all(math.isfinite(number) for number in numbers):
-            raise ValueError(f"every number of a camera must be finite, got {self}")
+            raise UserError(f"every number of a camera must be finite, got {self}")
         if self.fx_px <= 0 or self.fy_px <= 0:
-            raise ValueError(f"fx_px and fy_px must be positive, got {self.fx_px}, {self.fy_px}")
+            raise UserError(f"fx_px and fy_px must be positive, got {self.fx_px}, {self.fy_px}")
         _check_size(width_px=self.width_px, height_px=self.height_px)
 
     @property
@@ -158,11 +160,11 @@ class Intrinsics:
         """Rebuilds what `to_dict` gave.
 
         Raises:
-          ValueError: If a name is missing, unknown, or its value is not a number.
+          UserError: If a name is missing, unknown, or its value is not a number.
         """
         names = {field.name for field in dataclasses.fields(cls)}
         if set(content) != names:
-            raise ValueError(f"a camera has exactly {sorted(names)}, got {sorted(content)}")
+            raise UserError(f"a camera has exactly {sorted(names)}, got {sorted(content)}")
         try:
             return cls(
                 fx_px=float(content["fx_px"]),
@@ -173,7 +175,7 @@ class Intrinsics:
                 height_px=int(content["height_px"]),
             )
         except TypeError as error:
-            raise ValueError(f"every value of a camera is a number, got {content}") from error
+            raise UserError(f"every value of a camera is a number, got {content}") from error
 
 
 def depth_for_focal(depth_m: Floats, *, from_px: float, to_px: float) -> Floats:
@@ -192,15 +194,15 @@ def depth_for_focal(depth_m: Floats, *, from_px: float, to_px: float) -> Floats:
       The same shape, metres.
 
     Raises:
-      ValueError: If a focal length is not positive.
+      UserError: If a focal length is not positive.
     """
     if not (from_px > 0 and to_px > 0):
-        raise ValueError(f"focal lengths must be positive, got from {from_px} to {to_px} px")
+        raise UserError(f"focal lengths must be positive, got from {from_px} to {to_px} px")
     return depth_m * (to_px / from_px)
 
 
 def _check_size(*, width_px: int, height_px: int) -> None:
     if width_px < 1 or height_px < 1:
-        raise ValueError(
+        raise UserError(
             f"an image has at least one pixel, got width {width_px}, height {height_px}"
         )

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.files import UserError
+
 Floats = npt.NDArray[np.floating[Any]]
 
 # ours: nearer than this nothing is in focus of a car's or a robot's camera; it keeps a wild code
@@ -44,7 +46,7 @@ def codec_from_dict(content: dict[str, Any]) -> DepthCodec:
     """Rebuilds the codec that its `to_dict` described.
 
     Raises:
-      ValueError: If the kind is unknown, a number is missing, or it is of another version.
+      UserError: If the kind is unknown, a number is missing, or it is of another version.
     """
     kinds: dict[str, type[LogDepthCodec] | type[SigmoidDisparityCodec]] = {
         "log": LogDepthCodec,
@@ -52,7 +54,7 @@ def codec_from_dict(content: dict[str, Any]) -> DepthCodec:
     }
     kind = content.get("kind")
     if kind not in kinds:
-        raise ValueError(f"a depth law's kind is one of {', '.join(kinds)}, got {kind!r}")
+        raise UserError(f"a depth law's kind is one of {', '.join(kinds)}, got {kind!r}")
     return kinds[kind].from_dict(content)
 
 
@@ -84,7 +86,7 @@ class LogDepthCodec:
     def __post_init__(self) -> None:
         """Rejects limits that give no code."""
         if not MIN_DEPTH_M <= self.near_m < self.far_m < math.inf:
-            raise ValueError(
+            raise UserError(
                 f"limits must satisfy {MIN_DEPTH_M} <= near_m < far_m, "
                 f"got near_m {self.near_m}, far_m {self.far_m}"
             )
@@ -152,12 +154,12 @@ class LogDepthCodec:
         """Rebuilds what `to_dict` gave.
 
         Raises:
-          ValueError: If it is another kind of codec, a limit is missing or no number, or it was
+          UserError: If it is another kind of codec, a limit is missing or no number, or it was
             written by a version with another shortest depth.
         """
         _require_fields(content, kind="log", numbers=("near_m", "far_m", "min_depth_m"))
         if content["min_depth_m"] != MIN_DEPTH_M:
-            raise ValueError(
+            raise UserError(
                 f"its shortest depth is {content['min_depth_m']} m but here {MIN_DEPTH_M} m: "
                 "they are of different versions"
             )
@@ -186,7 +188,7 @@ class SigmoidDisparityCodec:
     def __post_init__(self) -> None:
         """Rejects a scale that gives no depth."""
         if not 0 < self.scale < math.inf:
-            raise ValueError(f"scale must be positive, got {self.scale}")
+            raise UserError(f"scale must be positive, got {self.scale}")
 
     @property
     def near_m(self) -> float:
@@ -234,7 +236,7 @@ class SigmoidDisparityCodec:
         """Rebuilds what `to_dict` gave.
 
         Raises:
-          ValueError: If it is another kind of codec, or the scale is missing or no number.
+          UserError: If it is another kind of codec, or the scale is missing or no number.
         """
         _require_fields(content, kind="sigmoid_disparity", numbers=("scale",))
         return cls(scale=float(content["scale"]))
@@ -245,4 +247,4 @@ def _require_fields(content: dict[str, Any], *, kind: str, numbers: tuple[str, .
     # bool is an int to isinstance.
     if not is_known or any(type(content[name]) not in (int, float) for name in numbers):
         form = ", ".join(f"{name!r}: ..." for name in numbers)
-        raise ValueError(f"a depth law here is {{'kind': {kind!r}, {form}}}, got {content}")
+        raise UserError(f"a depth law here is {{'kind': {kind!r}, {form}}}, got {content}")

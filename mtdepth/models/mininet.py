@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from mtdepth.files import UserError
 from mtdepth.models.layers import MAX_ACTIVATION, PixelShuffle
 from mtdepth.models.mininet_spec import (
     MODULES,
@@ -44,7 +45,7 @@ def build_training_graph(spec: MiniNetSpec, *, input_size: tuple[int, int]) -> k
       `depth_code_H`, `_Q`, `_E` at 1/2, 1/4 and 1/8 of the size: logits of the disparity, float32.
 
     Raises:
-      ValueError: If a side is not a positive multiple of 32; names the nearest legal size.
+      UserError: If a side is not a positive multiple of 32; names the nearest legal size.
     """
     image = keras.Input((*checked_input_size(input_size), 3), name=INPUT_NAME)
     features, *skips = reversed(_encoder(image, spec))
@@ -80,10 +81,10 @@ def detach(
       A model with the same input and a dict of one output: `depth_code` `[B, h, w, 1]`.
 
     Raises:
-      ValueError: If there is no such output size.
+      UserError: If there is no such output size.
     """
     if output not in OUTPUT_STRIDE:
-        raise ValueError(f"output must be one of {', '.join(OUTPUT_STRIDE)}, got {output!r}")
+        raise UserError(f"output must be one of {', '.join(OUTPUT_STRIDE)}, got {output!r}")
     code = training_graph.get_layer(f"{OUTPUT_NAME}_{output}").output
     name = f"mininet_{output.lower()}"
     return keras.Model(training_graph.inputs[0], {OUTPUT_NAME: code}, name=name)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
+from mtdepth.files import UserError
 from mtdepth.models.specs import rebuilt
 
 Variant = Literal["original", "medium", "small"]
@@ -73,19 +74,19 @@ class MiniNetSpec:
     def __post_init__(self) -> None:
         """Rejects what could not be built, naming the field."""
         if self.variant not in MODULES:
-            raise ValueError(f"variant must be one of {', '.join(MODULES)}, got {self.variant!r}")
+            raise UserError(f"variant must be one of {', '.join(MODULES)}, got {self.variant!r}")
         if self.depthwise_fans not in get_args(Fans):
-            raise ValueError(
+            raise UserError(
                 f"depthwise_fans must be one of {', '.join(get_args(Fans))}, "
                 f"got {self.depthwise_fans!r}"
             )
         for name in ("reuse", "dense_decoder"):
             if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name} must be true or false, got {getattr(self, name)!r}")
+                raise UserError(f"{name} must be true or false, got {getattr(self, name)!r}")
         for name in ("initial_gain", "head_gain"):
             gain = getattr(self, name)
             if not (math.isfinite(gain) and gain > 0):
-                raise ValueError(f"{name} must be positive, got {gain}")
+                raise UserError(f"{name} must be positive, got {gain}")
 
     def stock_start(self) -> "MiniNetSpec":
         """The same network with the libraries' stock Xavier initialisation."""
@@ -102,6 +103,6 @@ class MiniNetSpec:
         """The spec that `to_dict` described, also after a way through JSON.
 
         Raises:
-          ValueError: If a field is unknown or its value cannot be built.
+          UserError: If a field is unknown or its value cannot be built.
         """
         return rebuilt(cls, fields)

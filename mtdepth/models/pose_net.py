@@ -9,6 +9,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from mtdepth.files import UserError
 from mtdepth.models import resnet18
 
 Encoder = Literal["resnet18", "light"]
@@ -47,7 +48,7 @@ def build_pose_net(
       radians, then translation in the depth network's unit of length.
 
     Raises:
-      ValueError: If the encoder is unknown, or has no such weights.
+      UserError: If the encoder is unknown, or has no such weights.
       ConnectionError, FileNotFoundError, ImportError, DataError: As `resnet18.load_weights`.
     """
     frames = keras.Input((*input_size, NUM_INPUT_CHANNELS), name="frames")
@@ -57,12 +58,12 @@ def build_pose_net(
             features = _conv(features, HEAD_CHANNELS, kernel_px, name=name)
     elif encoder == "light":
         if weights != "none":
-            raise ValueError(f'the light encoder has no published weights, got "{weights}"')
+            raise UserError(f'the light encoder has no published weights, got "{weights}"')
         features = frames
         for number, (num_channels, kernel_px) in enumerate(LIGHT_CONVS, start=1):
             features = _conv(features, num_channels, kernel_px, stride=2, name=f"light_{number}")
     else:
-        raise ValueError(f"encoder must be resnet18 or light, got {encoder!r}")
+        raise UserError(f"encoder must be resnet18 or light, got {encoder!r}")
     # In float32 under any policy: a thousandth of a radian matters.
     six = keras.layers.Conv2D(NUM_POSE_VALUES, 1, dtype="float32", name="pose_3")(features)
     mean = keras.layers.GlobalAveragePooling2D(dtype="float32", name="pose_mean")(six)

@@ -11,6 +11,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar, get_args
 
+from mtdepth.files import UserError
+
 DecoderSize = Literal["L", "M", "S", "XS"]
 Task = Literal["depth", "segmentation"]
 Activation = Literal["relu6", "hard_swish"]
@@ -113,19 +115,19 @@ class StudentSpec:
     def __post_init__(self) -> None:
         """Rejects what could not be built, naming the field."""
         if self.tasks not in (("depth",), ("depth", "segmentation")):
-            raise ValueError(
+            raise UserError(
                 f'tasks must be ("depth",) or ("depth", "segmentation"), got {self.tasks!r}'
             )
         if not 1 <= len(self.blocks) <= max(NUM_BLOCKS.values()):
-            raise ValueError(f"blocks must be 1 to 4 decoder blocks, got {len(self.blocks)}")
+            raise UserError(f"blocks must be 1 to 4 decoder blocks, got {len(self.blocks)}")
         if self.num_individual < 0:
-            raise ValueError(f"num_individual must not be negative, got {self.num_individual}")
+            raise UserError(f"num_individual must not be negative, got {self.num_individual}")
         if not 0 < self.batch_norm_momentum < 1:
-            raise ValueError(
+            raise UserError(
                 f"batch_norm_momentum must lie between 0 and 1, got {self.batch_norm_momentum}"
             )
         if self.decoder_activation not in get_args(Activation):
-            raise ValueError(
+            raise UserError(
                 f"decoder_activation must be one of {', '.join(get_args(Activation))}, "
                 f"got {self.decoder_activation!r}"
             )
@@ -135,15 +137,15 @@ class StudentSpec:
         taps = encoder_taps(self)
         last = list(taps.values())[-1]
         if last.stride != SIZE_MULTIPLE_PX:
-            raise ValueError(f"the encoder's output stride must be 32, got {last.stride}")
+            raise UserError(f"the encoder's output stride must be 32, got {last.stride}")
         num_channels, stride = last.num_channels, last.stride
         for number, block in enumerate(self.blocks, start=1):
             if block.width < 1 or block.num_bottlenecks < 1 or block.expansion < 1:
-                raise ValueError(f"blocks[{number - 1}]: every number must be at least 1, {block}")
+                raise UserError(f"blocks[{number - 1}]: every number must be at least 1, {block}")
             if block.skip is not None:
                 num_channels += _skip_channels(taps, block.skip, stride, number)
             if num_channels % NUM_SHUFFLED:
-                raise ValueError(
+                raise UserError(
                     f"blocks[{number - 1}]: the pixel shuffle needs a multiple of {NUM_SHUFFLED} "
                     f"channels, previous and skip together have {num_channels}"
                 )
@@ -153,7 +155,7 @@ class StudentSpec:
         """The same network with only the blocks of a decoder size.
 
         Raises:
-          ValueError: If this network has fewer blocks, or the size is unknown.
+          UserError: If this network has fewer blocks, or the size is unknown.
         """
         num_blocks = checked_num_blocks(self, decoder)
         return dataclasses.replace(self, blocks=self.blocks[:num_blocks])
@@ -167,7 +169,7 @@ class StudentSpec:
         """The spec that `to_dict` described, also after a way through JSON.
 
         Raises:
-          ValueError: If a field is unknown or its value cannot be built.
+          UserError: If a field is unknown or its value cannot be built.
         """
         return rebuilt(
             cls,
@@ -234,10 +236,10 @@ def designed(spec: StudentSpec, name: str) -> StudentSpec:
       name: `"paper"` is design A; the README has what the others cost and save.
 
     Raises:
-      ValueError: If there is no such design.
+      UserError: If there is no such design.
     """
     if name not in DESIGNS:
-        raise ValueError(f"no design {name!r}; there are {', '.join(DESIGNS)}")
+        raise UserError(f"no design {name!r}; there are {', '.join(DESIGNS)}")
     design = DESIGNS[name]
     return dataclasses.replace(spec, blocks=design.blocks, decoder_activation=design.activation)
 
@@ -268,13 +270,13 @@ def checked_num_blocks(spec: StudentSpec, decoder: str) -> int:
     """How many decoder blocks a size keeps.
 
     Raises:
-      ValueError: If the size is unknown or the network has fewer blocks.
+      UserError: If the size is unknown or the network has fewer blocks.
     """
     if decoder not in NUM_BLOCKS:
-        raise ValueError(f"decoder must be one of {', '.join(NUM_BLOCKS)}, got {decoder!r}")
+        raise UserError(f"decoder must be one of {', '.join(NUM_BLOCKS)}, got {decoder!r}")
     num_blocks = NUM_BLOCKS[decoder]
     if num_blocks > len(spec.blocks):
-        raise ValueError(
+        raise UserError(
             f"decoder {decoder} needs {num_blocks} decoder blocks, this network has "
             f"{len(spec.blocks)}; train a larger one"
         )
@@ -284,7 +286,7 @@ def checked_num_blocks(spec: StudentSpec, decoder: str) -> int:
 def _skip_channels(taps: Mapping[str, Tap], skip: str, stride: int, number: int) -> int:
     fitting = [name for name, tap in taps.items() if tap.stride == stride]
     if skip not in fitting:
-        raise ValueError(
+        raise UserError(
             f"blocks[{number - 1}].skip must be an encoder bottleneck at stride {stride} "
             f"({', '.join(fitting)}), got {skip!r}"
         )
@@ -302,11 +304,11 @@ def rebuilt(
       **readers: How fields are read that are no plain values, by name.
 
     Raises:
-      ValueError: If a field is missing, unknown or out of range.
+      UserError: If a field is missing, unknown or out of range.
     """
     known = {field.name for field in dataclasses.fields(kind)}
     if unknown := sorted(set(content) - known):
-        raise ValueError(
+        raise UserError(
             f"{kind.__name__} has no field {', '.join(unknown)}; it has {', '.join(sorted(known))}"
         )
     try:
@@ -316,4 +318,4 @@ def rebuilt(
         }
         return kind(**values)
     except TypeError as error:
-        raise ValueError(f"not the fields of {kind.__name__}: {error}") from error
+        raise UserError(f"not the fields of {kind.__name__}: {error}") from error

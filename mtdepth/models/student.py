@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from mtdepth.files import UserError
 from mtdepth.models.layers import PixelShuffle, batch_norm, bottleneck, fan_in_normal, relu6
 from mtdepth.models.specs import (
     SIZE_MULTIPLE_PX,
@@ -36,7 +37,7 @@ def build_training_graph(spec: StudentSpec, *, input_size: tuple[int, int]) -> k
       segmentation `class_scores_1` ... `[B, h, w, num_classes]` (logits). All float32.
 
     Raises:
-      ValueError: If a side is not a positive multiple of 32; names the nearest legal size.
+      UserError: If a side is not a positive multiple of 32; names the nearest legal size.
     """
     image = keras.Input((*checked_input_size(input_size), 3), name=INPUT_NAME)
     taps = _encoder(image, spec)
@@ -73,13 +74,13 @@ def detach(
       A model with the same input and a dict of outputs: `depth_code` and/or `class_scores`.
 
     Raises:
-      ValueError: If the network has too few blocks or lacks a task.
+      UserError: If the network has too few blocks or lacks a task.
     """
     number = checked_num_blocks(spec, decoder)
     kept = spec.tasks if tasks is None else tasks
     missing = [task for task in kept if task not in spec.tasks]
     if missing or not kept:
-        raise ValueError(
+        raise UserError(
             f"tasks must be some of {', '.join(spec.tasks)}, which this network was built for, "
             f"got {kept}"
         )
@@ -97,19 +98,19 @@ def copy_weights(*, source: keras.Model, target: keras.Model) -> None:
     The two may have different input sizes. Layers that only `source` has are left.
 
     Raises:
-      ValueError: If a layer is missing or a weight has another shape; names it.
+      UserError: If a layer is missing or a weight has another shape; names it.
     """
     layer_of = {layer.name: layer for layer in source.layers}
     for layer in target.layers:
         if not layer.weights:
             continue
         if layer.name not in layer_of:
-            raise ValueError(f"the source network has no layer {layer.name!r}")
+            raise UserError(f"the source network has no layer {layer.name!r}")
         values = layer_of[layer.name].get_weights()
         shapes = [np.shape(value) for value in values]
         wanted = [tuple(weight.shape) for weight in layer.weights]
         if shapes != wanted:
-            raise ValueError(
+            raise UserError(
                 f"layer {layer.name!r} has weights of shapes {shapes} in the source network and "
                 f"{wanted} in the target"
             )
@@ -120,11 +121,11 @@ def checked_input_size(input_size: tuple[int, int]) -> tuple[int, int]:
     """Height and width as integers, checked.
 
     Raises:
-      ValueError: If a side is not a positive multiple of 32; names the nearest legal sizes.
+      UserError: If a side is not a positive multiple of 32; names the nearest legal sizes.
     """
     height_px, width_px = input_size
     if any(side_px < 1 or side_px % SIZE_MULTIPLE_PX for side_px in (height_px, width_px)):
-        raise ValueError(
+        raise UserError(
             f"input height and width must be multiples of {SIZE_MULTIPLE_PX}, got height "
             f"{height_px} (nearest: {_nearest_sides(height_px)}) and width {width_px} "
             f"(nearest: {_nearest_sides(width_px)})"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 
 from mtdepth.contract import Fit
+from mtdepth.files import UserError
 from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.models.specs import DecoderSize, StudentSpec, rebuilt
 from mtdepth.recipes.schedule import (
@@ -40,14 +41,14 @@ class Augmentation:
     def __post_init__(self) -> None:
         """Rejects values outside their ranges."""
         if not 0 <= self.flip_probability <= 1:
-            raise ValueError(f"flip_probability must be in [0, 1], got {self.flip_probability}")
+            raise UserError(f"flip_probability must be in [0, 1], got {self.flip_probability}")
         if self.max_zoom < 1:
-            raise ValueError(f"max_zoom must be at least 1, got {self.max_zoom}")
+            raise UserError(f"max_zoom must be at least 1, got {self.max_zoom}")
         for name in ("brightness", "contrast", "saturation"):
             if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}")
+                raise UserError(f"{name} must be in [0, 1), got {getattr(self, name)}")
         if not 0 <= self.hue <= 0.5:
-            raise ValueError(f"hue must be in [0, 0.5] turns, got {self.hue}")
+            raise UserError(f"hue must be in [0, 0.5] turns, got {self.hue}")
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
@@ -141,20 +142,20 @@ def overridden(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
         or `augmentation.max_zoom=1.3`. Values are JSON; what is no JSON is taken as text.
 
     Raises:
-      ValueError: If an override has no `=`, or names no field, or has a value of another type.
+      UserError: If an override has no `=`, or names no field, or has a value of another type.
     """
     # Through JSON, so that tuples are the lists that an override can spell.
     content = json.loads(json.dumps(recipe.to_dict()))
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals:
-            raise ValueError(f"override {override!r} must be key=value")
+            raise UserError(f"override {override!r} must be key=value")
         *parents, leaf = key.strip().split(".")
         place = content
         for parent in parents:
             place = place.get(parent, {}) if isinstance(place, dict) else {}
         if not isinstance(place, dict) or leaf not in place:
-            raise ValueError(
+            raise UserError(
                 f"override {override!r}: no recipe field {key!r}; "
                 f"the fields are {', '.join(sorted(content))}"
             )
@@ -174,7 +175,7 @@ def _like(old: Any, new: Any, key: str) -> Any:
     if isinstance(old, float) and isinstance(new, int) and not isinstance(new, bool):
         return float(new)
     if type(old) is not type(new):
-        raise ValueError(
+        raise UserError(
             f"{key} must be of type {type(old).__name__} like {old!r}, "
             f"got {new!r} of type {type(new).__name__}"
         )

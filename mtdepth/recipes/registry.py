@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TypeVar
 
+from mtdepth.files import UserError
 from mtdepth.recipes import demo, mininet_kitti, mininet_small_data, multitask_kitti, small_data
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.recipes.video import VideoRecipe
@@ -21,7 +22,7 @@ def find_recipe(name: str) -> TrainRecipe:
     """Returns a recipe of the student by name.
 
     Raises:
-      ValueError: If there is none, naming those there are.
+      UserError: If there is none, naming those there are.
     """
     return _find(name, RECIPES)
 
@@ -30,12 +31,12 @@ def find_video_recipe(name: str) -> VideoRecipe:
     """Returns a recipe of MiniNet by name.
 
     Raises:
-      ValueError: If there is none, naming those there are.
+      UserError: If there is none, naming those there are.
     """
     return _find(name, VIDEO_RECIPES)
 
 
 def _find(name: str, recipes: Mapping[str, Named]) -> Named:
     if name not in recipes:
-        raise ValueError(f"no recipe {name!r}; there are {', '.join(sorted(recipes))}")
+        raise UserError(f"no recipe {name!r}; there are {', '.join(sorted(recipes))}")
     return recipes[name]

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, get_args
 
+from mtdepth.files import UserError
 from mtdepth.models.specs import rebuilt
 
 RateRule = Literal["exponential", "cosine"]
@@ -51,10 +52,10 @@ class TrainingSchedule:
         require_at_least(self, 1, "batch_size", "num_epochs")
         require_at_least(self, 0, "steps_per_epoch", "warmup_steps", "clip_norm")
         if not 0 < self.epoch_decay <= 1:
-            raise ValueError(f"epoch_decay must be in (0, 1], got {self.epoch_decay}")
+            raise UserError(f"epoch_decay must be in (0, 1], got {self.epoch_decay}")
         for name in ("learning_rate", "adam_beta_1", "adam_beta_2"):
             if not 0 < getattr(self, name) < 1:
-                raise ValueError(f"{name} must be in (0, 1), got {getattr(self, name)}")
+                raise UserError(f"{name} must be in (0, 1), got {getattr(self, name)}")
 
     def to_dict(self) -> dict[str, Any]:
         """Returns what `from_dict` takes, ready for JSON."""
@@ -65,7 +66,7 @@ class TrainingSchedule:
         """Rebuilds a recipe.
 
         Raises:
-          ValueError: If a field is missing, unknown or out of range.
+          UserError: If a field is missing, unknown or out of range.
         """
         return rebuilt(cls, content, **cls.READERS)
 
@@ -93,28 +94,28 @@ def require_input_size(size_px: Sequence[int]) -> None:
     """Checks a network input's (height, width).
 
     Raises:
-      ValueError: If a side is no multiple of 32.
+      UserError: If a side is no multiple of 32.
     """
     if len(size_px) != 2 or any(side_px < 32 or side_px % 32 for side_px in size_px):
-        raise ValueError(f"input_size_px must be (height, width) in multiples of 32, got {size_px}")
+        raise UserError(f"input_size_px must be (height, width) in multiples of 32, got {size_px}")
 
 
 def require_choice(name: str, value: str, choices: Sequence[str]) -> None:
     """Checks a value that must be one of a few.
 
     Raises:
-      ValueError: If it is not; names them.
+      UserError: If it is not; names them.
     """
     if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+        raise UserError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
 def require_at_least(recipe: Any, least: float, *names: str) -> None:
     """Checks finite numbers of a recipe against their lower limit.
 
     Raises:
-      ValueError: If one is below it; names it.
+      UserError: If one is below it; names it.
     """
     for name in names:
         if not least <= getattr(recipe, name) < math.inf:
-            raise ValueError(f"{name} must be at least {least}, got {getattr(recipe, name)}")
+            raise UserError(f"{name} must be at least {least}, got {getattr(recipe, name)}")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, Self, get_args
 
 from mtdepth.contract import MININET, Fit
+from mtdepth.files import UserError
 from mtdepth.geometry.depth_codec import SigmoidDisparityCodec
 from mtdepth.models.mininet_spec import MiniNetSpec, OutputSize
 from mtdepth.recipes.base import Augmentation
@@ -82,14 +83,14 @@ class VideoRecipe(TrainingSchedule):
         require_at_least(self, 0, "halve_every_epochs", "min_flow_px")
         require_at_least(self, 0, "smoothness_weight", "smoothness_sharpness")
         if not 0 < self.smoothness_scale_decay <= 1:
-            raise ValueError(
+            raise UserError(
                 f"smoothness_scale_decay must be in (0, 1], got {self.smoothness_scale_decay}"
             )
         for name in ("jitter_probability", "ssim_weight"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+                raise UserError(f"{name} must be in [0, 1], got {getattr(self, name)}")
         if self.augmentation.max_zoom != 1:
-            raise ValueError(
+            raise UserError(
                 f"augmentation.max_zoom must be 1 for video, got {self.augmentation.max_zoom}"
             )
 
@@ -125,10 +126,10 @@ class VideoRecipe(TrainingSchedule):
         """Rebuilds a recipe.
 
         Raises:
-          ValueError: If it is of another network, or a field is missing, unknown or out of range.
+          UserError: If it is of another network, or a field is missing, unknown or out of range.
         """
         # Runs that began before it was a field had the paper's alpha.
         values = {"ssim_weight": 0.85, **content}
         if (network := values.pop("network", MININET)) != MININET:
-            raise ValueError(f"network must be {MININET!r}, got {network!r}")
+            raise UserError(f"network must be {MININET!r}, got {network!r}")
         return super().from_dict(values)

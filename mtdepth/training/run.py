@@ -13,7 +13,7 @@ from mtdepth.data.features import FRAME
 from mtdepth.data.supervised import TrainingBatches, training_camera
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.splits import evenly_spaced
-from mtdepth.files import atomic_path
+from mtdepth.files import UserError, atomic_path
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.metrics.baseline import BASELINE_MAX_FRAMES, training_mean
 from mtdepth.models.student import build_training_graph
@@ -40,7 +40,7 @@ class TrainingRun(TrainingLoop):
       options: See `RunOptions`.
 
     Raises:
-      ValueError: If the workdir holds another run, or the store cannot serve the recipe.
+      UserError: If the workdir holds another run, or the store cannot serve the recipe.
     """
 
     def __init__(
@@ -166,9 +166,9 @@ def _is_present(train_id: Any) -> TypeGuard[npt.NDArray[np.uint8]]:
 
 def _check_store(store: LabelStore, recipe: TrainRecipe) -> None:
     if not store.frames:
-        raise ValueError(f"{store.root} holds no finished frame; see its frames.jsonl for reasons")
+        raise UserError(f"{store.root} holds no finished frame; see its frames.jsonl for reasons")
     if "segmentation" in recipe.tasks and not store.has_train_ids:
-        raise ValueError(
+        raise UserError(
             f"{store.root} has no train ids, which task segmentation needs. Make them with "
             "`python -m data_prep.generate_teachers --seg_teacher ...`, or train depth alone with "
             '--override student.tasks=["depth"]'

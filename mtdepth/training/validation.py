@@ -15,6 +15,7 @@ from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import IGNORE_ID
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.splits import evenly_spaced
+from mtdepth.files import UserError
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.training.student_objective import StudentObjective
 
@@ -59,7 +60,7 @@ def validate(
       focal_px: The training camera's focal length at the network's size.
 
     Raises:
-      ValueError: If no pixel of the store can be scored.
+      UserError: If no pixel of the store can be scored.
     """
     reader = ExampleReader(store)
     frames = evenly_spaced(store.frames, number=MAX_FRAMES)
@@ -73,7 +74,7 @@ def validate(
             _add(sums, picture, far_m=recipe.far_m)
         pictures += predicted[: NUM_PICTURES - len(pictures)]
     if not sums["measured"]:
-        raise ValueError(f"{store.root} measures no depth up to {recipe.far_m} m, so cannot score")
+        raise UserError(f"{store.root} measures no depth up to {recipe.far_m} m, so cannot score")
     scores = {
         "val_loss": sums["loss"] / len(frames),
         "val_abs_rel": sums["relative"] / sums["measured"],

@@ -13,7 +13,7 @@ from absl import logging
 from mtdepth.contract import NO_SCALE
 from mtdepth.data.triplets import TripletSet
 from mtdepth.data.video_batches import FRAMES, VideoBatches
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.recipes.video import VideoRecipe
 from mtdepth.runtime.fitting import fitted_intrinsics
@@ -45,7 +45,7 @@ class VideoRun(TrainingLoop):
       options: See `RunOptions`.
 
     Raises:
-      ValueError: If the workdir holds another run.
+      UserError: If the workdir holds another run.
       DataError: If its state, or a weight file, is damaged.
     """
 
@@ -190,7 +190,7 @@ def _start_from(networks: VideoNetworks, source: Workdir) -> None:
       DataError: If they are damaged, or of other networks.
     """
     if not isinstance(source.recipe(), VideoRecipe):
-        raise ValueError(f"{source.path} holds a student; --start_from needs a run from video here")
+        raise UserError(f"{source.path} holds a student; --start_from needs a run from video here")
     pairs = (
         (networks.depth_net, source.weights("best")),
         (networks.pose_net, source.pose_weights_path("best")),

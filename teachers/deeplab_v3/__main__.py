@@ -18,6 +18,7 @@ from absl import flags, logging
 
 from mtdepth import program
 from mtdepth.datasets.label_map import CLASS_NAMES, IGNORE_ID
+from mtdepth.files import UserError
 from mtdepth.pictures import read_rgb, write_png
 from teachers.deeplab_v3.teacher import DeepLabTeacher
 from teachers.interface import Image
@@ -60,7 +61,7 @@ def _check_flags() -> None:
     for flag in ("output", "picture"):
         name = FLAGS[flag].value
         if name and Path(name).suffix != ".png":
-            raise ValueError(f"--{flag} must end in .png, got {name}")
+            raise UserError(f"--{flag} must end in .png, got {name}")
     if not Path(FLAGS.image).is_file():
         raise FileNotFoundError(f"--image {FLAGS.image}: no such file")
 
@@ -69,7 +70,7 @@ def _scales(texts: list[str]) -> tuple[float, ...]:
     try:
         return tuple(float(text) for text in texts)
     except ValueError as error:
-        raise ValueError(f"--scales are numbers with commas between, got {texts}") from error
+        raise UserError(f"--scales are numbers with commas between, got {texts}") from error
 
 
 def _shares(train_id: Image) -> str:

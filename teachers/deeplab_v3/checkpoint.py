@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mtdepth.datasets.label_map import NUM_CLASSES
-from mtdepth.files import DataError, atomic_path
+from mtdepth.files import DataError, UserError, atomic_path
 
 RECORD_NAME = "mtdepth_deeplab.json"
 SUFFIX = ".keras"
@@ -44,12 +44,12 @@ def save_deeplab(path: Path, model: Any, info: DeepLabInfo) -> None:
       info: What it is.
 
     Raises:
-      ValueError: If the name has another suffix, or the model has other channels than `info` says.
+      UserError: If the name has another suffix, or the model has other channels than `info` says.
     """
     if path.suffix != SUFFIX:
-        raise ValueError(f"{path}: a network is saved as {SUFFIX}")
+        raise UserError(f"{path}: a network is saved as {SUFFIX}")
     if model.output_shape[-1] != info.num_classes:
-        raise ValueError(
+        raise UserError(
             f"the model has {model.output_shape[-1]} channels, its record {info.num_classes}"
         )
     import keras

@@ -20,6 +20,7 @@ from absl import flags, logging
 
 from mtdepth import program
 from mtdepth.datasets.label_store import DISPARITY_UNITS_PER_PX
+from mtdepth.files import UserError
 from mtdepth.pictures import read_rgb, write_png
 from mtdepth.runtime.colors import depth_colors
 from teachers.psmnet.sizes import Precision
@@ -44,7 +45,7 @@ def main() -> None:
     _check_flags()
     left, right = _read("left"), _read("right")
     if left.shape != right.shape:
-        raise ValueError(
+        raise UserError(
             f"{FLAGS.left} is {left.shape[0]}x{left.shape[1]} (height x width) and {FLAGS.right} "
             f"is {right.shape[0]}x{right.shape[1]}: a rectified pair has one size"
         )
@@ -55,7 +56,7 @@ def main() -> None:
         dtype=FLAGS.dtype,
     )
     if teacher.max_disparity_px > _MAX_STORED_DISPARITY_PX:
-        raise ValueError(
+        raise UserError(
             f"disparities up to {teacher.max_disparity_px} px do not fit into the PNG (px * 256 "
             f"in 16 bits); give --max_disparity {_MAX_STORED_DISPARITY_PX} or less"
         )
@@ -81,7 +82,7 @@ def _check_flags() -> None:
     for flag in ("output", "picture"):
         name = FLAGS[flag].value
         if name and Path(name).suffix != ".png":
-            raise ValueError(f"--{flag} must end in .png, got {name}")
+            raise UserError(f"--{flag} must end in .png, got {name}")
 
 
 def _read(flag: str) -> npt.NDArray[np.uint8]:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from mtdepth.files import DataError, atomic_path
+from mtdepth.files import DataError, UserError, atomic_path
 from teachers.psmnet.sizes import check_max_disparity
 
 Tensors = Mapping[str, npt.NDArray[Any]]
@@ -48,7 +48,7 @@ class PsmnetCheckpoint:
       origin_sha256: Of that file; empty where there was none.
 
     Raises:
-      ValueError: If `max_disparity_px` is not a positive multiple of 16.
+      UserError: If `max_disparity_px` is not a positive multiple of 16.
     """
 
     tensors: Tensors
@@ -89,7 +89,7 @@ def read_checkpoint(
       ImportError: If PyTorch is needed and not installed.
       DataError: If the file is no PSMNet checkpoint, a tensor is missing, extra or of another
         shape (named), or our file's checksum does not fit.
-      ValueError: If the suffix is unknown, `align_corners` contradicts the file, or
+      UserError: If the suffix is unknown, `align_corners` contradicts the file, or
         `max_disparity_px` is not a positive multiple of 16.
     """
     if not path.is_file():
@@ -97,14 +97,14 @@ def read_checkpoint(
     if path.suffix == SUFFIX:
         checkpoint = _read_ours(path)
         if align_corners not in (None, checkpoint.align_corners):
-            raise ValueError(
+            raise UserError(
                 f"{path} holds weights with align_corners={checkpoint.align_corners}; leave the "
                 "flag out, or convert the authors' checkpoint again with the other value"
             )
     elif path.suffix in AUTHORS_SUFFIXES:
         checkpoint = _read_authors(path, align_corners=align_corners)
     else:
-        raise ValueError(
+        raise UserError(
             f"{path}: PSMNet weights end in {SUFFIX} (ours) or {', '.join(AUTHORS_SUFFIXES)} "
             "(the authors')"
         )
@@ -117,10 +117,10 @@ def save(checkpoint: PsmnetCheckpoint, path: Path) -> None:
     """Writes our file, atomically.
 
     Raises:
-      ValueError: If the path does not end in `.npz`.
+      UserError: If the path does not end in `.npz`.
     """
     if path.suffix != SUFFIX:
-        raise ValueError(f"{path}: the converted file must end in {SUFFIX}")
+        raise UserError(f"{path}: the converted file must end in {SUFFIX}")
     description = {
         "format": _FORMAT,
         "sha256": checkpoint.sha256,

@@ -14,6 +14,7 @@ from pathlib import Path
 from absl import flags, logging
 
 from mtdepth import program
+from mtdepth.files import UserError
 from teachers.psmnet import checkpoint
 
 FLAGS = flags.FLAGS
@@ -27,9 +28,9 @@ def main() -> None:
     """Reads, checks every tensor, writes."""
     source, output = Path(FLAGS.checkpoint), Path(FLAGS.output)
     if source.suffix == checkpoint.SUFFIX:
-        raise ValueError(f"{source} is converted already; --checkpoint names the authors' file")
+        raise UserError(f"{source} is converted already; --checkpoint names the authors' file")
     if output.suffix != checkpoint.SUFFIX:
-        raise ValueError(f"--output must end in {checkpoint.SUFFIX}, got {output}")
+        raise UserError(f"--output must end in {checkpoint.SUFFIX}, got {output}")
     converted = checkpoint.read_checkpoint(
         source, align_corners=FLAGS.align_corners, max_disparity_px=FLAGS.max_disparity
     )

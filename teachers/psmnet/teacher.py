@@ -9,6 +9,7 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.files import UserError
 from teachers.imagenet import normalise_imagenet
 from teachers.interface import Floats, Image, Setting, StereoSample, Teacher, TeacherEntry
 from teachers.psmnet.checkpoint import read_checkpoint
@@ -31,7 +32,7 @@ class PsmnetTeacher(Teacher[Floats]):
       FileNotFoundError: If the weights are missing; says where the authors publish them.
       ImportError: If they are the authors' and PyTorch is not installed.
       DataError: If they are damaged, or not PSMNet's.
-      ValueError: If an argument is out of range or contradicts the file.
+      UserError: If an argument is out of range or contradicts the file.
     """
 
     name = "psmnet"
@@ -88,14 +89,14 @@ class PsmnetTeacher(Teacher[Floats]):
           `[height, width]` pixels, 0..max_disparity_px - 1, everywhere.
 
         Raises:
-          ValueError: If the two differ in size or are not uint8 RGB.
+          UserError: If the two differ in size or are not uint8 RGB.
         """
         return self._disparities_px([(left, right)])[0]
 
     def _disparities_px(self, pairs: Sequence[tuple[Image, Image]]) -> list[Floats]:
         shapes = {image.shape for pair in pairs for image in pair}
         if len(shapes) != 1:
-            raise ValueError(f"the pictures of a pair or batch must have one size, got {shapes}")
+            raise UserError(f"the pictures of a pair or batch must have one size, got {shapes}")
         views = [np.stack([padded_input(pair[side]) for pair in pairs]) for side in (0, 1)]
         padded_px = self._run(*views)
         height, width = pairs[0][0].shape[:2]

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from mtdepth.datasets.label_map import CLASS_NAMES, IGNORE_ID, NUM_CLASSES
+from mtdepth.files import UserError
 from mtdepth.metrics.segmentation import Confusion, confusion
 from teachers.deeplab_v3.checkpoint import SUFFIX, DeepLabInfo, save_deeplab
 from teachers.deeplab_v3.keras_network import padded_to_multiple
@@ -30,7 +31,7 @@ class ClassTask:
       cache_bytes: Memory for decoded training frames.
 
     Raises:
-      ValueError: If the weights to start from are of another network than the recipe's.
+      UserError: If the weights to start from are of another network than the recipe's.
       FileNotFoundError: If they are missing.
       DataError: If they are damaged.
     """
@@ -115,7 +116,7 @@ def _network(recipe: DeepLabRecipe) -> keras.Model:
     model, info = load_deeplab(Path(recipe.start_from))
     asked = DeepLabInfo(backbone=recipe.backbone, head=recipe.head, origin=info.origin)
     if info != asked:
-        raise ValueError(
+        raise UserError(
             f"{recipe.start_from} holds {info.head} on {info.backbone} with {info.num_classes} "
             f"classes, the recipe has {recipe.head} on {recipe.backbone} with {NUM_CLASSES}; give "
             f"--override backbone={info.backbone} --override head={info.head}"

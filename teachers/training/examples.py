@@ -14,7 +14,7 @@ import numpy.typing as npt
 from mtdepth.data.augment import recolored
 from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES, label_id_to_train_id
 from mtdepth.datasets.label_store import DISPARITY_UNITS_PER_PX
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from mtdepth.pictures import read_gray_png, read_rgb
 from mtdepth.recipes.base import Augmentation
 from teachers.training.labelled_sets import ClassFiles, PairFiles
@@ -120,7 +120,7 @@ def vary_classes(
       augmentation: Its mirror probability and colours; its zoom is not used.
 
     Raises:
-      ValueError: If the picture is smaller than `size_px`.
+      UserError: If the picture is smaller than `size_px`.
     """
     height_px, width_px = example.train_id.shape
     _check_holds((height_px, width_px), size_px)
@@ -159,7 +159,7 @@ def vary_pair(
       augmentation: Its colours; mirroring and zoom are not used.
 
     Raises:
-      ValueError: If the picture is smaller than `size_px`.
+      UserError: If the picture is smaller than `size_px`.
     """
     window = random_window(example.disparity_px.shape, size_px, rng)
     # As one picture, so that one draw of factors serves both.
@@ -176,7 +176,7 @@ def random_window(
     """Places a window of `size_px` uniformly inside a picture; both are (height, width).
 
     Raises:
-      ValueError: If the picture is smaller than the window.
+      UserError: If the picture is smaller than the window.
     """
     _check_holds(image_size, size_px)
     top = int(rng.integers(image_size[0] - size_px[0] + 1))
@@ -186,7 +186,7 @@ def random_window(
 
 def _check_holds(image_size: tuple[int, int], size_px: tuple[int, int]) -> None:
     if image_size[0] < size_px[0] or image_size[1] < size_px[1]:
-        raise ValueError(
+        raise UserError(
             f"the picture is {image_size[0]}x{image_size[1]} (height x width), smaller than the "
             f"crop {size_px[0]}x{size_px[1]}; give a smaller one, --override crop_px=[height,width]"
         )

@@ -15,7 +15,7 @@ from typing import Generic, Literal, TypeVar, get_args
 from mtdepth.datasets.frames import FrameId, find_image
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.splits import read_frame_list
-from mtdepth.files import DataError, content_digest, visible_files
+from mtdepth.files import DataError, UserError, content_digest, visible_files
 
 SetName = Literal["cityscapes", "kitti2015", "demo_world"]
 SET_NAMES: tuple[SetName, ...] = get_args(SetName)
@@ -94,7 +94,7 @@ def detect_set(root: Path) -> SetName:
 
     Raises:
       FileNotFoundError: If the root is missing or has no known layout.
-      ValueError: If it could be more than one.
+      UserError: If it could be more than one.
     """
     if not root.is_dir():
         raise FileNotFoundError(f"{root}: no such folder; --root is the folder of a labelled set")
@@ -105,7 +105,7 @@ def detect_set(root: Path) -> SetName:
             f"{root}: holds no labelled set: none of {marks} is there. Is it one folder up or down?"
         )
     if len(found) > 1:
-        raise ValueError(f"{root} could be {' or '.join(found)}; say which with --set")
+        raise UserError(f"{root} could be {' or '.join(found)}; say which with --set")
     return found[0]
 
 
@@ -128,12 +128,12 @@ def open_pairs(name: SetName, root: Path) -> LabelledSet[PairFiles]:
     """Lists the pairs with disparity of a set.
 
     Raises:
-      ValueError: If the set has none.
+      UserError: If the set has none.
       FileNotFoundError: If a file or folder of the layout is missing.
       DataError: If a list of frames is damaged.
     """
     if name == "cityscapes":
-        raise ValueError(
+        raise UserError(
             "cityscapes has no measured disparity (its own is semi-global matching's); train "
             "psmnet on kitti2015 or demo_world"
         )

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from mtdepth.files import UserError
 from mtdepth.metrics.disparity import DisparityErrors, disparity_errors
 from teachers.imagenet import normalise_imagenet
 from teachers.psmnet.checkpoint import (
@@ -36,7 +37,7 @@ class PairTask:
       cache_bytes: Memory for decoded training frames.
 
     Raises:
-      ValueError: If the weights to start from follow another upsampling rule than the recipe says.
+      UserError: If the weights to start from follow another upsampling rule than the recipe says.
       FileNotFoundError: If they are missing.
       DataError: If they are damaged.
     """
@@ -121,13 +122,13 @@ class PairTask:
 def _start(recipe: PsmnetRecipe) -> PsmnetCheckpoint:
     path = Path(recipe.start_from)
     if path.suffix in AUTHORS_SUFFIXES:
-        raise ValueError(
+        raise UserError(
             f"{path} does not say which upsampling rule it was trained with; convert it first: "
             f"`python -m teachers.psmnet.convert` makes a {SUFFIX} that does"
         )
     checkpoint = read_checkpoint(path)
     if checkpoint.align_corners != recipe.align_corners:
-        raise ValueError(
+        raise UserError(
             f"{path} holds weights with align_corners={checkpoint.align_corners}; give "
             f"--override align_corners={str(checkpoint.align_corners).lower()}"
         )

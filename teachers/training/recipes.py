@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, TypeVar, get_args
 
+from mtdepth.files import UserError
 from mtdepth.recipes.base import Augmentation
 from mtdepth.recipes.schedule import RateRule, TrainingSchedule, require_at_least
 from teachers.psmnet.sizes import SIZE_MULTIPLE, check_max_disparity
@@ -52,7 +53,7 @@ class TeacherRecipe(TrainingSchedule):
         if len(self.crop_px) != 2 or any(
             side < multiple or side % multiple for side in self.crop_px
         ):
-            raise ValueError(
+            raise UserError(
                 f"crop_px must be (height, width) in multiples of {multiple}, got {self.crop_px}"
             )
         require_at_least(self, 1, "steps_per_epoch", "statistics_batches")
@@ -79,12 +80,12 @@ class DeepLabRecipe(TeacherRecipe):
         """Rejects a recipe that would fail hours into a run."""
         super().__post_init__()
         if not 0 < self.min_zoom <= self.augmentation.max_zoom:
-            raise ValueError(
+            raise UserError(
                 f"min_zoom must be above 0 and at most augmentation.max_zoom="
                 f"{self.augmentation.max_zoom}, got {self.min_zoom}"
             )
         if self.start_from and self.backbone_weights:
-            raise ValueError(
+            raise UserError(
                 "start_from holds the whole network and backbone_weights its first part: give one"
             )
 
@@ -107,7 +108,7 @@ class PsmnetRecipe(TeacherRecipe):
         super().__post_init__()
         check_max_disparity(self.max_disparity_px)
         if self.augmentation.flip_probability or self.augmentation.max_zoom != 1:
-            raise ValueError(
+            raise UserError(
                 "a pair is neither mirrored nor zoomed: augmentation.flip_probability must be 0 "
                 "(a mirrored pair needs the right view's disparity) and augmentation.max_zoom 1"
             )
@@ -186,10 +187,10 @@ def find_recipe(name: str, kind: type[AnyRecipe]) -> AnyRecipe:
     """Returns a teacher's recipe by name.
 
     Raises:
-      ValueError: If that teacher has none of this name, naming those it has.
+      UserError: If that teacher has none of this name, naming those it has.
     """
     recipe = RECIPES.get(name)
     if not isinstance(recipe, kind):
         names = sorted(n for n, other in RECIPES.items() if isinstance(other, kind))
-        raise ValueError(f"no recipe {name!r} for this teacher; there are {', '.join(names)}")
+        raise UserError(f"no recipe {name!r} for this teacher; there are {', '.join(names)}")
     return recipe
