@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mtdepth.files import UserError
 from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.losses.depth import berhu_log_depth_loss
 from mtdepth.losses.segmentation import segmentation_loss
@@ -38,8 +39,8 @@ def total_loss(
       ... in the order of `outputs`; `depth` and `segmentation` for a detached network.
 
     Raises:
-      ValueError: If an output is of no known kind, its size does not divide the labels', or it has
-        class scores and there is no `train_id`.
+      ValueError: If an output is of no known kind, or its size does not divide the labels'.
+      UserError: If there are class scores and no `train_id`.
     """
     weights = {"depth": depth_weight, "segmentation": segmentation_weight}
     total: Any = 0.0
@@ -51,7 +52,7 @@ def total_loss(
             target = depth_target(depth_m, factor=factor, rule=rule)
             parts[part] = berhu_log_depth_loss(target, output, codec)
         elif train_id is None:
-            raise ValueError(
+            raise UserError(
                 f"the network's output {name!r} needs train_id labels and this batch has none; "
                 'train with tasks ("depth",) or make labels with a segmentation teacher'
             )

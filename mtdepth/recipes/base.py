@@ -52,7 +52,7 @@ class Augmentation:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Self:
-        """Rebuilds an augmentation; ValueError if a field is unknown or out of range."""
+        """Rebuilds an augmentation; UserError if a field is unknown or out of range."""
         return rebuilt(cls, content)
 
 

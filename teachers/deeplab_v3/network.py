@@ -18,7 +18,7 @@ import numpy as np
 from keras import ops
 
 from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from teachers import imagenet
 from teachers.deeplab_v3.checkpoint import DeepLabInfo, read_info
 
@@ -59,14 +59,14 @@ def build_deeplab(
       of 32, to `[b, h, w, num_classes]` logits, float32.
 
     Raises:
-      ValueError: If a name is unknown.
+      UserError: If a name is unknown.
       FileNotFoundError: If the weight file is missing.
       DataError: If it does not hold this backbone.
     """
     if backbone not in BACKBONE_NAMES:
-        raise ValueError(f"backbone is one of {', '.join(BACKBONE_NAMES)}; got {backbone!r}")
+        raise UserError(f"backbone is one of {', '.join(BACKBONE_NAMES)}; got {backbone!r}")
     if head not in HEAD_NAMES:
-        raise ValueError(f"head is one of {', '.join(HEAD_NAMES)}; got {head!r}")
+        raise UserError(f"head is one of {', '.join(HEAD_NAMES)}; got {head!r}")
     extractor = _backbone(backbone)
     if backbone_weights is not None:
         _load_backbone(extractor, backbone_weights)
