@@ -105,10 +105,10 @@ class ExportRequest:
         )
 
 
-def define_flags(
+def define_run_flags(
     *, default_output: str, has_all: bool = False, calibrates: bool = True, ids_are_found: str
 ) -> None:
-    """Defines the flags that every exporter has.
+    """Defines the flags of whatever begins with a run and ends with a file.
 
     Args:
       default_output: Name of the folder beside the workdir, for the help.
@@ -117,7 +117,7 @@ def define_flags(
       ids_are_found: Where the largest score is found, for the help.
     """
     sizes = [size for sizes in DECODERS.values() for size in sizes]
-    flags.DEFINE_string("workdir", None, "Run to export. Default: demo/run, or the paper's.")
+    flags.DEFINE_string("workdir", None, "Run to begin with. Default: demo/run, or the paper's.")
     flags.DEFINE_enum(
         "decoder",
         None,
@@ -126,20 +126,10 @@ def define_flags(
         + ("; all: every one in one file" if has_all else "")
         + ". Default: as trained.",
     )
-    flags.DEFINE_integer("height", None, "Input height. Default: as trained.")
-    flags.DEFINE_integer("width", None, "Input width. Default: as trained.")
     flags.DEFINE_string(
         "output", None, f"Folder to write to. Default: beside the workdir, {default_output}."
     )
     flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Weights of the workdir.")
-    flags.DEFINE_string(
-        "labels",
-        None,
-        "Label store whose pictures calibrate and check. Default: the workdir's own.",
-    )
-    flags.DEFINE_string(
-        "pictures", None, "Folder of pictures for the same, in place of a label store."
-    )
     if calibrates:
         flags.DEFINE_integer(
             "num_calibration",
@@ -155,6 +145,27 @@ def define_flags(
     )
 
 
+def define_flags(**of_run: Any) -> None:
+    """Defines the flags that every exporter has; see `define_run_flags`."""
+    define_run_flags(**of_run)
+    flags.DEFINE_integer("height", None, "Input height. Default: as trained.")
+    flags.DEFINE_integer("width", None, "Input width. Default: as trained.")
+    flags.DEFINE_string(
+        "labels",
+        None,
+        "Label store whose pictures calibrate and check. Default: the workdir's own.",
+    )
+    flags.DEFINE_string(
+        "pictures", None, "Folder of pictures for the same, in place of a label store."
+    )
+
+
+def asked_workdir() -> Workdir:
+    """The run of `--workdir`."""
+    given = flags.FLAGS.workdir
+    return Workdir(Path(given or defaults.default_workdir(defaults.default_kitti_root())))
+
+
 def asked_for(default_name: str) -> ExportRequest:
     """Understands the parsed flags, and says what will be done.
 
@@ -167,9 +178,7 @@ def asked_for(default_name: str) -> ExportRequest:
       ValueError: If the network cannot be cut to that decoder.
     """
     values = flags.FLAGS
-    workdir = Workdir(
-        Path(values.workdir or defaults.default_workdir(defaults.default_kitti_root()))
-    )
+    workdir = asked_workdir()
     height_px, width_px = workdir.recipe().input_size_px
     decoders: Sequence[str] = workdir.decoders()
     if values.decoder != ALL:

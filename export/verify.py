@@ -22,11 +22,11 @@ import numpy as np
 
 from export.golden import Answer, Array, ask, read_golden
 from mtdepth.contract import Precision
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from mtdepth.runtime.formats import open_artefact
 
 _LOG = logging.getLogger("export.verify")
-_USER_ERRORS = (DataError, OSError, ValueError, ImportError)
+_USER_ERRORS = (DataError, OSError, UserError, ImportError)
 
 # Of the range of an output, largest minus smallest: the last bits of sums in another order.
 MAX_RELATIVE: dict[Precision, float] = {"float32": 1e-5, "float16": 1e-2, "int8": 1e-5}

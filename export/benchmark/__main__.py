@@ -35,7 +35,7 @@ from mtdepth.files import DataError, UserError, write_json
 from mtdepth.pictures import read_rgb
 
 _LOG = logging.getLogger("export.benchmark")
-_USER_ERRORS = (DataError, OSError, ValueError, ImportError)
+_USER_ERRORS = (DataError, OSError, UserError, ImportError)
 FORMAT_VERSION = 1
 
 

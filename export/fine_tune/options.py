@@ -5,9 +5,9 @@ from pathlib import Path
 
 from absl import flags, logging
 
-from export.frames import NUM_CALIBRATION, Pictures, open_pictures
-from mtdepth import defaults
-from mtdepth.contract import DECODERS, DECODERS_HELP
+from export.frames import Pictures, open_pictures
+from export.request import asked_workdir, define_run_flags
+from mtdepth.contract import DECODERS
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.files import UserError
 from mtdepth.workdir import Workdir
@@ -15,19 +15,7 @@ from mtdepth.workdir import Workdir
 
 def define_flags() -> None:
     """Defines them, for the program that is run."""
-    flags.DEFINE_string("workdir", None, "Run to begin with. Default: demo/run, or the paper's.")
-    flags.DEFINE_enum(
-        "decoder",
-        None,
-        [size for sizes in DECODERS.values() for size in sizes],
-        f"Size to detach: {DECODERS_HELP}. Default: as trained.",
-    )
-    flags.DEFINE_string(
-        "output",
-        None,
-        "Folder to write to. Default: beside the workdir, export_<decoder>_<treatment>.",
-    )
-    flags.DEFINE_enum("checkpoint", "best", ["best", "last"], "Weights of the workdir.")
+    define_run_flags(default_output="export_<decoder>_<treatment>", ids_are_found="in the graph")
     flags.DEFINE_string(
         "data", None, "Label store to learn from. Default: the workdir's own, where it has one."
     )
@@ -60,23 +48,11 @@ def define_flags() -> None:
         "What is learned: the float network's answers, the labels, or the sum of both.",
     )
     flags.DEFINE_integer("seed", 0, "Of the order of the pictures and their variation.")
-    flags.DEFINE_integer(
-        "num_calibration",
-        NUM_CALIBRATION,
-        "Pictures that the ranges of activations start from.",
-        lower_bound=1,
-    )
     flags.DEFINE_float(
         "max_rise",
         0.05,
         "Largest rise of the held-out Abs Rel over the float network's, as a share of it.",
         lower_bound=0.0,
-    )
-    flags.DEFINE_enum(
-        "class_output",
-        "scores",
-        ["scores", "ids"],
-        "A score for each class, or the index of the largest, found in the graph.",
     )
 
 
@@ -124,37 +100,36 @@ def options() -> Options:
       DataError: If one is damaged.
       UserError: If flags contradict each other.
     """
-    workdir = Workdir(
-        Path(flags.FLAGS.workdir or defaults.default_workdir(defaults.default_kitti_root()))
-    )
-    decoder = workdir.checked_size(flags.FLAGS.decoder)
+    values = flags.FLAGS
+    workdir = asked_workdir()
+    decoder = workdir.checked_size(values.decoder)
     # Refused here, not an epoch later.
-    workdir.weights(flags.FLAGS.checkpoint)
-    pictures = open_pictures(workdir, labels=flags.FLAGS.data, folder=flags.FLAGS.pictures)
-    labels = None if flags.FLAGS.pictures else flags.FLAGS.data or workdir.run().get("labels")
+    workdir.weights(values.checkpoint)
+    pictures = open_pictures(workdir, labels=values.data, folder=values.pictures)
+    labels = None if values.pictures else values.data or workdir.run().get("labels")
     is_student = decoder in DECODERS["student"]
-    if flags.FLAGS.teach != "float" and (labels is None or not is_student):
+    if values.teach != "float" and (labels is None or not is_student):
         raise UserError(
-            f"--teach {flags.FLAGS.teach} needs a student and its labels; a MiniNet, or pictures "
+            f"--teach {values.teach} needs a student and its labels; a MiniNet, or pictures "
             "without labels, are taught by the float network"
         )
     return Options(
         workdir=workdir,
-        checkpoint=flags.FLAGS.checkpoint,
+        checkpoint=values.checkpoint,
         decoder=decoder,
         pictures=pictures,
         store=LabelStore.open(Path(labels)) if labels and is_student else None,
-        val_store=LabelStore.open(Path(flags.FLAGS.val_data)) if flags.FLAGS.val_data else None,
-        num_steps=flags.FLAGS.steps,
-        learning_rate=flags.FLAGS.learning_rate,
-        batch_size=flags.FLAGS.batch_size,
-        score_every=flags.FLAGS.score_every,
-        seed=flags.FLAGS.seed,
-        label_weight=0.0 if flags.FLAGS.teach == "float" else 1.0,
-        teacher_weight=0.0 if flags.FLAGS.teach == "labels" else 1.0,
-        num_calibration=flags.FLAGS.num_calibration,
-        max_rise=flags.FLAGS.max_rise,
-        class_output=flags.FLAGS.class_output,
+        val_store=LabelStore.open(Path(values.val_data)) if values.val_data else None,
+        num_steps=values.steps,
+        learning_rate=values.learning_rate,
+        batch_size=values.batch_size,
+        score_every=values.score_every,
+        seed=values.seed,
+        label_weight=0.0 if values.teach == "float" else 1.0,
+        teacher_weight=0.0 if values.teach == "labels" else 1.0,
+        num_calibration=values.num_calibration,
+        max_rise=values.max_rise,
+        class_output=values.class_output,
     )
 
 
