@@ -33,8 +33,7 @@ from data_prep.audit.report import (
     mask_rows,
     summary_rows,
 )
-from data_prep.audit.scale_check import Verdict
-from data_prep.audit.self_test import judge_pair
+from data_prep.audit.scale_check import Verdict, judge_pair
 from data_prep.bias_table import TABLE_NAME
 from data_prep.depth_source import DepthSource, define_source_flags, source_from_flags
 from data_prep.jobs.labels import LabelJob, Labeller
@@ -157,7 +156,9 @@ def _log(report: Report) -> None:
     if report.lidar and report.lidar.by_mask:
         logging.info("masking:\n%s", as_text(mask_rows(report.lidar.by_mask)))
     if report.table:
-        logging.info("bias tables, %s:\n%s", FLAGS.protocol, as_text(choice_rows(report.table)))
+        logging.info(
+            "bias tables, %s:\n%s", FLAGS.protocol, as_text(choice_rows(report.table.scores))
+        )
         logging.info("recommended table: %s", report.table.recommendation.why)
         if not report.is_good:
             logging.warning("%s", REPAIR_FIRST)

@@ -16,7 +16,9 @@ from typing import get_args
 from absl import flags, logging
 
 from data_prep.audit.bias_evidence import check_no_test_drive, collect_evidence, frames_with_lidar
-from data_prep.audit.bias_report import choices_table, fit_and_report
+from data_prep.audit.bias_report import fit_and_report
+from data_prep.audit.recommendation import score_choices
+from data_prep.audit.report import as_text, choice_rows
 from data_prep.bias_table import Index, Statistic
 from data_prep.depth_source import define_source_flags, source_from_flags
 from data_prep.jobs.labels import LabelJob
@@ -63,7 +65,8 @@ def main() -> None:
         LabelJob(kitti_root=kitti_root, teachers=teachers, batch_size=FLAGS.batch_size),
         pool=pool_from_flags(is_neural=teachers.is_neural),
     )
-    logging.info("%s", choices_table(evidence))
+    choices = as_text(choice_rows(score_choices(evidence, "drives_out")))
+    logging.info("%s, %d frames\n%s", evidence.whose_errors, evidence.num_frames, choices)
     fit_and_report(evidence, output, statistic=FLAGS.bias_statistic, index=FLAGS.bias_index)
 
 

@@ -75,6 +75,13 @@ class BiasEvidence:
         """Whether there are enough drives to leave some out."""
         return self.num_drives > 1
 
+    @property
+    def whose_errors(self) -> str:
+        """Where the errors of `held_out_m` are measured, for titles."""
+        if self.is_held_out:
+            return f"error on drives that were left out ({self.num_drives} drives)"
+        return "error on the fitted frames (one drive only, none could be left out)"
+
     def errors(self, depth_m: Floats) -> DepthErrors:
         """The seven errors over all pairs of 1 to 80 m, depth capped at 80 m, no crop."""
         scored = (self.lidar_m >= NEAR_M) & (self.lidar_m <= FAR_M)

@@ -2,7 +2,7 @@
 
 import itertools
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,21 +41,6 @@ def fit_and_report(
     table.save(folder / TABLE_NAME)
     logging.info("wrote %s and %s", folder / TABLE_NAME, folder / FIGURE_NAME)
     return table
-
-
-def choices_table(evidence: BiasEvidence) -> str:
-    """Abs Rel and RMSE of every choice of statistic and index, one line each."""
-    before = evidence.errors(evidence.predicted_m)
-    lines = [
-        f"{_whose(evidence)}, {evidence.num_frames} frames",
-        f"{'statistic':10}{'index':12}{'Abs Rel':>9}{'RMSE m':>9}",
-        f"{'before':22}{before.abs_rel:9.4f}{before.rmse:9.3f}",
-    ]
-    for statistic in get_args(Statistic):
-        for index in get_args(Index):
-            after = evidence.errors(evidence.held_out_m(statistic=statistic, index=index))
-            lines.append(f"{statistic:10}{index:12}{after.abs_rel:9.4f}{after.rmse:9.3f}")
-    return "\n".join(lines)
 
 
 def distance_table(evidence: BiasEvidence, after_m: Floats, *, title: str) -> str:
@@ -136,14 +121,8 @@ def _draw_error(axes: Axes, at_m: Floats, error_m: Floats, name: str, color: str
 def _title(evidence: BiasEvidence, table: BiasTable) -> str:
     return (
         f"Bias table ({table.statistic} by {table.index} distance), {evidence.num_frames} frames: "
-        f"{_whose(evidence)}"
+        f"{evidence.whose_errors}"
     )
-
-
-def _whose(evidence: BiasEvidence) -> str:
-    if evidence.is_held_out:
-        return f"error on drives that were left out ({evidence.num_drives} drives)"
-    return "error on the fitted frames (one drive only, none could be left out)"
 
 
 def _capped(depth_m: Floats) -> Floats:

@@ -1,8 +1,12 @@
 """Which figures an audit has, and where their files lie."""
 
+import dataclasses
 from pathlib import Path
 
+from absl import logging
+
 from data_prep.audit.bias_report import save_figure as save_bias_figure
+from data_prep.audit.errors import GroupErrors
 from data_prep.audit.figures import (
     class_figure,
     distance_figure,
@@ -11,12 +15,13 @@ from data_prep.audit.figures import (
     region_figure,
 )
 from data_prep.audit.findings import Findings
-from data_prep.audit.pictures import pictures_of
 from data_prep.audit.recommendation import corrected_m, scored_evidence
 from data_prep.audit.report import LidarReport, Report
-from data_prep.jobs.labels import LabelJob
-from data_prep.jobs.run import Pool
-from mtdepth.reporting import comparison_sheet, save_figure
+from data_prep.jobs.labels import LabelJob, LabelWorker, Prediction
+from data_prep.jobs.run import Failed, Pool, run_frames
+from mtdepth.datasets.frames import FrameId
+from mtdepth.reporting import Comparison, comparison_sheet, save_figure
+from teachers.interface import StereoSample
 
 NUM_WORST_FRAMES = 5
 
@@ -58,12 +63,39 @@ def draw_worst_frames(
       As `draw_figures`.
     """
     worst = report.lidar.by_frame[:NUM_WORST_FRAMES] if report.lidar else []
-    rows = pictures_of(worst, job, pool=pool)
+    row_of = {FrameId.parse(row.name): row for row in worst}
+    results = dict(run_frames(ViewFrame(job), list(row_of), pool=pool, title="pictures"))
+    rows = []
+    for frame, row in row_of.items():
+        if isinstance(result := results[frame], Failed):
+            logging.warning("no picture of frame %s: %s", frame, result.why)
+        else:
+            rows.append(dataclasses.replace(result, title=_row_title(row)))
     if not rows:
         return {}
     path = folder / "worst.jpg"  # photographs: a fifth of the bytes
     save_figure(path, comparison_sheet(rows, truth_name="LiDAR (points enlarged)"))
     return {"worst": path}
+
+
+class ViewFrame(LabelWorker[Comparison]):
+    """A frame, its LiDAR and its labels."""
+
+    def result(self, sample: StereoSample, prediction: Prediction) -> Comparison:
+        """One row of a comparison sheet."""
+        return Comparison(
+            title=str(sample.frame),
+            image=sample.image,
+            truth_m=self.labeller.lidar_depth(sample),
+            predicted_m=prediction.depth_m,
+            truth_train_id=prediction.train_id,
+        )
+
+
+def _row_title(row: GroupErrors) -> str:
+    if row.abs_rel is None or row.d1 is None:
+        return f"{row.name}: no depth at any of {row.num_points} LiDAR points"
+    return f"{row.name}: Abs Rel {row.abs_rel:.3f}, D1 {row.d1:.1%}"
 
 
 def _draw_lidar(folder: Path, report: Report, lidar: LidarReport) -> dict[str, Path]:

@@ -88,7 +88,7 @@ def _table_section(report: Report, figures: Mapping[str, Path]) -> list[str]:
         *parts,
         f"<p>Recommended: <b>{_text(report.table.recommendation.why)}</b> ({how}).</p>",
         "" if report.is_good else f"<p>{REPAIR_FIRST}</p>",
-        _table(choice_rows(report.table)),
+        _table(choice_rows(report.table.scores)),
         _picture(figures, "bias"),
     ]
 

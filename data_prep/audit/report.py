@@ -287,9 +287,9 @@ def mask_rows(masks: Sequence[MaskErrors]) -> list[tuple[str, ...]]:
     return [heading, *rows]
 
 
-def choice_rows(table: TableReport) -> list[tuple[str, ...]]:
+def choice_rows(scores: Sequence[ChoiceScore]) -> list[tuple[str, ...]]:
     """Heading and one line a choice of bias table."""
-    before = table.scores[0]
+    before = scores[0]
     rows = [
         (
             score.title,
@@ -298,7 +298,7 @@ def choice_rows(table: TableReport) -> list[tuple[str, ...]]:
             number(score.rmse_m, 3),
             f"{score.rmse_m / before.rmse_m - 1:+.1%}",
         )
-        for score in table.scores
+        for score in scores
     ]
     return [("table", "Abs Rel", "change", "RMSE m", "change"), *rows]
 

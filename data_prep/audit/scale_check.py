@@ -15,9 +15,20 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
-from data_prep.audit.findings import MASK_THRESHOLDS_PX, Findings, LidarPoints
+from data_prep.audit.findings import (
+    MASK_THRESHOLDS_PX,
+    Findings,
+    FrameFindings,
+    LidarPoints,
+    examine_sample,
+    joined_points,
+)
+from data_prep.jobs.labels import Labeller
+from mtdepth.datasets.frames import FrameId
 from mtdepth.files import UserError
+from teachers.interface import StereoSample, load_sample
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -38,6 +49,8 @@ Cause = Literal[
 GOOD_CAUSES: tuple[Cause, ...] = ("right", "views agree")
 # The two pictures do not belong together, or nothing that was computed belongs to them.
 UNMATCHED: tuple[Cause, ...] = ("noise", "sparse", "views disagree")
+# What exchanged views look like once they are put right: matched, whatever the scale.
+MATCHED: tuple[Cause, ...] = ("right", "align_corners", "scaled", "shifted", "views agree")
 
 # PSMNet's upsampling with align_corners the wrong way, as its users report it.
 ALIGN_CORNERS_FACTOR = 1.17
@@ -126,6 +139,47 @@ class Verdict:
         return self.cause in GOOD_CAUSES
 
 
+def judge_pair(labeller: Labeller, frame: FrameId, *, compare_views: bool) -> Verdict:
+    """Judges the depth teacher by one frame.
+
+    Where nothing matches, a teacher that looks at both views is asked again with the two pictures
+    exchanged: if they match then, left and right were swapped.
+
+    Args:
+      labeller: With the teacher.
+      frame: With LiDAR, if any has it.
+      compare_views: Whether the teacher also answers for the partner's view.
+
+    Raises:
+      OSError, UserError, DataError: If the frame cannot be read or predicted, or there is neither
+        LiDAR nor a second view to judge by.
+    """
+    needs_partner = labeller.depth_teacher.needs_partner or compare_views
+    sample = load_sample(labeller.raw, frame, needs_partner=needs_partner)
+    verdict = _judged(examine_sample(labeller, sample, compare_views=compare_views))
+    if verdict.cause not in UNMATCHED or not labeller.depth_teacher.needs_partner:
+        return verdict
+    exchanged = _judged(examine_sample(labeller, _exchanged(sample), compare_views=compare_views))
+    if exchanged.cause not in MATCHED:
+        return verdict
+    return Verdict(
+        cause="swapped",
+        sentence="left and right pictures are swapped: as given they do not match, exchanged "
+        f"{exchanged.sentence}",
+        statistics=exchanged.statistics,
+    )
+
+
+def _judged(found: FrameFindings) -> Verdict:
+    return judge(Findings(frames=[found], points=joined_points([found]), left_out=[]))
+
+
+def _exchanged(sample: StereoSample) -> StereoSample:
+    if sample.partner is None:
+        raise ValueError(f"frame {sample.frame} was loaded without its partner view")
+    return dataclasses.replace(sample, image=sample.partner, partner=sample.image)
+
+
 def judge(findings: Findings) -> Verdict:
     """Judges by LiDAR where there is any, else by the agreement of the two views."""
     if findings.points is not None:
@@ -203,8 +257,9 @@ def ratio_statistics(points: LidarPoints) -> RatioStatistics:
         abs(np.log(each.teacher_px / max(scale * each.lidar_px + shift_px, 0.1))) for each in bins
     ]
     # Each frame beside its own middle: relative depth is no noise.
-    off_line -= _frame_medians(off_line, known.frame)[known.frame]
-    by_frame = _frame_medians(ratio, known.frame)
+    frames, of_frame = np.unique(known.frame, return_inverse=True)
+    off_line -= ndimage.median(off_line, of_frame, range(len(frames)))[of_frame]
+    by_frame = ndimage.median(ratio, of_frame, range(len(frames)))
     return RatioStatistics(
         num_points=len(ratio),
         density=len(ratio) / len(points.lidar_m),
@@ -213,7 +268,7 @@ def ratio_statistics(points: LidarPoints) -> RatioStatistics:
         shift_px=shift_px,
         spread=float(np.subtract(*np.percentile(off_line, [75, 25]))),
         bend=float(max(bends)),
-        frame_ratios=tuple(np.nanpercentile(by_frame, [5, 25, 50, 75, 95]).tolist()),
+        frame_ratios=tuple(np.percentile(by_frame, [5, 25, 50, 75, 95]).tolist()),
         bins=bins,
     )
 
@@ -271,14 +326,6 @@ def _cause_of_scale(scale: float) -> tuple[Cause, str]:
 def is_within_tolerance(scale: float, expected: float) -> bool:
     """Whether a slope is what is expected, up to what single right frames differ."""
     return abs(float(np.log(scale / expected))) <= np.log1p(SCALE_TOLERANCE)
-
-
-def _frame_medians(values: Floats, frame: npt.NDArray[np.int32]) -> Floats:
-    """`[last frame + 1]` medians; NaN of a frame without points."""
-    medians = np.full(int(frame.max()) + 1, np.nan)
-    for number in np.unique(frame):
-        medians[number] = np.median(values[frame == number])
-    return medians
 
 
 def _ratio_bins(lidar_px: Floats, ratio: Floats) -> list[RatioBin]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from data_prep.doctor import (
     calibration,
     layout,
-    motion,
     pictures,
     presence,
     stereo_order,
@@ -34,7 +33,6 @@ ALL_CHECKS = (
     *stereo_order.CHECKS,
     *sweeps.CHECKS,
     *times.CHECKS,
-    *motion.CHECKS,
     *presence.SPLIT_CHECKS,
 )
 NUM_MATCHED = 5  # pairs of a drive that are compared by matching
@@ -225,8 +223,8 @@ def _look_at_times(raw: Recordings, listing: presence.DriveListing, report: Repo
     report.add(times.drift_findings(read, listing.drive))
     paths = {i: raw.oxts_path(FrameId(listing.drive, i)) for i in listing.moments}
     packets = [i for i, path in paths.items() if path is not None and path.is_file()]
-    report.looked(motion.MISSING_OXTS, number=len(listing.moments) if packets else 0)
-    report.add(motion.missing_findings(listing.drive, listing.moments, packets))
+    report.looked(times.MISSING_OXTS, number=len(listing.moments) if packets else 0)
+    report.add(times.missing_findings(listing.drive, listing.moments, packets))
 
 
 def _moments(

@@ -1,13 +1,14 @@
 """Everything that needs a frame's files to be read, one frame at a time, in worker processes."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.doctor import motion, pictures, stereo_order, sweeps
+from data_prep.doctor import pictures, stereo_order, sweeps, times
 from data_prep.doctor.findings import Check, Finding
 from data_prep.jobs.pools import LocalPool
 from data_prep.jobs.run import EachFrame, Failed, run_frames
@@ -19,6 +20,7 @@ from mtdepth.datasets.readers import open_recordings
 from mtdepth.files import DataError
 
 Image = npt.NDArray[np.uint8]
+Content = TypeVar("Content")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -101,14 +103,13 @@ class FrameReader:
         except FileNotFoundError:
             return None  # missing partners are counted from the folder's listing
         where = self._shown(path)
-        try:
-            image = self._raw.read_image(dataclasses.replace(frame, side=side))
-        except (DataError, OSError) as error:
-            found = [Finding(pictures.UNREADABLE_PICTURE, where, _why(error))]
-            answer.take(found, pictures.UNREADABLE_PICTURE)
-            return None
-        answer.take([], pictures.UNREADABLE_PICTURE)
-        if not answer.take(pictures.blank_findings(image, where), pictures.BLANK_PICTURE):
+        view = dataclasses.replace(frame, side=side)
+        image = _content(
+            lambda: self._raw.read_image(view), pictures.UNREADABLE_PICTURE, where, answer
+        )
+        if image is None or not answer.take(
+            pictures.blank_findings(image, where), pictures.BLANK_PICTURE
+        ):
             return None
         size = (image.shape[0], image.shape[1])
         if rig is not None:
@@ -123,13 +124,9 @@ class FrameReader:
         if not path.is_file():
             return
         where = self._shown(path)
-        try:
-            points = read_velodyne(path)
-        except (DataError, OSError) as error:
-            found = [Finding(sweeps.UNREADABLE_SWEEP, where, _why(error))]
-            answer.take(found, sweeps.UNREADABLE_SWEEP)
+        points = _content(lambda: read_velodyne(path), sweeps.UNREADABLE_SWEEP, where, answer)
+        if points is None:
             return
-        answer.take([], sweeps.UNREADABLE_SWEEP)
         found = sweeps.value_findings(points, where, z_is_up=self._raw.layout.lidar_z_is_up)
         if not answer.take(found, sweeps.SWEEP_VALUES) or rig is None or left is None:
             return
@@ -146,21 +143,26 @@ class FrameReader:
         if not path.is_file():
             return
         where = self._shown(path)
-        try:
-            packet = read_oxts(path)
-        except (DataError, OSError) as error:
-            found = [Finding(motion.UNREADABLE_OXTS, where, _why(error))]
-            answer.take(found, motion.UNREADABLE_OXTS)
-            return
-        answer.take([], motion.UNREADABLE_OXTS)
-        answer.take(motion.packet_findings(packet, where), motion.OXTS_VALUES)
+        packet = _content(lambda: read_oxts(path), times.UNREADABLE_OXTS, where, answer)
+        if packet is not None:
+            answer.take(times.packet_findings(packet, where), times.OXTS_VALUES)
 
     def _shown(self, path: Path) -> str:
         return str(path.relative_to(self._raw.root))
 
 
-def _why(error: DataError | OSError) -> str:
-    return error.why if isinstance(error, DataError) else str(error)
+def _content(
+    read: Callable[[], Content], check: Check, where: str, answer: FrameAnswer
+) -> Content | None:
+    """A file's content, None with the finding in the answer where it cannot be read."""
+    try:
+        content = read()
+    except (DataError, OSError) as error:
+        why = error.why if isinstance(error, DataError) else str(error)
+        answer.take([Finding(check, where, why)], check)
+        return None
+    answer.take([], check)
+    return content
 
 
 def look_at_frames(

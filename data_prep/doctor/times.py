@@ -1,9 +1,13 @@
-"""Whether a drive's time stamps are complete, rise evenly, and agree between sensors."""
+"""Time stamps: complete, rising evenly, agreeing between sensors; and GPS/IMU packets."""
+
+import math
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from data_prep.doctor.findings import Check, Finding
+from mtdepth.datasets.oxts import OxtsPacket
 
 Times = npt.NDArray[np.float64]
 
@@ -43,9 +47,38 @@ SENSOR_DRIFT = Check(
     fault="two sensors' frames of one number are of different moments",
     remedy="take the synchronised download; of your own recordings, pair frames by time",
 )
-CHECKS = (TIMES_MISSING, TIMES_UNREADABLE, TIMES_COUNT, TIMES_ORDER, TIME_JUMP, SENSOR_DRIFT)
+UNREADABLE_OXTS = Check(
+    name="unreadable_oxts",
+    severity="error",
+    fault="a GPS/IMU packet is damaged",
+    remedy="copy or unzip it again; a packet is 30 numbers",
+)
+OXTS_VALUES = Check(
+    name="oxts_values",
+    severity="error",
+    fault="a GPS/IMU packet has values that no vehicle has",
+    remedy="check the order of the fields (KITTI's dataformat.txt) and their units",
+)
+MISSING_OXTS = Check(
+    name="missing_oxts",
+    severity="note",
+    fault="a drive has GPS/IMU packets, but not for this frame",
+    remedy="none for labels and training on single frames; unzip the drive again for poses",
+)
+CHECKS = (
+    TIMES_MISSING,
+    TIMES_UNREADABLE,
+    TIMES_COUNT,
+    TIMES_ORDER,
+    TIME_JUMP,
+    SENSOR_DRIFT,
+    UNREADABLE_OXTS,
+    OXTS_VALUES,
+    MISSING_OXTS,
+)
 
 _JUMP = 2.5  # ours: of the usual step; KITTI's vary by some per cent
+_MAX_SPEED_M_PER_S = 100.0  # ours: 360 km/h
 _MAX_DRIFT = 0.5  # ours: of the usual step: beyond it another frame would be nearer
 
 
@@ -98,3 +131,22 @@ def drift_findings(times_s: dict[str, Times], drive: str) -> list[Finding]:
             why = f"{name} is {apart_s[worst]:.3f} s from {names[0]} at frame {worst}"
             findings.append(Finding(SENSOR_DRIFT, drive, why))
     return findings
+
+
+def packet_findings(packet: OxtsPacket, where: str) -> list[Finding]:
+    """Looks at one packet."""
+    speed_m_per_s = math.hypot(packet.vn_m_per_s, packet.ve_m_per_s)
+    angles_rad = (packet.roll_rad, packet.pitch_rad, packet.yaw_rad)
+    reasons = {
+        f"latitude {packet.lat_deg:.6g} degrees": abs(packet.lat_deg) > 90,
+        f"longitude {packet.lon_deg:.6g} degrees": abs(packet.lon_deg) > 180,
+        f"a speed of {speed_m_per_s:.4g} m/s": speed_m_per_s > _MAX_SPEED_M_PER_S,
+        "roll, pitch or yaw beyond a turn: radians?": max(map(abs, angles_rad)) > 2 * math.pi,
+    }
+    return [Finding(OXTS_VALUES, where, why) for why, is_wrong in reasons.items() if is_wrong]
+
+
+def missing_findings(drive: str, frames: Iterable[int], packets: Sequence[int]) -> list[Finding]:
+    """Frames without a packet, in a drive that has some."""
+    missing = sorted(set(frames) - set(packets)) if packets else []
+    return [Finding(MISSING_OXTS, f"{drive} {number:010d}", "no packet") for number in missing]

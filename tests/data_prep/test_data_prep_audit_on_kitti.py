@@ -10,8 +10,7 @@ import pytest
 from data_prep.audit.errors import errors_by_distance, errors_of
 from data_prep.audit.findings import Findings, collect_findings
 from data_prep.audit.recommendation import recommend, score_choices
-from data_prep.audit.scale_check import judge, judge_by_lidar
-from data_prep.audit.self_test import judge_pair
+from data_prep.audit.scale_check import judge, judge_by_lidar, judge_pair
 from data_prep.jobs.labels import LabelJob, Labeller
 from data_prep.jobs.pools import LocalPool
 from data_prep.teacher_choice import TeacherChoice

@@ -16,8 +16,7 @@ from fakes.programs import run_program
 
 from data_prep.audit.findings import Findings, collect_findings
 from data_prep.audit.recommendation import recommend, score_choices
-from data_prep.audit.scale_check import judge
-from data_prep.audit.self_test import judge_pair
+from data_prep.audit.scale_check import judge, judge_pair
 from data_prep.bias_table import BiasTable
 from data_prep.jobs.labels import LabelJob, Labeller
 from data_prep.jobs.pools import LocalPool

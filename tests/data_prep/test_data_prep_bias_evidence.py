@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from data_prep.audit.bias_evidence import BiasEvidence, check_no_test_drive, frames_with_lidar
-from data_prep.audit.bias_report import choices_table, distance_table, fit_and_report
+from data_prep.audit.bias_report import distance_table, fit_and_report
 from data_prep.bias_table import BiasTable
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.kitti_raw import KittiRaw
@@ -45,8 +45,8 @@ def test_seven_drives_make_five_folds_that_cover_every_pair() -> None:
 
 
 def test_one_drive_is_reported_as_not_left_out() -> None:
-    assert "none could be left out" in choices_table(evidence([1.0]))
-    assert "drives that were left out (3 drives)" in choices_table(evidence([1.0] * 3))
+    assert "none could be left out" in evidence([1.0]).whose_errors
+    assert "drives that were left out (3 drives)" in evidence([1.0] * 3).whose_errors
 
 
 def test_the_distance_table_holds_hand_computed_errors() -> None:

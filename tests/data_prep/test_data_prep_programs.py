@@ -106,7 +106,7 @@ def test_a_bias_table_is_fitted_from_a_teacher_and_from_a_store(tree: Path) -> N
         cwd=work,
     )
     assert done.returncode == 0, done.stderr
-    assert re.search(r"median +predicted +0\.0", done.stderr)
+    assert re.search(r"median by predicted +0\.0", done.stderr)
     table = BiasTable.load(work / "bias" / "bias_table.json")
     assert abs(table.correction_m[10]) < 0.2  # exact disparities have nothing to repair
     for bias, status in (("none", 0), ("fit", 1)):
