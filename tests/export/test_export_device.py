@@ -1,11 +1,14 @@
 """The device program: its stages one by one, then as a user runs it, without TensorFlow."""
 
 import contextlib
+import fcntl
 import json
+import mmap
 import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -18,7 +21,8 @@ import numpy as np
 import pytest
 from fakes import device as fakes
 from fakes.artefact import CAMERA, CODEC, random_file
-from fakes.four_sizes import export_random_sizes
+from fakes.four_sizes import random_sizes_file
+from fakes.programs import run_program
 
 from export.device.engine import Engine, FrameTimes, Latency
 from export.device.models import open_models
@@ -327,9 +331,8 @@ def test_a_folder_gives_the_sizes_of_its_files(
     assert open_models(tmp_path, num_threads=3).sizes == ("L", "S")
 
 
-def test_one_file_of_two_sizes_is_switched_while_it_runs(tmp_path: Path) -> None:
-    path = export_random_sizes(tmp_path, precision="float32", decoders=("S", "XS"))
-    at_work = Engine(open_models(path, num_threads=1), num_threads=1)
+def test_one_file_of_two_sizes_is_switched_while_it_runs() -> None:
+    at_work = Engine(open_models(random_sizes_file(), num_threads=1), num_threads=1)
     item = Picture("a", picture(64, 96))
     found = {}
     for size in ("S", "XS", "S"):
@@ -521,7 +524,7 @@ def test_a_model_without_a_contract_is_answered_in_one_line(
     alone = tmp_path / "alone.tflite"
     alone.write_bytes(model.read_bytes())
     assert not contract_path(alone).exists()
-    done = device(*options(alone, folder, tmp_path / "out"))
+    done = run_program("export.device", *options(alone, folder, tmp_path / "out"))
     assert done.returncode == 1
     assert "alone.json: the contract of alone.tflite is missing" in done.stderr
     assert "Traceback" not in done.stderr
@@ -580,6 +583,19 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
             running.kill()
 
 
+def wait_until_full(pipe: int, *, line_bytes: int) -> None:
+    """Until a pipe that nobody reads has no room for another line."""
+    deadline = time.monotonic() + fakes.LONG_S
+    # The program leaves two pages, since a line may begin and end within one.
+    least_bytes = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) // 2 - line_bytes - 3 * mmap.PAGESIZE
+    unread_bytes = 0
+    while unread_bytes < least_bytes:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+        content = fcntl.ioctl(pipe, termios.FIONREAD, bytes(4))
+        unread_bytes = int.from_bytes(content, sys.byteorder)
+
+
 def test_each_start_on_a_stream_keeps_what_the_last_one_recorded(
     model: Path, tmp_path: Path
 ) -> None:
@@ -622,7 +638,7 @@ def test_a_reader_who_stalls_keeps_nobody_from_stopping_the_program(
         with started(*line, "--obstacles", "-", "--num_columns", "96") as running:
             assert running.stdout is not None
             first = running.stdout.readline()
-            time.sleep(1.0)  # the pipe fills up
+            wait_until_full(running.stdout.fileno(), line_bytes=len(first))
             running.send_signal(signal.SIGTERM)
             # Reading would let it go on, so that its end is waited for first.
             assert running.wait(timeout=fakes.LONG_S) == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes.artefact import images, inference_network, origin
-from fakes.four_sizes import export_random_sizes, networks, parts
+from fakes.four_sizes import networks, parts, random_sizes_file
 
 from export.artefact import Part
 from export.golden import read_golden
@@ -23,9 +23,8 @@ SIZES = ("S", "XS")
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sizes")
-    return export_random_sizes(folder, precision="float32", decoders=SIZES)
+def model() -> Path:
+    return random_sizes_file()
 
 
 @pytest.fixture

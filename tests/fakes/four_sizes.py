@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 from fakes.artefact import BOTH, CAMERA, CODEC, origin
 from fakes.conditioned import condition, pictures
+from fakes.once import built_once
 
 from export.artefact import Part
 from export.tflite.target import export_tflite
@@ -44,6 +45,15 @@ def parts(decoders: Sequence[DecoderSize], size: tuple[int, int] = SIZE) -> dict
         decoder: Part(network, replace(origin(decoder), training_camera=camera))
         for decoder, network in networks(tuple(decoders), size).items()
     }
+
+
+def random_sizes_file() -> Path:
+    """The `.tflite` file of S and XS, float32, built once."""
+
+    def build(folder: Path) -> Path:
+        return export_random_sizes(folder, precision="float32", decoders=("S", "XS"))
+
+    return built_once("random-sizes", build) / "model.tflite"
 
 
 def export_random_sizes(
