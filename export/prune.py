@@ -35,7 +35,6 @@ def main() -> int | None:
     output = shared.output_folder(chosen, treatment="pruned")
     # TensorFlow takes seconds to load, which a wrong flag should not cost.
     from export.fine_tune.job import Job
-    from export.fine_tune.loop import FineTuningError
     from export.fine_tune.pruned import masks_of
     from export.fine_tune.report import log_file, log_sparsity, tuning_record
     from export.graph import ExportError
@@ -56,7 +55,7 @@ def main() -> int | None:
                 tuned, output / "qat", precision="int8", treatment="pruned_qat"
             )
             log_file(output / "qat", files["qat"])
-    except (ExportError, FineTuningError) as error:
+    except ExportError as error:
         logging.error("%s: %s", output, error)
         return 1
     write_json(output / "fine_tuning.json", tuning_record(job, stages, files))

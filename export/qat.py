@@ -30,7 +30,6 @@ def main() -> int | None:
     output = shared.output_folder(chosen, treatment="qat")
     # TensorFlow takes seconds to load, which a wrong flag should not cost.
     from export.fine_tune.job import Job
-    from export.fine_tune.loop import FineTuningError
     from export.fine_tune.report import log_file, tuning_record
     from export.graph import ExportError
 
@@ -38,7 +37,7 @@ def main() -> int | None:
     try:
         tuned = job.quantise(job.graph)
         report = job.export(tuned, output, precision="int8", treatment="qat")
-    except (ExportError, FineTuningError) as error:
+    except ExportError as error:
         logging.error("no file was written to %s: %s", output, error)
         return 1
     write_json(

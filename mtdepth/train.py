@@ -239,7 +239,7 @@ def choose_recipe(store: LabelStore) -> TrainRecipe:
     return overridden(recipe, ['student.tasks=["depth"]'])
 
 
-def student_run(kitti_root: Path) -> "TrainingLoop":
+def train_student(kitti_root: Path) -> "TrainingLoop":
     """Prepares the training of a student."""
     store, val_store = open_stores(kitti_root)
     recipe = choose_recipe(store)
@@ -255,15 +255,15 @@ def student_run(kitti_root: Path) -> "TrainingLoop":
     )
     # TensorFlow takes seconds to load, which a wrong flag should not cost.
     from mtdepth.training.loop import RunOptions
-    from mtdepth.training.run import TrainingRun
+    from mtdepth.training.student_run import student_run
 
     options = RunOptions(
         cache_bytes=int(FLAGS.cache_gb * 1e9), checkpoint_seconds=FLAGS.checkpoint_s
     )
-    return TrainingRun(workdir, recipe, store, val_store=val_store, options=options)
+    return student_run(workdir, recipe, store, val_store=val_store, options=options)
 
 
-def mininet_run(kitti_root: Path) -> "TrainingLoop":
+def train_mininet(kitti_root: Path) -> "TrainingLoop":
     """Prepares the training of MiniNet, and draws what it learns from."""
     recipe = resolve(
         find_video_recipe(FLAGS.recipe or defaults.default_video_recipe(kitti_root)),
@@ -295,12 +295,12 @@ def mininet_run(kitti_root: Path) -> "TrainingLoop":
     )
     # A back end takes seconds to load, which a wrong flag should not cost.
     from mtdepth.training.loop import RunOptions
-    from mtdepth.training.video_run import VideoRun
+    from mtdepth.training.video_run import video_run
 
     options = RunOptions(
         cache_bytes=int(FLAGS.cache_gb * 1e9), checkpoint_seconds=FLAGS.checkpoint_s
     )
-    run = VideoRun(workdir, recipe, triplets, val_triplets=val_triplets, options=options)
+    run = video_run(workdir, recipe, triplets, val_triplets=val_triplets, options=options)
     # Not before the run has found that the workdir is its own.
     preview = workdir.path / "preview.png"
     write_preview(preview, triplets, fit=recipe.fit)
@@ -313,7 +313,7 @@ def main() -> int | None:
     """Trains."""
     check_flags()
     kitti_root = defaults.default_kitti_root()
-    run = student_run(kitti_root) if FLAGS.model == "student" else mininet_run(kitti_root)
+    run = train_student(kitti_root) if FLAGS.model == "student" else train_mininet(kitti_root)
     from mtdepth.training.loop import run_as_program
 
     return run_as_program(run)

@@ -1,6 +1,10 @@
 """The folder of one training run: what stands where, and how it is read."""
 
+import contextlib
 import dataclasses
+import errno
+import fcntl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -228,6 +232,28 @@ class Workdir:
                     f"{self.path} holds a run with other {what}: there {self.run().get(name)}, now "
                     f"{run[name]}, or its files have changed since. {way_out}"
                 )
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from training here meanwhile; a killed one leaves no lock.
+
+        Raises:
+          UserError: If another process trains here.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(
+                    f"{self.path}: another process trains there; wait for it, or give another "
+                    "--workdir"
+                ) from error
+            except OSError as error:
+                # A network drive without locks.
+                if error.errno not in (errno.ENOLCK, errno.ENOTSUP):
+                    raise
+            yield
 
     def begin(self, recipe: TrainingSchedule, run: dict[str, Any]) -> None:
         """Writes `recipe.json` and `run.json` where there are none yet.

@@ -19,7 +19,7 @@ how, `teachers/training/recipes.py` has them; change single numbers with --overr
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from absl import flags, logging
 
@@ -28,10 +28,8 @@ from mtdepth.recipes.base import overridden
 from mtdepth.workdir import Workdir
 from teachers.training.labelled_sets import (
     SET_NAMES,
-    ClassFiles,
     Files,
     LabelledSet,
-    PairFiles,
     SetName,
     detect_set,
     open_classes,
@@ -48,7 +46,8 @@ from teachers.training.recipes import (
 )
 
 if TYPE_CHECKING:
-    from teachers.training.run import TeacherRun, TeacherTask
+    from mtdepth.training.loop import TrainingLoop
+    from teachers.training.run import TeacherTask
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("root", None, "Folder of the labelled set.", required=True)
@@ -90,7 +89,7 @@ def resolve_recipe(default: str, kind: type[AnyRecipe]) -> AnyRecipe:
     return overridden(find_recipe(FLAGS.recipe or default, kind), overrides)
 
 
-def deeplab_run(name: SetName, root: Path) -> "TeacherRun[ClassFiles]":
+def train_deeplab(name: SetName, root: Path) -> "TrainingLoop":
     """A training of the segmentation teacher."""
     recipe = resolve_recipe(
         "deeplab_demo" if name == "demo_world" else "deeplab_cityscapes", DeepLabRecipe
@@ -102,7 +101,7 @@ def deeplab_run(name: SetName, root: Path) -> "TeacherRun[ClassFiles]":
     return begin(recipe, labels, lambda: ClassTask(recipe, cache_bytes=int(FLAGS.cache_gb * 1e9)))
 
 
-def psmnet_run(name: SetName, root: Path) -> "TeacherRun[PairFiles]":
+def train_psmnet(name: SetName, root: Path) -> "TrainingLoop":
     """A training of the stereo teacher."""
     recipe = resolve_recipe(
         "psmnet_demo" if name == "demo_world" else "psmnet_kitti2015", PsmnetRecipe
@@ -117,9 +116,10 @@ def begin(
     recipe: TeacherRecipe,
     labels: LabelledSet[Files],
     open_task: Callable[[], "TeacherTask[Files]"],
-) -> "TeacherRun[Files]":
+) -> "TrainingLoop":
     """Begins a run in the workdir, or goes on with the one that is there."""
-    from teachers.training.run import RunOptions, TeacherRun
+    from mtdepth.training.loop import RunOptions
+    from teachers.training.run import teacher_run
 
     workdir = Workdir(Path(FLAGS.workdir))
     logging.info(
@@ -132,19 +132,14 @@ def begin(
         workdir.path,
     )
     options = RunOptions(checkpoint_seconds=FLAGS.checkpoint_s)
-    return TeacherRun(workdir, recipe, labels, open_task, options=options)
-
-
-RUNS: dict[str, Callable[[SetName, Path], "TeacherRun[Any]"]] = {
-    "deeplab_v3": deeplab_run,
-    "psmnet": psmnet_run,
-}
+    return teacher_run(workdir, recipe, labels, open_task, options=options)
 
 
 def main(teacher: str) -> int | None:
     """Trains."""
     root = Path(FLAGS.root)
-    run = RUNS[teacher](FLAGS.set or detect_set(root), root)
+    train = train_deeplab if teacher == "deeplab_v3" else train_psmnet
+    run = train(FLAGS.set or detect_set(root), root)
     from mtdepth.training.loop import run_as_program
 
     return run_as_program(run)

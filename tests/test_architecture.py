@@ -115,7 +115,7 @@ MAY_IMPORT = {
     "export.bundle": (*EVERY_DEVICE, "export.golden", "mtdepth.program"),
     "export.fine_tune": (
         *(*A_RUN, "export", "mtdepth.models", "mtdepth.runtime", "mtdepth.trained"),
-        *("mtdepth.data", "mtdepth.losses", "mtdepth.training"),
+        *("mtdepth.data", "mtdepth.losses", "mtdepth.metrics", "mtdepth.training"),
     ),
     "export": (
         *(*A_RUN, "mtdepth.models", "mtdepth.runtime", "mtdepth.trained", "mtdepth.program"),

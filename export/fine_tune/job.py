@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,16 @@ import tensorflow_model_optimization as tfmot
 
 from export.artefact import Part
 from export.fine_tune import pruned, quantised
-from export.fine_tune.loop import FineTuning, Settings
+from export.fine_tune.loop import FineTuneSchedule, FineTuning
 from export.fine_tune.objective import Objective
 from export.fine_tune.options import Options
 from export.fine_tune.pictures import (
     HeldOut,
-    PictureBatches,
     Stream,
     held_out,
     labelled_batches,
     loading_recipe,
+    picture_batches,
 )
 from export.fine_tune.tf_keras_copy import build_copy, trained_graph
 from export.graph import ExportError, NetworkGraph, read_graph
@@ -42,14 +43,17 @@ class Tuned:
     Attributes:
       graph: Its weights.
       ranges: Of its activations; None where it was not rounded.
-      abs_rel: Held-out Abs Rel; None without held-out labels.
-      scores: (step, Abs Rel) along the way.
+      scores: (step, held-out Abs Rel) along the way; none without held-out labels.
     """
 
     graph: NetworkGraph
     ranges: quantised.Ranges | None
-    abs_rel: float | None
     scores: list[tuple[int, float]]
+
+    @property
+    def abs_rel(self) -> float | None:
+        """Held-out Abs Rel of the best state, which was kept; None without held-out labels."""
+        return min((score for _, score in self.scores), default=None)
 
 
 class Job:
@@ -104,23 +108,16 @@ class Job:
             image=(float(law(0.0)), float(law(255.0))),
         )
         model = quantised.build_quantised(graph, ranges)
-        tuning = FineTuning(
-            model,
-            graph,
-            law=law,
-            objective=self._objective(),
-            settings=self._settings("quantise"),
-            held_out=self._held_out,
-            masks=masks,
+        scores = self._tune(
+            "quantise",
+            {},
+            model=model,
+            graph=graph,
+            normalisation=law,
+            masks=masks or {},
             before_score=lambda: quantised.refresh_kernel_ranges(model),
         )
-        tuning.run(self._stream(), self.output / "quantise_state.npz")
-        return Tuned(
-            trained_graph(model, graph),
-            quantised.ranges_of(model, graph),
-            tuning.best_score,
-            tuning.scores,
-        )
+        return Tuned(trained_graph(model, graph), quantised.ranges_of(model, graph), scores)
 
     def prune(self, *, sparsity: float) -> Tuned:
         """Tunes the network while its smallest weights become zero.
@@ -130,21 +127,18 @@ class Job:
         """
         num_steps = self._options.num_steps
         model, callback = pruned.build_prunable(self.graph, sparsity=sparsity, num_steps=num_steps)
-        settings = self._settings("prune", sparsity=sparsity)
-        # Earlier states have too few zeros.
-        first_score = min(pruned.pruning_end(num_steps) + pruned.PRUNE_EVERY_STEPS, num_steps)
-        tuning = FineTuning(
-            model,
-            self.graph,
-            law=self.trained.normalisation,
-            objective=self._objective(),
-            settings=dataclasses.replace(settings, first_score=first_score),
-            held_out=self._held_out,
+        scores = self._tune(
+            "prune",
+            {"sparsity": sparsity},
+            # Earlier states have too few zeros.
+            first_score=min(pruned.pruning_end(num_steps) + pruned.PRUNE_EVERY_STEPS, num_steps),
+            model=model,
+            graph=self.graph,
+            normalisation=self.trained.normalisation,
             before_score=lambda: callback.on_epoch_end(0),
         )
-        tuning.run(self._stream(), self.output / "prune_state.npz")
         stripped = tfmot.sparsity.keras.strip_pruning(model)
-        return Tuned(trained_graph(stripped, self.graph), None, tuning.best_score, tuning.scores)
+        return Tuned(trained_graph(stripped, self.graph), None, scores)
 
     def export(
         self, tuned: Tuned, folder: Path, *, precision: Precision, treatment: Treatment
@@ -210,34 +204,44 @@ class Job:
             teacher_weight=self._options.teacher_weight,
         )
 
-    def _settings(self, kind: str, **more: Any) -> Settings:
+    def _tune(
+        self, kind: str, identity: dict[str, Any], *, first_score: int = 0, **how: Any
+    ) -> list[tuple[int, float]]:
+        """Tunes a network; `how` are fields of `FineTuning`. Returns the scores along the way."""
         options = self._options
-        identity = {
-            "kind": kind,
-            "weights": sha256_of(self.trained.file),
-            "pictures": str(options.pictures.root),
-            "num_pictures": len(options.pictures.names),
-            **{
-                name: getattr(options, name)
-                for name in (
-                    *("decoder", "num_steps", "learning_rate", "batch_size", "score_every"),
-                    *("seed", "label_weight", "teacher_weight", "num_calibration"),
-                )
-            },
-            **more,
-        }
-        return Settings(
-            num_steps=options.num_steps,
-            learning_rate=options.learning_rate,
-            score_every=options.score_every,
-            identity=identity,
+        names = (
+            *("decoder", "num_steps", "learning_rate", "batch_size", "score_every"),
+            *("seed", "label_weight", "teacher_weight", "num_calibration"),
         )
+        tuning = FineTuning(
+            objective=self._objective(),
+            held_out=self._held_out,
+            schedule=FineTuneSchedule(
+                batch_size=options.batch_size,
+                num_epochs=math.ceil(options.num_steps / options.score_every),
+                steps_per_epoch=options.score_every,
+                total_steps=options.num_steps,
+                first_score=first_score,
+                learning_rate=options.learning_rate,
+                schedule="cosine",
+            ),
+            identity={
+                "kind": kind,
+                "weights": sha256_of(self.trained.file),
+                "pictures": str(options.pictures.root),
+                "num_pictures": len(options.pictures.names),
+                **{name: getattr(options, name) for name in names},
+                **identity,
+            },
+            **how,
+        )
+        return tuning.run(self._stream(), self.output / f"{kind}_state")
 
     def _stream(self) -> Stream:
         options = self._options
         if options.store is not None:
             return labelled_batches(self.trained, options.store, self._recipe)
-        return PictureBatches(options.pictures, self.trained, self._recipe).from_step
+        return picture_batches(options.pictures, self.trained, self._recipe)
 
     def _fitted(self, names: list[Any]) -> list[npt.NDArray[np.uint8]]:
         trained = self.trained

@@ -11,18 +11,19 @@ import numpy.typing as npt
 
 from export.frames import Pictures
 from mtdepth.data.augment import recolored
-from mtdepth.data.features import IMAGE
+from mtdepth.data.features import FRAME, IMAGE
+from mtdepth.data.loader import Batch, Cache, frame_position, item_rng, load
 from mtdepth.data.supervised import (
     ExampleReader,
     TrainingBatches,
     evaluation_example,
-    frame_position,
     training_camera,
 )
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.files import UserError
 from mtdepth.geometry.camera import Intrinsics
+from mtdepth.metrics.depth import abs_rel_sum, per_image_abs_rel
 from mtdepth.recipes.base import Augmentation, TrainRecipe
 from mtdepth.trained import TrainedNetwork
 
@@ -68,44 +69,33 @@ def labelled_batches(trained: TrainedNetwork, store: LabelStore, recipe: TrainRe
     return TrainingBatches(store, recipe, camera, cache_bytes=CACHE_BYTES).from_step
 
 
-class PictureBatches:
-    """An endless, restartable stream of pictures alone: mirrored, with varied colours.
+def picture_batches(pictures: Pictures, trained: TrainedNetwork, recipe: TrainRecipe) -> Stream:
+    """The stream of pictures alone, mirrored and with varied colours, from a step on.
 
     Args:
       pictures: Where they come from.
       trained: Says how they are fitted.
       recipe: Batch size, variation, seed.
     """
+    names, seed, augmentation = pictures.names, recipe.seed, recipe.augmentation
 
-    def __init__(self, pictures: Pictures, trained: TrainedNetwork, recipe: TrainRecipe) -> None:
-        self._pictures, self._trained, self._recipe = pictures, trained, recipe
-        self._cache: dict[int, npt.NDArray[np.uint8]] = {}
+    def read(position: int) -> npt.NDArray[np.uint8]:
+        name = names[position]
+        (image,) = pictures.fitted([name], size=trained.input_size, fit=trained.fit)
+        return image
 
-    def from_step(self, first_step: int) -> Iterator[dict[str, Any]]:
-        """Yields the batches of steps `first_step`, `first_step + 1`, ..."""
-        size = self._recipe.batch_size
-        for step in itertools.count(first_step):
-            images = [self._item(item) for item in range(step * size, (step + 1) * size)]
-            yield {IMAGE: np.stack(images)}
+    cache = Cache[int, npt.NDArray[np.uint8]](read, cache_bytes=CACHE_BYTES)
 
-    def _item(self, item: int) -> npt.NDArray[np.uint8]:
-        seed = self._recipe.seed
-        names = self._pictures.names
-        image = self._read(frame_position(item, num_frames=len(names), seed=seed))
-        rng = np.random.default_rng([seed, 2, item])
-        if rng.random() < self._recipe.augmentation.flip_probability:
+    def example(item: int) -> Batch:
+        position = frame_position(item, num_frames=len(names), seed=seed)
+        image, rng = cache(position), item_rng(item, seed=seed)
+        if rng.random() < augmentation.flip_probability:
             image = np.ascontiguousarray(image[:, ::-1])
-        return recolored(image, rng, self._recipe.augmentation)
+        name = np.array(str(names[position]).encode())
+        return {IMAGE: recolored(image, rng, augmentation), FRAME: name}
 
-    def _read(self, position: int) -> npt.NDArray[np.uint8]:
-        if position not in self._cache:
-            name = self._pictures.names[position]
-            trained = self._trained
-            (image,) = self._pictures.fitted([name], size=trained.input_size, fit=trained.fit)
-            if sum(kept.nbytes for kept in self._cache.values()) > CACHE_BYTES:
-                return image
-            self._cache[position] = image
-        return self._cache[position]
+    size = recipe.batch_size
+    return lambda step: load(example, itertools.count(step * size), batch_size=size)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,17 +121,15 @@ class HeldOut:
           predicted_m: `[number, h, w]`, of any size.
         """
         _, height_px, width_px = self.depth_m.shape
-        errors = []
-        for found, truth_m in zip(predicted_m, self.depth_m, strict=True):
-            measured = (truth_m > 0) & (truth_m <= self.far_m)
-            if not measured.any():
-                continue
-            found_m = cv2.resize(found, (width_px, height_px))[measured]
-            wanted_m = truth_m[measured]
-            if not self.is_metric:
-                found_m = found_m * np.median(wanted_m) / np.median(found_m)
-            errors.append(np.mean(np.abs(found_m - wanted_m) / wanted_m))
-        return float(np.mean(errors))
+        return per_image_abs_rel(
+            abs_rel_sum(
+                truth_m,
+                cv2.resize(found_m, (width_px, height_px)),
+                far_m=self.far_m,
+                match_median=not self.is_metric,
+            )
+            for found_m, truth_m in zip(predicted_m, self.depth_m, strict=True)
+        )
 
 
 def held_out(trained: TrainedNetwork, store: LabelStore, recipe: TrainRecipe) -> HeldOut:

@@ -8,7 +8,6 @@ pictures of the network's input size, so that "under one pixel" is a pixel of th
 import dataclasses
 import hashlib
 import itertools
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy.typing as npt
 import tqdm
 
 from mtdepth.contract import Fit
+from mtdepth.data.loader import num_processors, one_opencv_thread
 from mtdepth.data.video import Shot
 from mtdepth.files import DataError, read_json, write_json
 from mtdepth.runtime.fitting import fit_image
@@ -122,11 +122,6 @@ def agreeing_share(first: Gray, second: Gray, forward: Flow, backward: Flow) -> 
     return float(((missed_px < allowed_px) & (difference <= 0.5 * first.std())).mean())
 
 
-def num_threads() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _measure(shot: Shot, pairs: Sequence[Pair], *, size_px: tuple[int, int], fit: Fit) -> Motion:
     motion = Motion({}, {}, {})
     first_of = {second: first for first, second in pairs}
@@ -134,10 +129,9 @@ def _measure(shot: Shot, pairs: Sequence[Pair], *, size_px: tuple[int, int], fit
     # A grey picture is kept for as long as a later frame is compared to it.
     reach = max((second - first for first, second in pairs), default=0)
     grays: dict[int, Gray] = {}
-    # Threads are ours here; OpenCV's own would fight over the same cores.
-    cv2.setNumThreads(1)
     with (
-        ThreadPoolExecutor(num_threads()) as pool,
+        one_opencv_thread(),
+        ThreadPoolExecutor(num_processors()) as pool,
         tqdm.tqdm(total=len(numbers), unit="frame", desc=f"motion {shot.name}", leave=False) as bar,
     ):
         for chunk in _chunks(numbers):

@@ -1,14 +1,10 @@
 """From a label store to batches: decoded once, fitted, varied, and the same after a restart."""
 
 import collections
-import os
-import threading
+import itertools
 from collections.abc import Iterator
-from typing import Any
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
 from mtdepth.data.augment import (
     Example,
@@ -20,6 +16,7 @@ from mtdepth.data.augment import (
     without_sky,
 )
 from mtdepth.data.features import DEPTH_M, FRAME, IMAGE, TRAIN_ID
+from mtdepth.data.loader import Batch, Cache, frame_position, item_rng, load
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import IGNORE_ID
 from mtdepth.datasets.label_store import LabelStore
@@ -27,8 +24,6 @@ from mtdepth.datasets.readers import open_recordings
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.runtime.fitting import fitted_intrinsics
-
-Batch = dict[str, Any]
 
 
 class ExampleReader:
@@ -40,35 +35,23 @@ class ExampleReader:
     Args:
       store: The labels.
       cache_bytes: Memory that decoded frames may take.
+
+    Attributes:
+      read: From a frame to its example. Raises FileNotFoundError if a file is missing, DataError if
+        one is damaged, label and picture differ in size, or the picture is cropped.
     """
 
     def __init__(self, store: LabelStore, *, cache_bytes: int = 0) -> None:
         self._store = store
-        self._raw = open_recordings(store.kitti_root)
-        self._free_bytes = cache_bytes
-        self._cache: dict[FrameId, Example] = {}
-        self._lock = threading.Lock()
+        self._recordings = open_recordings(store.kitti_root)
+        self.read = Cache[FrameId, Example](self._example, cache_bytes=cache_bytes)
 
-    def read(self, frame: FrameId) -> Example:
-        """Returns a frame's example.
-
-        Raises:
-          FileNotFoundError: If a file is missing.
-          DataError: If one is damaged, label and picture differ in size, or the picture is cropped.
-        """
-        if (kept := self._cache.get(frame)) is not None:
-            return kept
+    def _example(self, frame: FrameId) -> Example:
         image, depth_m, train_id = self._store.read_sample(frame)
         if train_id is None:
             train_id = np.full(depth_m.shape, IGNORE_ID, np.uint8)
-        camera = self._raw.camera(frame, size=image.shape[:2])
-        example = Example(image=image, depth_m=depth_m, train_id=train_id, camera=camera)
-        num_bytes = image.nbytes + depth_m.nbytes + train_id.nbytes
-        with self._lock:
-            if frame not in self._cache and num_bytes <= self._free_bytes:
-                self._free_bytes -= num_bytes
-                self._cache[frame] = example
-        return example
+        camera = self._recordings.camera(frame, size=image.shape[:2])
+        return Example(image=image, depth_m=depth_m, train_id=train_id, camera=camera)
 
 
 def training_camera(store: LabelStore, recipe: TrainRecipe) -> Intrinsics:
@@ -94,21 +77,6 @@ def training_camera(store: LabelStore, recipe: TrainRecipe) -> Intrinsics:
     return fitted_intrinsics(camera, size=recipe.input_size_px, fit=recipe.fit)
 
 
-def frame_position(item: int, *, num_frames: int, seed: int) -> int:
-    """Which frame the training's item number `item` shows.
-
-    Every pass over the data is a permutation of its own; nothing but the two numbers decides it, so
-    a run that goes on sees what it would have seen.
-
-    Args:
-      item: Counted from the start of the training, >= 0.
-      num_frames: Size of the store.
-      seed: The recipe's.
-    """
-    pass_number, place = divmod(item, num_frames)
-    return int(np.random.default_rng([seed, 1, pass_number]).permutation(num_frames)[place])
-
-
 def training_example(
     reader: ExampleReader, frame: FrameId, recipe: TrainRecipe, *, item: int, focal_px: float
 ) -> Example:
@@ -121,7 +89,7 @@ def training_example(
       item: Seeds the variation together with the recipe's seed.
       focal_px: The training camera's focal length at the network's size.
     """
-    rng = np.random.default_rng([recipe.seed, 2, item])
+    rng = item_rng(item, seed=recipe.seed)
     example = augmented(reader.read(frame), rng, recipe.augmentation)
     example = fit_example(example, size_px=recipe.input_size_px, fit=recipe.fit)
     example = metric_for(example, focal_px=focal_px)
@@ -144,10 +112,7 @@ def evaluation_example(
 
 
 class TrainingBatches:
-    """An endless, restartable stream of batches through tf.data.
-
-    Decoding and variation run in several threads (OpenCV releases the interpreter), a few batches
-    ahead of the training.
+    """An endless, restartable stream of batches.
 
     Args:
       store: The training labels.
@@ -163,7 +128,6 @@ class TrainingBatches:
         self._recipe = recipe
         self._focal_px = camera.focal_px
         self._reader = ExampleReader(store, cache_bytes=cache_bytes)
-        self._fault: Exception | None = None
 
     def from_step(self, first_step: int) -> Iterator[Batch]:
         """Yields the batches of steps `first_step`, `first_step + 1`, ... (see `features`).
@@ -172,54 +136,21 @@ class TrainingBatches:
           FileNotFoundError: If a file of a frame is missing.
           DataError: If one is damaged.
         """
-        import tensorflow as tf
-
-        # Threads are tf.data's here; OpenCV's own would fight over the same cores.
-        cv2.setNumThreads(1)
         batch_size = self._recipe.batch_size
-        height, width = self._recipe.input_size_px
-        items = tf.data.Dataset.range(first_step * batch_size, 2**62).map(
-            lambda item: tf.numpy_function(
-                self._load, [item], [tf.uint8, tf.float32, tf.uint8, tf.string]
-            ),
-            num_parallel_calls=os.cpu_count() or 1,
-            deterministic=True,
-        )
-        shaped = items.map(
-            lambda image, depth_m, train_id, name: {
-                IMAGE: tf.ensure_shape(image, (height, width, 3)),
-                DEPTH_M: tf.ensure_shape(depth_m, (height, width, 1)),
-                TRAIN_ID: tf.ensure_shape(train_id, (height, width, 1)),
-                FRAME: tf.ensure_shape(name, ()),
-            }
-        )
-        batches = shaped.batch(batch_size, drop_remainder=True).prefetch(2)
-        # Its thread sleeps for up to a minute and, on a busy machine, misses its end: every
-        # epoch ended with a pause.
-        options = tf.data.Options()
-        options.autotune.enabled = False
-        batches = batches.with_options(options)
-        try:
-            yield from batches
-        except tf.errors.OpError as error:
-            # tf.data turns a thread's exception into text; the caller gets the exception itself.
-            raise self._fault or error from None
+        return load(self._item, itertools.count(first_step * batch_size), batch_size=batch_size)
 
-    def _load(self, item: np.int64) -> tuple[npt.NDArray[Any], ...]:
-        try:
-            position = frame_position(
-                int(item), num_frames=len(self._frames), seed=self._recipe.seed
-            )
-            frame = self._frames[position]
-            example = training_example(
-                self._reader, frame, self._recipe, item=int(item), focal_px=self._focal_px
-            )
-        except Exception as error:
-            self._fault = self._fault or error
-            raise
-        return (
-            example.image,
-            example.depth_m[..., None],
-            example.train_id[..., None],
-            np.array(str(frame).encode()),
-        )
+    def _item(self, item: int) -> Batch:
+        recipe, frames = self._recipe, self._frames
+        frame = frames[frame_position(item, num_frames=len(frames), seed=recipe.seed)]
+        example = training_example(self._reader, frame, recipe, item=item, focal_px=self._focal_px)
+        return to_arrays(example, frame)
+
+
+def to_arrays(example: Example, frame: FrameId) -> Batch:
+    """An example as the item of a batch (see `features`)."""
+    return {
+        IMAGE: example.image,
+        DEPTH_M: example.depth_m[..., None],
+        TRAIN_ID: example.train_id[..., None],
+        FRAME: np.array(str(frame).encode()),
+    }

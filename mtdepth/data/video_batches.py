@@ -1,25 +1,16 @@
-"""From triplets to batches: decoded once, fitted, varied, and the same after a restart.
+"""From triplets to batches: decoded once, fitted, varied, and the same after a restart."""
 
-Numpy and OpenCV alone, so that a network of any of Keras's back ends can be fed.
-"""
-
-import collections
 import itertools
-import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from mtdepth.contract import Fit
 from mtdepth.data.augment import recolored
 from mtdepth.data.features import FRAME
-from mtdepth.data.motion import num_threads
-from mtdepth.data.supervised import frame_position
+from mtdepth.data.loader import Batch, Cache, frame_position, item_rng, load
 from mtdepth.data.triplets import Triplet, TripletSet
 from mtdepth.data.video import Shot
 from mtdepth.datasets.splits import evenly_spaced
@@ -30,9 +21,6 @@ from mtdepth.runtime.fitting import fit_image, fitted_intrinsics
 FRAMES = "frames"  # [batch, 3, height, width, 3] uint8 RGB, (t-1, t, t+1): what the loss compares
 JITTERED = "jittered"  # the same, varied in colour: what the networks see
 INTRINSICS = "intrinsics"  # [batch, 3, 3] float32 K, pixels at the network's size, of both
-
-Batch = dict[str, npt.NDArray[Any]]
-_AHEAD_BATCHES = 3  # decoded and varied before they are asked for
 
 
 class VideoExample(NamedTuple):
@@ -64,9 +52,10 @@ class FrameReader:
 
     def __init__(self, *, size_px: tuple[int, int], fit: Fit, cache_bytes: int) -> None:
         self._size_px, self._fit = size_px, fit
-        self._free_bytes = cache_bytes
-        self._frames: dict[Path, npt.NDArray[np.uint8]] = {}
-        self._lock = threading.Lock()
+        self._frames = Cache[tuple[Shot, int], npt.NDArray[np.uint8]](
+            lambda key: fit_image(key[0].read(key[1]), size=size_px, fit=fit),
+            cache_bytes=cache_bytes,
+        )
 
     def read(self, shot: Shot, number: int) -> npt.NDArray[np.uint8]:
         """Returns a frame, `[height, width, 3]` RGB; not to be written to.
@@ -75,15 +64,7 @@ class FrameReader:
           FileNotFoundError: If the picture is missing.
           DataError: If it is damaged.
         """
-        path = shot.files[number]
-        if (kept := self._frames.get(path)) is not None:
-            return kept
-        frame = fit_image(shot.read(number), size=self._size_px, fit=self._fit)
-        with self._lock:
-            if path not in self._frames and frame.nbytes <= self._free_bytes:
-                self._free_bytes -= frame.nbytes
-                self._frames[path] = frame
-        return frame
+        return self._frames((shot, number))
 
     def camera(self, shot: Shot) -> Intrinsics:
         """Returns the camera of a shot's frames at the network's size.
@@ -144,7 +125,7 @@ class VideoBatches:
     ) -> None:
         self._triplets = triplets.triplets
         self._recipe = recipe
-        self._num_threads = threads or num_threads()
+        self._num_threads = threads
         self._reader = FrameReader(
             size_px=recipe.input_size_px, fit=recipe.fit, cache_bytes=cache_bytes
         )
@@ -171,18 +152,12 @@ class VideoBatches:
           DataError: If one was damaged since.
         """
         batch_size = self._recipe.batch_size
-        items = itertools.count(first_step * batch_size)
-        # Threads are ours here; OpenCV's own would fight over the same cores.
-        cv2.setNumThreads(1)
-        pool = ThreadPoolExecutor(self._num_threads, thread_name_prefix="triplets")
-        ahead: collections.deque[Future[VideoExample]] = collections.deque()
-        try:
-            while True:
-                while len(ahead) < (1 + _AHEAD_BATCHES) * batch_size:
-                    ahead.append(pool.submit(self._training_example, next(items)))
-                yield to_batch([ahead.popleft().result() for _ in range(batch_size)])
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        return load(
+            self._training_item,
+            itertools.count(first_step * batch_size),
+            batch_size=batch_size,
+            num_threads=self._num_threads,
+        )
 
     def in_order(self, limit: int | None = None) -> Iterator[Batch]:
         """Yields every triplet once, as it is: for judging and for pictures.
@@ -190,7 +165,7 @@ class VideoBatches:
         Args:
           limit: At most so many triplets, spread over all.
 
-        Yields:
+        Returns:
           Batches of the recipe's size, `jittered` being `frames`. A smaller rest is left out,
           unless it is all there is.
 
@@ -202,23 +177,26 @@ class VideoBatches:
         if limit is not None:
             triplets = tuple(evenly_spaced(triplets, number=limit))
         size = min(self._recipe.batch_size, len(triplets))
-        with ThreadPoolExecutor(self._num_threads) as pool:
-            for first in range(0, len(triplets) - size + 1, size):
-                batch = triplets[first : first + size]
-                yield to_batch(list(pool.map(self._reader.example, batch)))
+        whole = triplets[: len(triplets) // size * size]
+        return load(
+            lambda triplet: to_arrays(self._reader.example(triplet)),
+            whole,
+            batch_size=size,
+            num_threads=self._num_threads,
+        )
 
-    def _training_example(self, item: int) -> VideoExample:
+    def _training_item(self, item: int) -> Batch:
         seed = self._recipe.seed
         position = frame_position(item, num_frames=len(self._triplets), seed=seed)
-        rng = np.random.default_rng([seed, 2, item])
-        return varied(self._reader.example(self._triplets[position]), rng, self._recipe)
+        example = self._reader.example(self._triplets[position])
+        return to_arrays(varied(example, item_rng(item, seed=seed), self._recipe))
 
 
-def to_batch(examples: Sequence[VideoExample]) -> Batch:
-    """Stacks triplets of one size."""
+def to_arrays(example: VideoExample) -> Batch:
+    """An example as the item of a batch."""
     return {
-        FRAMES: np.stack([example.frames for example in examples]),
-        JITTERED: np.stack([example.jittered for example in examples]),
-        INTRINSICS: np.stack([example.camera.K for example in examples]).astype(np.float32),
-        FRAME: np.array([example.name.encode() for example in examples]),
+        FRAMES: example.frames,
+        JITTERED: example.jittered,
+        INTRINSICS: example.camera.K.astype(np.float32),
+        FRAME: np.array(example.name.encode()),
     }

@@ -20,7 +20,8 @@ class Progress:
       step: Steps taken.
       num_ended_epochs: Epochs whose scores and weights are written.
       epoch_loss_sum: Sum of the losses of this epoch's steps so far.
-      best_score: Lowest score so far; None before the first.
+      best_score: Lowest score so far (the highest, negated, where higher is better); None before
+        the first.
       best_step: When it was reached.
     """
 
@@ -31,49 +32,65 @@ class Progress:
     best_step: int = 0
 
 
+class TrainingState:
+    """What a run must not lose: weights, optimiser and progress, which always belong together.
+
+    Args:
+      path: The file that holds all of it.
+      network: A model of Keras 3 or `tf_keras`.
+      optimizer: Its optimiser.
+
+    Attributes:
+      progress: How far the run has come.
+    """
+
+    def __init__(self, path: Path, network: Any, optimizer: Any) -> None:
+        self.path, self.network, self.optimizer = path, network, optimizer
+        self.progress = Progress()
+
+    def save(self) -> None:
+        """Writes the file, atomically."""
+        arrays: dict[str, Any] = {
+            f"{part}/{number}": np.asarray(variable)
+            for part, variables in self._parts()
+            for number, variable in enumerate(variables)
+        }
+        progress = np.array(json.dumps(dataclasses.asdict(self.progress)))
+        with atomic_path(self.path) as temporary, temporary.open("wb") as file:
+            np.savez(file, progress=progress, **arrays)
+
+    def restore(self) -> bool:
+        """Reads the file; whether there is one.
+
+        Raises:
+          DataError: If it is damaged, or of another network.
+        """
+        if not self.path.is_file():
+            return False
+        try:
+            # Opened here: numpy leaves a damaged file open.
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                self.progress = Progress(**json.loads(str(arrays["progress"])))
+                for part, variables in self._parts():
+                    num_stored = sum(name.startswith(f"{part}/") for name in arrays.files)
+                    if num_stored != len(variables):
+                        raise ValueError(f"{num_stored} {part} variables, need {len(variables)}")
+                    for number, variable in enumerate(variables):
+                        variable.assign(arrays[f"{part}/{number}"])
+        except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            raise DataError(
+                self.path, f"not a usable state ({error}); delete it to begin this run anew"
+            ) from error
+        return True
+
+    def _parts(self) -> tuple[tuple[str, list[Any]], ...]:
+        return ("graph", list(self.network.variables)), (
+            "optimizer",
+            list(self.optimizer.variables),
+        )
+
+
 def save_weights(graph: keras.Model, path: Path) -> None:
     """Writes a graph's weights (`*.weights.h5`), atomically."""
     with atomic_path(path) as temporary:
         graph.save_weights(temporary)
-
-
-def save_resume(
-    path: Path, graph: keras.Model, optimizer: keras.optimizers.Optimizer, progress: Progress
-) -> None:
-    """Writes weights, optimiser and progress as one file, so that they always belong together."""
-    arrays: dict[str, Any] = {
-        f"graph/{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(graph.variables)
-    }
-    arrays |= {
-        f"optimizer/{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(optimizer.variables)
-    }
-    text = json.dumps(dataclasses.asdict(progress))
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, progress=np.array(text), **arrays)
-
-
-def load_resume(path: Path, graph: keras.Model, optimizer: keras.optimizers.Optimizer) -> Progress:
-    """Restores what `save_resume` wrote.
-
-    Raises:
-      DataError: If the file is damaged, or of another network.
-    """
-    try:
-        # Opened here: numpy leaves a damaged file open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            progress = Progress(**json.loads(str(arrays["progress"])))
-            _assign(path, "graph", graph.variables, arrays)
-            _assign(path, "optimizer", optimizer.variables, arrays)
-    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(
-            path, f"not a usable state ({error}); delete it to begin this run anew"
-        ) from error
-    return progress
-
-
-def _assign(path: Path, part: str, variables: list[Any], arrays: Any) -> None:
-    num_stored = sum(name.startswith(f"{part}/") for name in arrays.files)
-    if num_stored != len(variables):
-        raise DataError(path, f"holds {num_stored} {part} variables, need {len(variables)}")
-    for index, variable in enumerate(variables):
-        variable.assign(arrays[f"{part}/{index}"])

@@ -27,9 +27,15 @@ class Journal:
 
     def __init__(self, workdir: Workdir, *, first_step: int) -> None:
         self._path = workdir.history_path
-        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.is_file() else []
-        self._entries = [entry for entry in map(json.loads, lines) if entry["step"] <= first_step]
+        self._entries = [entry for entry in self.read(workdir) if entry["step"] <= first_step]
         self._writer = tf.summary.create_file_writer(str(workdir.logs_path))
+
+    @staticmethod
+    def read(workdir: Workdir) -> list[dict[str, Any]]:
+        """The history of a run: an entry an epoch, none before the first has ended."""
+        path = workdir.history_path
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        return [json.loads(line) for line in lines]
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Adds curves."""

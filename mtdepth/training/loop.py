@@ -1,27 +1,32 @@
-"""The loop of every training run: steps, epochs, checkpoints, stopping and going on."""
+"""The loop of every training: steps, epochs, checkpoints, stopping and going on.
 
-import abc
+It is composed of a step, a stream of batches and a judge. The student, MiniNet from video, the
+teachers and the fine-tuning of networks for a device are trained by it.
+"""
+
 import dataclasses
-import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
-import keras
+import numpy as np
 import tqdm
 from absl import logging
 
+from mtdepth.data.features import FRAME
 from mtdepth.files import write_json
 from mtdepth.recipes.schedule import TrainingSchedule
-from mtdepth.training.checkpoints import Progress, load_resume, save_resume
+from mtdepth.training.checkpoints import TrainingState
 from mtdepth.training.journal import Journal
-from mtdepth.training.memory import keep_freed_memory
-from mtdepth.training.step import NonFiniteLossError, StepResult
+from mtdepth.training.process import STOPPED_STATUS, keep_freed_memory, stopped_by_signals
+from mtdepth.training.step import NonFiniteLossError, StepResult, TrainingStep
 from mtdepth.workdir import Checkpoint, Workdir
 
 SCALARS_EVERY_STEPS = 10
-STOPPED_STATUS = 130  # as a shell says of a program that Ctrl-C ended
+TRAIN_LOSS = "train_loss"  # of an epoch's steps; chooses where nothing is held out
+
+Batch = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,46 +42,56 @@ class RunOptions:
     checkpoint_seconds: float = 120.0
 
 
-class Step(Protocol):
-    """Takes one training step; see `mtdepth.training.step.TrainingStep`."""
-
-    def take(self, batch: dict[str, Any], *, rate: float) -> StepResult:
-        """Takes one step."""
+def _nothing(*_: Any) -> None:
+    pass
 
 
-class TrainingLoop(abc.ABC):
+@dataclasses.dataclass(kw_only=True)
+class TrainingLoop:
     """Takes a network from where it is to the end of its recipe's last epoch.
 
-    Args:
-      workdir: The run's folder, begun.
-      pace: How long and how fast to learn.
-      graph: The network; its state is saved.
-      optimizer: Its state is saved, too.
+    Attributes:
+      workdir: The run's folder.
+      schedule: How long and how fast to learn.
+      state: What is saved, and restored at the start.
       step: Takes the steps.
-      progress: How far the run has come.
+      stream: The batches from a step on, without end; each holds `FRAME`, the frames' names.
+      judge: Scores the network at the end of an epoch; may show pictures in the journal.
+      save_weights: Writes the weights of a checkpoint; gets its score in words.
+      weights_path: Where those of the best checkpoint stand, for the last message.
+      remedy: What to do about a loss that is no number.
+      chooser: The score that chooses the best weights.
+      is_lower_better: Whether that score falls as the network improves.
+      prepare: Called before the network is judged or saved.
+      observe: Called with every batch and what its step found.
+      judges_start: Whether the network is judged before the first step, too.
       checkpoint_seconds: Longest time that a kill can cost.
     """
 
-    def __init__(
-        self,
-        workdir: Workdir,
-        pace: TrainingSchedule,
-        *,
-        graph: keras.Model,
-        optimizer: keras.optimizers.Optimizer,
-        step: Step,
-        progress: Progress,
-        checkpoint_seconds: float,
-    ) -> None:
-        self._workdir, self._pace = workdir, pace
-        self._state = (graph, optimizer)
-        self._step_taker = step
-        self._progress = progress
-        self._checkpoint_seconds = checkpoint_seconds
-        self._journal = Journal(workdir, first_step=progress.step)
-        self._saved_at = time.monotonic()
+    workdir: Workdir
+    schedule: TrainingSchedule
+    state: TrainingState
+    step: TrainingStep
+    stream: Callable[[int], Iterator[Batch]]
+    judge: Callable[[Journal], dict[str, float]]
+    save_weights: Callable[[Checkpoint, str], object]
+    weights_path: Path
+    remedy: str
+    chooser: str = TRAIN_LOSS
+    is_lower_better: bool = True
+    prepare: Callable[[], object] = _nothing
+    observe: Callable[[Batch, StepResult], object] = _nothing
+    judges_start: bool = False
+    checkpoint_seconds: float = RunOptions.checkpoint_seconds
+
+    def __post_init__(self) -> None:
+        """Begins to count."""
+        self._saved_at, self._waited_s = time.monotonic(), 0.0
         self._is_asked_to_stop = False
-        self._waited_s = 0.0
+
+    def ask_to_stop(self) -> None:
+        """Makes `run` save its state and return after the step it is at."""
+        self._is_asked_to_stop = True
 
     def run(self) -> bool:
         """Trains to the end of the recipe's last epoch, or until it is asked to stop.
@@ -86,86 +101,62 @@ class TrainingLoop(abc.ABC):
 
         Raises:
           NonFiniteLossError: If a loss is no number; names the step and the frames.
-          DataError: If a file of a frame is damaged.
+          DataError: If the state, or a file of a frame, is damaged.
+          UserError: If another process trains in this folder.
           ValueError: If a frame does not suit the recipe.
         """
-        pace, progress = self._pace, self._progress
-        if self._is_finished():
-            logging.info("%s is finished: %d steps", self._workdir.path, progress.step)
-            return True
-        stream = self._stream(progress.step)
+        with self.workdir.locked():
+            if self.state.restore():
+                num_steps = self.schedule.num_steps
+                logging.info("going on at step %d of %d", self.state.progress.step, num_steps)
+            if self._is_finished():
+                step = self.state.progress.step
+                logging.info("%s is finished: %d steps", self.workdir.path, step)
+                return True
+            self._journal = Journal(self.workdir, first_step=self.state.progress.step)
+            self._saved_at = time.monotonic()
+            self._train()
+        if not self._is_finished():
+            step = self.state.progress.step
+            logging.warning("stopped at step %d; the same command goes on from there", step)
+            return False
+        logging.info("finished: weights in %s", self.weights_path)
+        return True
+
+    def _train(self) -> None:
+        schedule, progress = self.schedule, self.state.progress
+        if self.judges_start and not progress.step:
+            self._judge(epoch=0)
+        stream = self.stream(progress.step)
         with tqdm.tqdm(
-            total=pace.num_steps, initial=progress.step, unit="step", mininterval=2.0
+            total=schedule.num_steps, initial=progress.step, unit="step", mininterval=2.0
         ) as bar:
             while not self._is_finished():
                 if self._is_asked_to_stop:
-                    self._save_resume()
-                    logging.warning(
-                        "stopped at step %d; the same command goes on from there", progress.step
-                    )
-                    return False
-                if progress.step >= (progress.num_ended_epochs + 1) * pace.steps_per_epoch:
-                    # Saved first: the end of an epoch takes a while, and a kill must cost no step.
-                    self._save_resume()
-                    self._end_epoch()
-                else:
-                    self._take_step(next(stream), bar)
-        logging.info("finished: weights in %s", self.weights_path("best"))
-        return True
-
-    def ask_to_stop(self) -> None:
-        """Makes `run` save its state and return after the step it is at."""
-        self._is_asked_to_stop = True
-
-    @abc.abstractmethod
-    def weights_path(self, checkpoint: Checkpoint) -> Path:
-        """Where the weights of a checkpoint stand."""
-
-    @abc.abstractmethod
-    def _stream(self, step: int) -> Iterator[dict[str, Any]]:
-        """The batches from a step on, without end."""
-
-    @abc.abstractmethod
-    def _end_epoch(self) -> None:
-        """Judges the network and calls `_save_checkpoints`."""
-
-    @abc.abstractmethod
-    def _save_weights(self, checkpoint: Checkpoint, result: str) -> None:
-        """Writes the weights of a checkpoint; `result` is its score in words."""
-
-    @abc.abstractmethod
-    def _stop_at(self, batch: dict[str, Any], result: StepResult) -> NoReturn:
-        """Keeps the weights from before a step that cannot be taken, and raises."""
-
-    def _timed(self, batches: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        """Passes batches on, adding up how long they kept the training waiting."""
-        while True:
-            begun = time.monotonic()
-            batch = next(batches)
-            self._waited_s += time.monotonic() - begun
-            yield batch
-
-    def _report_epoch(self, scores: dict[str, float]) -> None:
-        """Tells the user, TensorBoard and the history of an epoch's scores."""
-        progress = self._progress
-        self._journal.scalars(progress.step, {f"epoch/{k}": v for k, v in scores.items()})
-        epoch = progress.num_ended_epochs + 1
-        self._journal.epoch(
-            {"epoch": epoch, "step": progress.step, **scores, "data_wait_s": self._waited_s}
-        )
-        self._waited_s = 0.0
-        tqdm.tqdm.write(
-            f"epoch {epoch}/{self._pace.num_epochs}: "
-            + ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
-        )
+                    self._save()
+                    return
+                end = (progress.num_ended_epochs + 1) * schedule.steps_per_epoch
+                if progress.step < min(end, schedule.num_steps):
+                    self._take_step(stream, bar)
+                    continue
+                # Saved first: the end of an epoch takes a while, and a kill must cost no step.
+                self._save()
+                self._judge(epoch=progress.num_ended_epochs + 1)
+                progress.num_ended_epochs += 1
+                progress.epoch_loss_sum = 0.0
+                self._save()
 
     def _is_finished(self) -> bool:
-        return self._progress.num_ended_epochs >= self._pace.num_epochs
+        return self.state.progress.num_ended_epochs >= self.schedule.num_epochs
 
-    def _take_step(self, batch: dict[str, Any], bar: Any) -> None:
-        progress = self._progress
-        rate = self._pace.rate(progress.step)
-        result = self._step_taker.take(batch, rate=rate)
+    def _take_step(self, stream: Iterator[Batch], bar: Any) -> None:
+        progress = self.state.progress
+        begun = time.monotonic()
+        batch = next(stream)
+        self._waited_s += time.monotonic() - begun
+        rate = self.schedule.rate(progress.step)
+        result = self.step.take(batch, rate=rate)
+        self.observe(batch, result)
         if not result.is_finite:
             self._stop_at(batch, result)
         progress.step += 1
@@ -176,65 +167,69 @@ class TrainingLoop(abc.ABC):
             values = {f"train/{name}": value for name, value in result.losses.items()}
             values |= {"train/rate": rate, "train/gradient_norm": result.gradient_norm}
             self._journal.scalars(progress.step, values)
-        if time.monotonic() - self._saved_at > self._checkpoint_seconds:
-            self._save_resume()
+        if time.monotonic() - self._saved_at > self.checkpoint_seconds:
+            self._save()
 
-    def _save_checkpoints(self, name: str, score: float, *, sign: int = 1) -> None:
-        """Writes the last weights, and the best where they are; ends the epoch.
+    def _judge(self, *, epoch: int) -> None:
+        """Tells the user, TensorBoard and the history of scores; saves the weights."""
+        progress = self.state.progress
+        self.prepare()
+        scores = self.judge(self._journal)
+        num_steps = progress.step - progress.num_ended_epochs * self.schedule.steps_per_epoch
+        if num_steps:
+            scores = {TRAIN_LOSS: progress.epoch_loss_sum / num_steps, **scores}
+        self._journal.scalars(progress.step, {f"epoch/{k}": v for k, v in scores.items()})
+        entry = {"epoch": epoch, "step": progress.step, **scores, "data_wait_s": self._waited_s}
+        self._journal.epoch(entry)
+        self._waited_s = 0.0
+        # One figure a class would fill the screen; the history has them all.
+        shown = ", ".join(f"{k} {v:.4f}" for k, v in scores.items() if "/" not in k)
+        tqdm.tqdm.write(f"epoch {epoch}/{self.schedule.num_epochs}: {shown}")
+        if self.chooser in scores:
+            self._save_checkpoints(scores[self.chooser])
 
-        Args:
-          name: Of the score that chooses.
-          score: This epoch's.
-          sign: 1 where lower is better, -1 where higher is.
-        """
-        progress = self._progress
+    def _save_checkpoints(self, score: float) -> None:
+        """Writes the last weights, and the best where they are."""
+        progress, name = self.state.progress, self.chooser
+        sign = 1 if self.is_lower_better else -1
         result = f"{name} {score:.4f}"
-        self._save_weights("last", result)
+        self.save_weights("last", result)
         if progress.best_score is None or sign * score < progress.best_score:
             progress.best_score, progress.best_step = sign * score, progress.step
-            self._save_weights("best", result)
+            self.save_weights("best", result)
         write_json(
-            self._workdir.checkpoints_path,
+            self.workdir.checkpoints_path,
             {
                 "score": name,
                 "last": {"step": progress.step, name: score},
                 "best": {"step": progress.best_step, name: sign * progress.best_score},
             },
         )
-        progress.num_ended_epochs += 1
-        progress.epoch_loss_sum = 0.0
-        self._save_resume()
 
-    def _save_resume(self) -> None:
-        save_resume(self._workdir.resume_path, *self._state, self._progress)
+    def _stop_at(self, batch: Batch, result: StepResult) -> NoReturn:
+        """Keeps the weights from before a step that cannot be taken, and raises."""
+        self._save()
+        self.prepare()
+        self.save_weights("last", "before a loss that is no number")
+        bad = [name for name, value in result.losses.items() if not np.isfinite(value)]
+        frames = ", ".join(name.decode() for name in np.asarray(batch[FRAME]))
+        raise NonFiniteLossError(
+            f"step {self.state.progress.step}: {', '.join(bad) or 'the gradient'} is not finite "
+            f"(gradient norm {result.gradient_norm}). The batch was: {frames}. The weights from "
+            f"before this step are in {self.workdir.path}. {self.remedy}"
+        )
+
+    def _save(self) -> None:
+        self.state.save()
         self._saved_at = time.monotonic()
-
-
-def restored(
-    workdir: Workdir,
-    pace: TrainingSchedule,
-    graph: keras.Model,
-    optimizer: keras.optimizers.Optimizer,
-) -> Progress | None:
-    """Restores the state that a run before this one left; None where there is none.
-
-    Raises:
-      DataError: If it is damaged, or of another network.
-    """
-    if not workdir.resume_path.is_file():
-        return None
-    progress = load_resume(workdir.resume_path, graph, optimizer)
-    logging.info("going on at step %d of %d", progress.step, pace.num_steps)
-    return progress
 
 
 def run_as_program(run: TrainingLoop) -> int:
     """Runs a training until it is finished or a signal stops it; returns the exit status."""
     keep_freed_memory()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: run.ask_to_stop())
-    try:
-        return 0 if run.run() else STOPPED_STATUS
-    except NonFiniteLossError as error:
-        logging.error("%s", error)
-        return 1
+    with stopped_by_signals(run.ask_to_stop):
+        try:
+            return 0 if run.run() else STOPPED_STATUS
+        except NonFiniteLossError as error:
+            logging.error("%s", error)
+            return 1

@@ -7,6 +7,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from mtdepth.files import UserError
+from mtdepth.recipes.schedule import TrainingSchedule
+
 Tensors = dict[str, Any]
 
 
@@ -43,7 +46,7 @@ class TrainingStep:
       after: Called, and traced, when the weights have changed.
 
     Raises:
-      ValueError: If Keras runs on another back end than TensorFlow.
+      UserError: If Keras runs on another back end than TensorFlow.
     """
 
     def __init__(
@@ -105,14 +108,21 @@ class TrainingStep:
         return losses, norm, tf.cond(is_finite, apply, undo)
 
 
+def adam(schedule: TrainingSchedule) -> keras.optimizers.Adam:
+    """The optimiser of every training."""
+    return keras.optimizers.Adam(
+        schedule.learning_rate, beta_1=schedule.adam_beta_1, beta_2=schedule.adam_beta_2
+    )
+
+
 def require_tensorflow() -> None:
     """Refuses another back end of Keras.
 
     Raises:
-      ValueError: Naming it.
+      UserError: Naming it.
     """
     if (name := keras.backend.backend()) != "tensorflow":
-        raise ValueError(
+        raise UserError(
             f"Keras runs on {name} (KERAS_BACKEND), but networks are trained on TensorFlow: unset "
             "it; weights that were learned on another back end fit"
         )

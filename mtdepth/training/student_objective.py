@@ -34,6 +34,10 @@ class StudentObjective:
         """Runs the graph in training mode; returns `total` and its parts, scalars."""
         return self._losses_and_outputs(batch, training=True)[0]
 
+    def run(self, batch: Tensors) -> Tensors:
+        """Runs the graph in training mode; returns its outputs."""
+        return self._graph(network_input(batch[IMAGE]), training=True)
+
     def evaluate(self, batch: Tensors) -> tuple[dict[str, float], Tensors]:
         """Returns losses and outputs with the stored batch-norm statistics; changes nothing."""
         losses, outputs = self._evaluation(batch)

@@ -1,21 +1,22 @@
 """Scores on held-out labels while a network is being trained."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.data.augment import Example
 from mtdepth.data.features import DEPTH_M, IMAGE, TRAIN_ID
-from mtdepth.data.supervised import ExampleReader, evaluation_example
+from mtdepth.data.loader import Batch, load
+from mtdepth.data.supervised import ExampleReader, evaluation_example, to_arrays
 from mtdepth.datasets.frames import FrameId
-from mtdepth.datasets.label_map import IGNORE_ID
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.files import UserError
+from mtdepth.metrics.depth import abs_rel_sum, all_pixels_abs_rel
+from mtdepth.metrics.segmentation import Confusion, confusion
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.training.student_objective import StudentObjective
 
@@ -25,7 +26,14 @@ NUM_PICTURES = 3
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """One frame at the network's size: what went in, what was wanted, what came out."""
+    """One frame at the network's size: what went in, what was wanted, what came out.
+
+    Attributes:
+      image: `[height, width, 3]` uint8 RGB.
+      depth_m, predicted_depth_m: `[height, width]` float32 metres; 0 = none wanted.
+      train_id: `[height, width]` uint8, 255 = ignore.
+      predicted_train_id: Likewise; None of a network without classes.
+    """
 
     image: npt.NDArray[np.uint8]
     depth_m: npt.NDArray[np.float32]
@@ -51,7 +59,7 @@ class ValidationResult:
 def validate(
     objective: StudentObjective, store: LabelStore, recipe: TrainRecipe, *, focal_px: float
 ) -> ValidationResult:
-    """Scores the graph behind `objective` on a label store that it is not trained on.
+    """Scores a graph on a label store that it is not trained on.
 
     Args:
       objective: Holds the graph.
@@ -62,25 +70,22 @@ def validate(
     Raises:
       UserError: If no pixel of the store can be scored.
     """
-    reader = ExampleReader(store)
     frames = evenly_spaced(store.frames, number=MAX_FRAMES)
-    sums = {"loss": 0.0, "relative": 0.0, "measured": 0.0, "right": 0.0, "labelled": 0.0}
+    loss_sum, depth_sums, classes = 0.0, [], Confusion.zero()
     pictures: list[Picture] = []
-    for first in range(0, len(frames), recipe.batch_size):
-        batch = frames[first : first + recipe.batch_size]
-        loss, predicted = _predict(objective, reader, batch, recipe, focal_px=focal_px)
-        sums["loss"] += loss * len(batch)
-        for picture in predicted:
-            _add(sums, picture, far_m=recipe.far_m)
-        pictures += predicted[: NUM_PICTURES - len(pictures)]
-    if not sums["measured"]:
+    for loss, picture in _predicted(objective, store, frames, recipe, focal_px=focal_px):
+        loss_sum += loss
+        depth_sums.append(
+            abs_rel_sum(picture.depth_m, picture.predicted_depth_m, far_m=recipe.far_m)
+        )
+        if picture.predicted_train_id is not None:
+            classes += confusion(picture.train_id, picture.predicted_train_id)
+        pictures += [picture] if len(pictures) < NUM_PICTURES else []
+    if not any(num_pixels for _, num_pixels in depth_sums):
         raise UserError(f"{store.root} measures no depth up to {recipe.far_m} m, so cannot score")
-    scores = {
-        "val_loss": sums["loss"] / len(frames),
-        "val_abs_rel": sums["relative"] / sums["measured"],
-    }
-    if "segmentation" in recipe.tasks and sums["labelled"]:
-        scores["val_pixel_accuracy"] = sums["right"] / sums["labelled"]
+    scores = {"val_loss": loss_sum / len(frames), "val_abs_rel": all_pixels_abs_rel(depth_sums)}
+    if classes.counts.any():
+        scores["val_pixel_accuracy"] = classes.pixel_accuracy()
     return ValidationResult(scores, pictures)
 
 
@@ -96,31 +101,31 @@ def training_pictures(
       focal_px: The training camera's focal length at the network's size.
     """
     frames = evenly_spaced(store.frames, number=NUM_PICTURES)
-    return _predict(objective, ExampleReader(store), frames, recipe, focal_px=focal_px)[1]
+    found = _predicted(objective, store, frames, recipe, focal_px=focal_px)
+    return [picture for _, picture in found]
 
 
-def _predict(
+def _predicted(
     objective: StudentObjective,
-    reader: ExampleReader,
+    store: LabelStore,
     frames: Sequence[FrameId],
     recipe: TrainRecipe,
     *,
     focal_px: float,
-) -> tuple[float, list[Picture]]:
-    """Returns the loss of one batch of frames, and what the graph makes of each."""
-    examples = [evaluation_example(reader, frame, recipe, focal_px=focal_px) for frame in frames]
-    losses, outputs = objective.evaluate(
-        {
-            IMAGE: np.stack([example.image for example in examples]),
-            DEPTH_M: np.stack([example.depth_m for example in examples])[..., None],
-            TRAIN_ID: np.stack([example.train_id for example in examples])[..., None],
-        }
-    )
-    pictures = [_picture(example, outputs, i, recipe) for i, example in enumerate(examples)]
-    return losses["total"], pictures
+) -> Iterator[tuple[float, Picture]]:
+    """Yields each frame's share of its batch's loss, and what the graph makes of it."""
+    reader = ExampleReader(store)
+
+    def example(frame: FrameId) -> Batch:
+        return to_arrays(evaluation_example(reader, frame, recipe, focal_px=focal_px), frame)
+
+    for batch in load(example, frames, batch_size=recipe.batch_size):
+        losses, outputs = objective.evaluate(batch)
+        for index in range(len(batch[IMAGE])):
+            yield losses["total"], _picture(batch, outputs, index, recipe)
 
 
-def _picture(example: Example, outputs: dict[str, Any], index: int, recipe: TrainRecipe) -> Picture:
+def _picture(batch: Batch, outputs: dict[str, Any], index: int, recipe: TrainRecipe) -> Picture:
     block = len(recipe.spec.blocks)
     height, width = recipe.input_size_px
     code = np.asarray(outputs[f"depth_code_{block}"][index, ..., 0])
@@ -130,21 +135,9 @@ def _picture(example: Example, outputs: dict[str, Any], index: int, recipe: Trai
         best = np.asarray(outputs[f"class_scores_{block}"][index]).argmax(-1).astype(np.uint8)
         train_id = cv2.resize(best, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
     return Picture(
-        image=example.image,
-        depth_m=example.depth_m,
+        image=batch[IMAGE][index],
+        depth_m=batch[DEPTH_M][index, ..., 0],
         predicted_depth_m=depth_m.astype(np.float32),
-        train_id=example.train_id,
+        train_id=batch[TRAIN_ID][index, ..., 0],
         predicted_train_id=train_id,
     )
-
-
-def _add(sums: dict[str, float], picture: Picture, *, far_m: float) -> None:
-    measured = (picture.depth_m > 0) & (picture.depth_m <= far_m)
-    truth_m = picture.depth_m[measured]
-    error_m = np.abs(picture.predicted_depth_m[measured] - truth_m)
-    sums["relative"] += float((error_m / truth_m).sum(dtype=np.float64))
-    sums["measured"] += float(measured.sum())
-    if picture.predicted_train_id is not None:
-        labelled = picture.train_id != IGNORE_ID
-        sums["labelled"] += float(labelled.sum())
-        sums["right"] += float((picture.predicted_train_id == picture.train_id)[labelled].sum())

@@ -18,7 +18,7 @@ from mtdepth.training.video_networks import VideoNetworks
 Tensor = Any
 Arrays = dict[str, npt.NDArray[Any]]
 
-# What a step tells beside the loss's parts; `mtdepth.training.video_guards` watches them.
+# What a step tells beside the loss's parts; `mtdepth.training.video_health` watches them.
 LOG_DEPTH_STD = "log_depth_std"  # mean over the batch of each depth's deviation
 ROTATION_RAD = "rotation_rad"  # the batch's largest
 TRANSLATION_PER_DEPTH = "translation_per_depth"  # the batch's largest, of the scene's typical depth

@@ -2,12 +2,10 @@
 
 import collections
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import keras
-import numpy as np
 from absl import logging
 
 from mtdepth.contract import NO_SCALE
@@ -17,10 +15,11 @@ from mtdepth.files import DataError, UserError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.recipes.video import VideoRecipe
 from mtdepth.runtime.fitting import fitted_intrinsics
-from mtdepth.training.checkpoints import Progress, save_weights
-from mtdepth.training.loop import RunOptions, TrainingLoop, restored
-from mtdepth.training.step import NonFiniteLossError, StepResult, TrainingStep
-from mtdepth.training.video_guards import WatchedStep, named
+from mtdepth.training.checkpoints import TrainingState, save_weights
+from mtdepth.training.journal import Journal
+from mtdepth.training.loop import TRAIN_LOSS, RunOptions, TrainingLoop
+from mtdepth.training.step import TrainingStep, adam
+from mtdepth.training.video_health import HealthChecks
 from mtdepth.training.video_networks import VideoNetworks, build_networks
 from mtdepth.training.video_objective import VideoObjective
 from mtdepth.training.video_pictures import PANELS, sheet
@@ -33,8 +32,15 @@ NUM_PICTURES = 3
 MAX_FOCAL_DEVIATION = 0.03
 
 
-class VideoRun(TrainingLoop):
-    """Trains MiniNet and its pose network; the same arguments again go on where it stopped.
+def video_run(
+    workdir: Workdir,
+    recipe: VideoRecipe,
+    triplets: TripletSet,
+    *,
+    val_triplets: TripletSet | None = None,
+    options: RunOptions | None = None,
+) -> TrainingLoop:
+    """Prepares the training of MiniNet and its pose network; the same arguments again go on.
 
     Args:
       workdir: The run's folder.
@@ -48,110 +54,65 @@ class VideoRun(TrainingLoop):
       UserError: If the workdir holds another run.
       DataError: If its state, or a weight file, is damaged.
     """
+    options = options or RunOptions()
+    batches = VideoBatches(triplets, recipe, cache_bytes=options.cache_bytes)
+    held_out = VideoBatches(val_triplets, recipe) if val_triplets else None
+    recipe = recipe.resolved(steps_per_pass=batches.steps_per_pass)
+    run = _describe(triplets, val_triplets, recipe)
+    workdir.check(recipe, run)
+    keras.utils.set_random_seed(recipe.seed)
+    begun = _as_begun(recipe, workdir)
+    networks = build_networks(begun)
+    if begun.start_from:
+        _start_from(networks, Workdir(Path(begun.start_from)))
+    optimizer, objective = adam(recipe), VideoObjective(networks, recipe)
+    health = HealthChecks()
+    state = TrainingState(workdir.resume_path, networks, optimizer)
+    # Not before the weights are there: a wrong weight file must not leave a run behind.
+    workdir.begin(recipe, run)
 
-    def __init__(
-        self,
-        workdir: Workdir,
-        recipe: VideoRecipe,
-        triplets: TripletSet,
-        *,
-        val_triplets: TripletSet | None = None,
-        options: RunOptions | None = None,
-    ) -> None:
-        options = options or RunOptions()
-        self._batches = VideoBatches(triplets, recipe, cache_bytes=options.cache_bytes)
-        self._held_out = val_triplets and VideoBatches(val_triplets, recipe)
-        recipe = recipe.resolved(steps_per_pass=self._batches.steps_per_pass)
-        self._recipe, self._workdir = recipe, workdir
-        run = _describe(triplets, val_triplets, recipe)
-        workdir.check(recipe, run)
-        keras.utils.set_random_seed(recipe.seed)
-        begun = _as_begun(recipe, workdir)
-        self._networks = build_networks(begun)
-        if begun.start_from:
-            _start_from(self._networks, Workdir(Path(begun.start_from)))
-        optimizer = keras.optimizers.Adam(
-            recipe.learning_rate, beta_1=recipe.adam_beta_1, beta_2=recipe.adam_beta_2
-        )
-        self._objective = VideoObjective(self._networks, recipe)
-        self._watched = WatchedStep(
-            TrainingStep(
-                self._networks, self._objective.losses, optimizer, clip_norm=recipe.clip_norm
-            )
-        )
-        progress = restored(workdir, recipe, self._networks, optimizer) or Progress()
-        # Not before the weights are there: a wrong weight file must not leave a run behind.
-        workdir.begin(recipe, run)
-        super().__init__(
-            workdir,
-            recipe,
-            graph=self._networks,
-            optimizer=optimizer,
-            step=self._watched,
-            progress=progress,
-            checkpoint_seconds=options.checkpoint_seconds,
-        )
+    def judge(journal: Journal) -> dict[str, float]:
+        health.end_epoch()
+        batch = next((held_out or batches).in_order(recipe.batch_size))
+        picture = sheet(batch[FRAMES], objective.evaluate(batch)[1], number=NUM_PICTURES)
+        title = "held-out" if held_out else "training"
+        journal.sheet(state.progress.step, picture, title=f"{title}: {PANELS}")
+        return validate(objective, held_out, recipe) if held_out else {}
 
-    @property
-    def networks(self) -> VideoNetworks:
-        """Both networks, as they are now."""
-        return self._networks
+    def save(checkpoint: Checkpoint, _: str) -> None:
+        save_weights(networks.pose_net, workdir.pose_weights_path(checkpoint))
+        save_weights(networks.depth_net, workdir.weights_path(checkpoint))
 
-    def weights_path(self, checkpoint: Checkpoint) -> Path:
-        """Where the depth network's weights of a checkpoint stand."""
-        return self._workdir.weights_path(checkpoint)
+    return TrainingLoop(
+        workdir=workdir,
+        schedule=recipe,
+        state=state,
+        step=TrainingStep(networks, objective.losses, optimizer, clip_norm=recipe.clip_norm),
+        stream=batches.from_step,
+        judge=judge,
+        observe=health.look,
+        save_weights=save,
+        weights_path=workdir.weights_path("best"),
+        chooser="val_photometric" if held_out else TRAIN_LOSS,
+        remedy="Look at these frames and their intrinsics, or train anew in another --workdir "
+        "with --override learning_rate=... lower or --override clip_norm=1.0",
+        checkpoint_seconds=options.checkpoint_seconds,
+    )
 
-    def _stream(self, step: int) -> Iterator[dict[str, Any]]:
-        return self._timed(self._batches.from_step(step))
 
-    def _end_epoch(self) -> None:
-        recipe, progress = self._recipe, self._progress
-        self._watched.end_epoch()
-        scores = {"train_loss": progress.epoch_loss_sum / recipe.steps_per_epoch}
-        if self._held_out:
-            scores |= self._validate(self._held_out)
-        self._show()
-        self._report_epoch(scores)
-        name = "val_photometric" if self._held_out else "train_loss"
-        self._save_checkpoints(name, scores[name])
-
-    def _validate(self, held_out: VideoBatches) -> dict[str, float]:
-        """Means over the held-out batches; the photometric error is the recipe's output's."""
-        sums: collections.Counter[str] = collections.Counter()
-        num_batches = 0
-        for batch in held_out.in_order(MAX_VAL_TRIPLETS):
-            sums.update(self._objective.evaluate(batch)[0])
-            num_batches += 1
-        return {
-            "val_loss": sums["total"] / num_batches,
-            "val_photometric": sums[f"photometric_{self._recipe.output}"] / num_batches,
-        }
-
-    def _show(self) -> None:
-        title = "held-out" if self._held_out else "training"
-        batch = next((self._held_out or self._batches).in_order(self._recipe.batch_size))
-        _, found = self._objective.evaluate(batch)
-        picture = sheet(batch[FRAMES], found, number=NUM_PICTURES)
-        self._journal.sheet(self._progress.step, picture, title=f"{title}: {PANELS}")
-
-    def _save_weights(self, checkpoint: Checkpoint, result: str) -> None:
-        del result  # stands in checkpoints.json
-        save_weights(self._networks.pose_net, self._workdir.pose_weights_path(checkpoint))
-        save_weights(self._networks.depth_net, self.weights_path(checkpoint))
-
-    def _stop_at(self, batch: dict[str, Any], result: StepResult) -> NoReturn:
-        """Keeps the weights from before a step that cannot be taken, and raises."""
-        step = self._progress.step
-        self._save_resume()
-        self._save_weights("last", "before a loss that is no number")
-        bad = [name for name, value in result.losses.items() if not np.isfinite(value)]
-        raise NonFiniteLossError(
-            f"step {step}: {', '.join(bad) or 'the gradient'} is not finite "
-            f"(gradient norm {result.gradient_norm}). The batch was: {named(batch)}. The weights "
-            f"from before this step are in {self.weights_path('last')}. Look at these frames and "
-            "their intrinsics, or train anew in another --workdir with --override "
-            "learning_rate=... lower or --override clip_norm=1.0"
-        )
+def validate(
+    objective: VideoObjective, held_out: VideoBatches, recipe: VideoRecipe
+) -> dict[str, float]:
+    """Means over held-out batches: `val_loss`, and the recipe's output's `val_photometric`."""
+    sums: collections.Counter[str] = collections.Counter()
+    num_batches = 0
+    for batch in held_out.in_order(MAX_VAL_TRIPLETS):
+        sums.update(objective.evaluate(batch)[0])
+        num_batches += 1
+    return {
+        "val_loss": sums["total"] / num_batches,
+        "val_photometric": sums[f"photometric_{recipe.output}"] / num_batches,
+    }
 
 
 def _describe(

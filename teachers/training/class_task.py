@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mtdepth.data.loader import Batch, Cache
 from mtdepth.datasets.label_map import CLASS_NAMES, IGNORE_ID, NUM_CLASSES
 from mtdepth.files import UserError
 from mtdepth.metrics.segmentation import Confusion, confusion
@@ -15,7 +16,6 @@ from teachers.deeplab_v3.checkpoint import SUFFIX, DeepLabInfo, save_deeplab
 from teachers.deeplab_v3.keras_network import padded_to_multiple
 from teachers.deeplab_v3.network import SIZE_MULTIPLE_PX, build_deeplab, cross_entropy, load_deeplab
 from teachers.imagenet import normalise_imagenet
-from teachers.training.batches import Batch, CachedReader
 from teachers.training.examples import ClassExample, read_classes, vary_classes
 from teachers.training.labelled_sets import ClassFiles
 from teachers.training.recipes import DeepLabRecipe
@@ -42,7 +42,7 @@ class ClassTask:
 
     def __init__(self, recipe: DeepLabRecipe, *, cache_bytes: int = 0) -> None:
         self._recipe = recipe
-        self._reader = CachedReader[ClassFiles, ClassExample](read_classes, cache_bytes=cache_bytes)
+        self._reader = Cache[ClassFiles, ClassExample](read_classes, cache_bytes=cache_bytes)
         self.graph = _network(recipe)
         # XLA is slower on a CPU.
         self._winner = tf.function(self._traced_winner, jit_compile=False)
@@ -72,7 +72,7 @@ class ClassTask:
             total += confusion(example.train_id, self._predict(example.image))
         return _scores(total)
 
-    def floor(
+    def baseline(
         self, train: Sequence[ClassFiles], held_out: Sequence[ClassFiles]
     ) -> dict[str, float]:
         """The scores of the class that most training pixels have, given everywhere."""

@@ -30,11 +30,6 @@ class ClassExample:
     image: Image
     train_id: npt.NDArray[np.uint8]
 
-    @property
-    def num_bytes(self) -> int:
-        """Memory that it takes."""
-        return self.image.nbytes + self.train_id.nbytes
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PairExample:
@@ -43,11 +38,6 @@ class PairExample:
     left: Image
     right: Image
     disparity_px: Floats
-
-    @property
-    def num_bytes(self) -> int:
-        """Memory that it takes."""
-        return self.left.nbytes + self.right.nbytes + self.disparity_px.nbytes
 
 
 def read_classes(files: ClassFiles) -> ClassExample:

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from mtdepth.data.loader import Batch, Cache
 from mtdepth.files import UserError
 from mtdepth.metrics.disparity import DisparityErrors, disparity_errors
 from teachers.imagenet import normalise_imagenet
@@ -21,7 +22,6 @@ from teachers.psmnet.checkpoint import save as save_checkpoint
 from teachers.psmnet.network import build_psmnet, compiled, disparity_loss
 from teachers.psmnet.teacher import padded_input
 from teachers.psmnet.weights import assign_weights, tensors_of
-from teachers.training.batches import Batch, CachedReader
 from teachers.training.examples import PairExample, read_pair, vary_pair
 from teachers.training.labelled_sets import PairFiles
 from teachers.training.recipes import PsmnetRecipe
@@ -50,7 +50,7 @@ class PairTask:
         self._recipe = recipe
         read = functools.partial(read_pair, max_disparity_px=recipe.max_disparity_px)
         self._read = read
-        self._reader = CachedReader[PairFiles, PairExample](read, cache_bytes=cache_bytes)
+        self._reader = Cache[PairFiles, PairExample](read, cache_bytes=cache_bytes)
         start = _start(recipe) if recipe.start_from else None
         self.graph = build_psmnet(
             max_disparity_px=recipe.max_disparity_px,
@@ -92,7 +92,9 @@ class PairTask:
             total += disparity_errors(pair.disparity_px, self._predict(pair))
         return _scores(total)
 
-    def floor(self, train: Sequence[PairFiles], held_out: Sequence[PairFiles]) -> dict[str, float]:
+    def baseline(
+        self, train: Sequence[PairFiles], held_out: Sequence[PairFiles]
+    ) -> dict[str, float]:
         """The scores of the median of the training disparities, given everywhere."""
         measured = [self._read(files).disparity_px for files in train]
         median_px = np.median(np.concatenate([frame[frame > 0] for frame in measured]))

@@ -166,40 +166,12 @@ def test_validation_shows_each_triplet_once_as_it_is(walk: Path) -> None:
     assert [name.decode() for name in few[FRAME]] == ["walk 2", "walk 6"]
 
 
-def test_memory_for_frames_has_an_end(walk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shot = shot_of(walk)
-    frame_bytes = 32 * 96 * 3
-    reader = FrameReader(size_px=(32, 96), fit="stretch", cache_bytes=2 * frame_bytes + 5)
-    for number in (0, 1, 2):
-        reader.read(shot, number)
-    reads = []
-    monkeypatch.setattr(
-        "mtdepth.data.video.read_rgb", lambda path: reads.append(path.stem) or read_rgb(path)
-    )
-    for number in (0, 1, 2):
-        reader.read(shot, number)
-    assert reads == ["000002"]
-
-
 def test_a_picture_that_was_damaged_since_is_named(tmp_path: Path) -> None:
     folder = write_frames(tmp_path / "walk", pan([0, 4, 8]))
     batches = VideoBatches(choose(folder), RECIPE)
     (folder / "000002.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"000002\.png: not a readable picture"):
         take(batches, 0, 1)
-
-
-def test_the_threads_end_with_the_stream(walk: Path) -> None:
-    import threading
-
-    stream = VideoBatches(choose(walk), RECIPE, threads=2).from_step(0)
-    next(stream)
-    mine = [t for t in threading.enumerate() if t.name.startswith("triplets")]
-    assert mine
-    stream.close()
-    for thread in mine:
-        thread.join(timeout=10)
-        assert not thread.is_alive()
 
 
 def test_no_framework_is_loaded_for_data(walk: Path) -> None:

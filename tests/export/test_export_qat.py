@@ -175,11 +175,11 @@ def test_a_killed_fine_tuning_goes_on(student: Workdir, labels: LabelStore, tmp_
         "import sys\n"
         "from export.fine_tune import loop\n"
         "loop.SAVE_SECONDS = -1.0\n"
-        "real = loop.FineTuning._save\n"
-        "def stop(self, path, step):\n"
-        "    real(self, path, step)\n"
-        "    if step == 3: sys.exit(9)\n"
-        "loop.FineTuning._save = stop\n"
+        "real = loop.TrainingState.save\n"
+        "def stop(self):\n"
+        "    real(self)\n"
+        "    if self.progress.step == 3: sys.exit(9)\n"
+        "loop.TrainingState.save = stop\n"
     )
     flags = [
         *("--workdir", student.path, "--decoder", "XS", "--steps", 5, "--batch_size", 2),
@@ -188,8 +188,8 @@ def test_a_killed_fine_tuning_goes_on(student: Workdir, labels: LabelStore, tmp_
     ]
     killed = run_patched(stop, *flags, "--output", tmp_path / "a")
     assert killed.returncode == 9, killed.stderr
-    assert (tmp_path / "a" / "quantise_state.npz").is_file()
-    other = tune("qat", student, *flags[2:], "--learning_rate", 1, "--output", tmp_path / "a")
+    assert (tmp_path / "a" / "quantise_state" / "resume.npz").is_file()
+    other = tune("qat", student, *flags[2:], "--learning_rate", 0.5, "--output", tmp_path / "a")
     assert other.returncode == 1
     assert "state of another fine-tuning" in other.stderr
     for name in ("a", "b"):

@@ -11,6 +11,7 @@ from fakes.interrupting import during_step
 from fakes.labelled_sets import build_demo_set, pair_and_truth
 
 from mtdepth.recipes.base import Augmentation, overridden
+from mtdepth.training.loop import TrainingLoop
 from mtdepth.training.step import TrainingStep
 from mtdepth.workdir import Workdir
 from teachers.deeplab_v3.teacher import DeepLabTeacher
@@ -22,7 +23,7 @@ from teachers.training.examples import PairExample
 from teachers.training.labelled_sets import LabelledSet, open_classes, open_pairs
 from teachers.training.pair_task import PairTask
 from teachers.training.recipes import DeepLabRecipe, PsmnetRecipe, TeacherRecipe
-from teachers.training.run import TeacherRun, TeacherTask
+from teachers.training.run import TeacherTask, teacher_run
 
 PLAIN = Augmentation(flip_probability=0.0)
 CLASSES = DeepLabRecipe(
@@ -147,10 +148,10 @@ def test_a_saved_psmnet_starts_the_next_training(pair_task: PairTask, tmp_path: 
 
 def test_the_floor_of_disparity_is_the_median_of_training(pair_task: PairTask, root: Path) -> None:
     labels = open_pairs("demo_world", root)
-    floor = pair_task.floor(labels.train, labels.val)
+    baseline = pair_task.baseline(labels.train, labels.val)
     # Half of the pixels are 4 px, half 9: the median of the even count is their mean, 2.5 from
     # either, which is within 3 px.
-    assert floor == {"val_epe_px": 2.5, "val_d1": 0.0}
+    assert baseline == {"val_epe_px": 2.5, "val_d1": 0.0}
 
 
 @pytest.mark.slow
@@ -159,20 +160,20 @@ def test_a_stopped_training_of_psmnet_ends_as_it_would_have(
 ) -> None:
     # DeepLab's like is test_teachers_train.py's, a process each: keras-cv numbers its layers
     # through a process, and the order of a gradient's sum follows those names.
-    def begin(name: str) -> TeacherRun:
+    def begin(name: str) -> TrainingLoop:
         labels = open_pairs("demo_world", root)
-        return TeacherRun(Workdir(tmp_path / name), PAIRS, labels, lambda: PairTask(PAIRS))
+        return teacher_run(Workdir(tmp_path / name), PAIRS, labels, lambda: PairTask(PAIRS))
 
     whole = begin("whole")
     assert whole.run()
     stopped = begin("stopped")
-    during_step(monkeypatch, stopped._step, number=3, act=stopped.ask_to_stop)
+    during_step(monkeypatch, stopped.step, number=3, act=stopped.ask_to_stop)
     assert stopped.run() is False
     again = begin("stopped")
-    assert again._progress.step == 3
+    assert stopped.state.progress.step == 3
     assert again.run()
     for found, wanted in zip(
-        again._task.graph.get_weights(), whole._task.graph.get_weights(), strict=True
+        again.state.network.get_weights(), whole.state.network.get_weights(), strict=True
     ):
         # The same numbers in the same order; threads may add in another one.
         np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-5)

@@ -16,10 +16,11 @@ from mtdepth.data.triplets import TripletSet
 from mtdepth.files import DataError
 from mtdepth.recipes.base import overridden
 from mtdepth.recipes.video import VideoRecipe
-from mtdepth.training import video_run
+from mtdepth.training import video_run as video_run_module
+from mtdepth.training.loop import TrainingLoop
 from mtdepth.training.step import NonFiniteLossError
 from mtdepth.training.video_networks import VideoNetworks
-from mtdepth.training.video_run import VideoRun
+from mtdepth.training.video_run import video_run
 from mtdepth.workdir import Workdir
 
 RECIPE = tiny_video_recipe()
@@ -27,7 +28,7 @@ RECIPE = tiny_video_recipe()
 
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(video_run, "build_networks", tiny_networks)
+    monkeypatch.setattr(video_run_module, "build_networks", tiny_networks)
 
 
 def selected(folder: Path, *shots: object) -> TripletSet:
@@ -52,8 +53,8 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> tuple[TripletSet, Triple
 
 def begun(
     path: Path, videos: tuple[TripletSet, TripletSet], recipe: VideoRecipe = RECIPE
-) -> VideoRun:
-    return VideoRun(Workdir(path), recipe, videos[0], val_triplets=videos[1])
+) -> TrainingLoop:
+    return video_run(Workdir(path), recipe, videos[0], val_triplets=videos[1])
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def finished(
 ) -> Workdir:
     path = tmp_path_factory.mktemp("finished") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(video_run, "build_networks", tiny_networks)
+        patch.setattr(video_run_module, "build_networks", tiny_networks)
         assert begun(path, videos).run()
     return Workdir(path)
 
@@ -118,7 +119,7 @@ def test_tensorboard_shows_the_curves_and_a_sheet_of_pictures(finished: Workdir)
 def test_it_learns(videos: tuple[TripletSet, TripletSet], tmp_path: Path) -> None:
     recipe = overridden(RECIPE, ["num_epochs=3", "steps_per_epoch=20", "learning_rate=0.01"])
     workdir = Workdir(tmp_path / "run")
-    VideoRun(workdir, recipe, videos[0]).run()
+    video_run(workdir, recipe, videos[0]).run()
     losses = [entry["train_loss"] for entry in history_of(workdir)]
     assert losses[-1] < 0.8 * losses[0]
     assert json.loads(workdir.checkpoints_path.read_text())["score"] == "train_loss"
@@ -135,7 +136,7 @@ def test_a_stopped_run_ends_as_it_would_have(
 ) -> None:
     path = tmp_path / "stopped"
     run = begun(path, videos)
-    taken = during_step(monkeypatch, run._watched, number=4, act=run.ask_to_stop)
+    taken = during_step(monkeypatch, run.step, number=4, act=run.ask_to_stop)
     assert run.run() is False
     assert len(taken) == 4
     assert begun(path, videos).run()
@@ -151,15 +152,15 @@ def test_a_loss_that_is_no_number_names_its_frames_and_keeps_the_weights_before_
     videos: tuple[TripletSet, TripletSet], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = begun(tmp_path / "run", videos)
-    take, good = run._watched.take, []
+    take, good = run.step.take, []
 
     def poisoned_the_second_time(batch: dict, *, rate: float) -> object:
         if good:
             batch = batch | {"intrinsics": np.full_like(batch["intrinsics"], np.nan)}
-        good[:] = run.networks.get_weights()
+        good[:] = run.state.network.get_weights()
         return take(batch, rate=rate)
 
-    monkeypatch.setattr(run._watched, "take", poisoned_the_second_time)
+    monkeypatch.setattr(run.step, "take", poisoned_the_second_time)
     with pytest.raises(NonFiniteLossError, match=r"step 1: total.*learned \d.*learning_rate"):
         run.run()
     for found, wanted in zip(stored(Workdir(tmp_path / "run")), good, strict=True):
@@ -185,7 +186,7 @@ def test_the_weights_to_start_from_are_not_needed_to_go_on(
         asked_for.append(recipe.pose_weights)
         return tiny_networks(recipe)
 
-    monkeypatch.setattr(video_run, "build_networks", build)
+    monkeypatch.setattr(video_run_module, "build_networks", build)
     recipe = overridden(RECIPE, ["pose_weights=start.weights.h5", "num_epochs=1"])
     begun(tmp_path / "run", videos, recipe).run()
     begun(tmp_path / "run", videos, recipe)
@@ -210,7 +211,7 @@ def test_videos_of_unlike_cameras_have_no_training_camera(
     longer = type(CAMERA)(**CAMERA.to_dict() | {"fx_px": CAMERA.fx_px * change})
     both = selected(tmp_path, videos[0].triplets[0].shot, shot_of(folder, camera=longer))
     workdir = Workdir(tmp_path / "run")
-    VideoRun(workdir, RECIPE, both)
+    video_run(workdir, RECIPE, both)
     assert (workdir.run()["training_camera"] is not None) is is_shared
     assert (workdir.training_camera_or_none() is not None) is is_shared
 
@@ -221,14 +222,14 @@ def test_a_damaged_state_is_named(
     workdir = Workdir(shutil.copytree(finished.path, tmp_path / "run"))
     workdir.resume_path.write_bytes(workdir.resume_path.read_bytes()[:2000])
     with pytest.raises(DataError, match=r"resume\.npz"):
-        begun(workdir.path, videos)
+        begun(workdir.path, videos).run()
 
 
 def test_another_runs_networks_are_what_it_starts_from(
     finished: Workdir, videos: tuple[TripletSet, TripletSet], tmp_path: Path
 ) -> None:
     recipe = overridden(RECIPE, [f"start_from={finished.path}"])
-    found = begun(tmp_path / "run", videos, recipe).networks.get_weights()
+    found = begun(tmp_path / "run", videos, recipe).state.network.get_weights()
     expected = stored(finished, "best")
     # Optimisers and counters aside, every weight of both networks.
     assert len(found) == len(expected)

@@ -9,7 +9,6 @@ from absl import logging
 
 from mtdepth.data.features import FRAME
 from mtdepth.data.video_batches import FRAMES
-from mtdepth.training.loop import Step
 from mtdepth.training.step import StepResult
 from mtdepth.training.video_objective import LOG_DEPTH_STD, ROTATION_RAD, TRANSLATION_PER_DEPTH
 
@@ -33,29 +32,22 @@ class _Epoch:
     largest_std: float = 0.0
 
 
-class WatchedStep:
-    """Takes another's steps and warns of what no loss shows.
+class HealthChecks:
+    """Looks at what is learned from and what comes of it, and warns of what no loss shows."""
 
-    Args:
-      step: Takes the steps.
-    """
-
-    def __init__(self, step: Step) -> None:
-        self._step = step
+    def __init__(self) -> None:
         self._blank_frames: set[str] = set()
         self._epoch = _Epoch()
         self._num_steps = 0
 
-    def take(self, batch: dict[str, Any], *, rate: float) -> StepResult:
-        """Takes one step."""
+    def look(self, batch: dict[str, Any], result: StepResult) -> None:
+        """Looks at a batch (see `mtdepth.data.video_batches`) and what its step found."""
         self._look_for_blank_images(batch)
-        result = self._step.take(batch, rate=rate)
         if result.is_finite:
             self._epoch.num_steps += 1
             self._num_steps += 1
             self._epoch.largest_std = max(self._epoch.largest_std, result.losses[LOG_DEPTH_STD])
             self._look_at_motion(batch, result.losses)
-        return result
 
     def end_epoch(self) -> None:
         """Says what was wrong throughout the epoch."""
@@ -109,13 +101,8 @@ class WatchedStep:
             MAX_ROTATION_RAD,
             length,
             MAX_TRANSLATION_PER_DEPTH,
-            named(batch),
+            ", ".join(name.decode() for name in np.asarray(batch[FRAME])),
         )
-
-
-def named(batch: dict[str, Any]) -> str:
-    """The targets of a batch, for a message."""
-    return ", ".join(name.decode() for name in np.asarray(batch[FRAME]))
 
 
 def _blank(batch: dict[str, Any]) -> set[str]:

@@ -14,12 +14,12 @@ from fakes.recipes import tiny_recipe
 
 from mtdepth.data import supervised as data_supervised
 from mtdepth.datasets.label_store import LabelStore, depth_path, write_depth_png
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from mtdepth.recipes.base import TrainRecipe, overridden
 from mtdepth.trained import load_training_graph
 from mtdepth.training import student_objective
-from mtdepth.training.run import TrainingRun
 from mtdepth.training.step import NonFiniteLossError
+from mtdepth.training.student_run import student_run
 from mtdepth.workdir import Workdir
 
 RECIPE = tiny_recipe()
@@ -32,7 +32,7 @@ def store(tree: Path, tmp_path: Path) -> LabelStore:
 
 def train(path: Path, store: LabelStore, recipe: TrainRecipe = RECIPE) -> Workdir:
     workdir = Workdir(path)
-    TrainingRun(workdir, recipe, store, val_store=store).run()
+    student_run(workdir, recipe, store, val_store=store).run()
     return workdir
 
 
@@ -59,7 +59,7 @@ def test_without_held_out_labels_the_training_loss_chooses_and_training_frames_a
     store: LabelStore, tmp_path: Path
 ) -> None:
     workdir = Workdir(tmp_path / "run")
-    assert TrainingRun(workdir, RECIPE, store).run()
+    assert student_run(workdir, RECIPE, store).run()
     checkpoints = json.loads(workdir.checkpoints_path.read_text())
     assert checkpoints["score"] == "train_loss"
     assert checkpoints["best"]["train_loss"] == min(
@@ -101,8 +101,8 @@ def test_a_stopped_run_ends_as_it_would_have(
     finished: Workdir, store: LabelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workdir = Workdir(tmp_path / "stopped")
-    run = TrainingRun(workdir, RECIPE, store, val_store=store)
-    taken = during_step(monkeypatch, run._step, number=4, act=run.ask_to_stop)
+    run = student_run(workdir, RECIPE, store, val_store=store)
+    taken = during_step(monkeypatch, run.step, number=4, act=run.ask_to_stop)
     assert run.run() is False
     assert len(taken) == 4
     train(workdir.path, store)
@@ -118,20 +118,20 @@ class KilledError(Exception):
 
 
 def test_a_run_killed_while_its_last_epoch_ends_is_not_taken_for_finished(
-    finished: Workdir, store: LabelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Workdir, store: LabelStore, tmp_path: Path
 ) -> None:
     workdir = Workdir(tmp_path / "killed")
-    run = TrainingRun(workdir, RECIPE, store, val_store=store)
-    estimate, num_estimates = run._statistics.estimate, 0
+    run = student_run(workdir, RECIPE, store, val_store=store)
+    estimate, num_estimates = run.prepare, 0
 
-    def killed_the_second_time(batches: object) -> None:
+    def killed_the_second_time() -> None:
         nonlocal num_estimates
         num_estimates += 1
         if num_estimates == 2:
             raise KilledError
-        estimate(batches)
+        estimate()
 
-    monkeypatch.setattr(run._statistics, "estimate", killed_the_second_time)
+    run.prepare = killed_the_second_time
     with pytest.raises(KilledError):
         run.run()
     train(workdir.path, store)
@@ -147,36 +147,36 @@ def test_a_finished_run_is_left_alone(finished: Workdir, store: LabelStore) -> N
 
 def test_another_recipe_in_the_same_workdir_is_refused(store: LabelStore, tmp_path: Path) -> None:
     workdir = Workdir(tmp_path / "run")
-    TrainingRun(workdir, RECIPE, store)
+    student_run(workdir, RECIPE, store)
     other = overridden(RECIPE, ["learning_rate=0.001"])
     with pytest.raises(ValueError, match=r"learning_rate: there 0\.004, now 0\.001"):
-        TrainingRun(workdir, other, store)
+        student_run(workdir, other, store)
 
 
 def test_other_labels_in_the_same_workdir_are_refused(store: LabelStore, tmp_path: Path) -> None:
     workdir = Workdir(tmp_path / "run")
-    TrainingRun(workdir, RECIPE, store)
+    student_run(workdir, RECIPE, store)
     path = depth_path(store.root, store.frames[0])
     write_depth_png(path, np.full_like(store.read_depth(store.frames[0]), 3.0))
     with pytest.raises(ValueError, match="other labels"):
-        TrainingRun(workdir, RECIPE, store)
+        student_run(workdir, RECIPE, store)
 
 
 def test_other_held_out_labels_in_the_same_workdir_are_refused(
     store: LabelStore, tmp_path: Path
 ) -> None:
     workdir = Workdir(tmp_path / "run")
-    TrainingRun(workdir, RECIPE, store, val_store=store)
+    student_run(workdir, RECIPE, store, val_store=store)
     with pytest.raises(ValueError, match="other val_labels"):
-        TrainingRun(workdir, RECIPE, store)
+        student_run(workdir, RECIPE, store)
 
 
 def test_a_wrong_weight_file_leaves_no_run_behind(store: LabelStore, tmp_path: Path) -> None:
     workdir = Workdir(tmp_path / "run")
     wrong = overridden(RECIPE, [f"encoder_weights={tmp_path / 'nowhere.h5'}"])
     with pytest.raises(FileNotFoundError, match=r"nowhere\.h5"):
-        TrainingRun(workdir, wrong, store)
-    TrainingRun(workdir, RECIPE, store)
+        student_run(workdir, wrong, store)
+    student_run(workdir, RECIPE, store)
     assert workdir.recipe() == RECIPE
 
 
@@ -187,7 +187,7 @@ def test_held_out_labels_whose_pictures_are_gone_are_found_out_at_the_start(
     moved = build_label_store(tmp_path / "moved", tree)
     shutil.rmtree(next(tree.glob("*/*/image_02")))
     with pytest.raises(FileNotFoundError):
-        TrainingRun(Workdir(tmp_path / "run"), RECIPE, store, val_store=moved)
+        student_run(Workdir(tmp_path / "run"), RECIPE, store, val_store=moved)
 
 
 def test_a_bare_server_without_opencv_python_can_train(
@@ -202,7 +202,7 @@ def test_a_bare_server_without_opencv_python_can_train(
 
     monkeypatch.setattr(importlib.metadata, "version", without_opencv_python)
     workdir = Workdir(tmp_path / "run")
-    TrainingRun(workdir, RECIPE, store)
+    student_run(workdir, RECIPE, store)
     assert "opencv-python" not in workdir.run()["versions"]
 
 
@@ -211,8 +211,8 @@ def test_segmentation_without_class_labels_is_refused_with_the_way_out(
 ) -> None:
     store = build_label_store(tmp_path / "labels", tree, with_train_ids=False)
     with pytest.raises(ValueError, match=r"student\.tasks"):
-        TrainingRun(Workdir(tmp_path / "run"), RECIPE, store)
-    TrainingRun(Workdir(tmp_path / "run"), overridden(RECIPE, ['student.tasks=["depth"]']), store)
+        student_run(Workdir(tmp_path / "run"), RECIPE, store)
+    student_run(Workdir(tmp_path / "run"), overridden(RECIPE, ['student.tasks=["depth"]']), store)
 
 
 def test_a_nan_loss_names_its_frames_and_keeps_the_weights_before_it(
@@ -236,22 +236,22 @@ def test_a_nan_loss_names_its_frames_and_keeps_the_weights_before_it(
     monkeypatch.setattr(data_supervised, "training_example", marked)
     monkeypatch.setattr(student_objective, "total_loss", poisoned)
     workdir = Workdir(tmp_path / "run")
-    run = TrainingRun(workdir, RECIPE, store)
+    run = student_run(workdir, RECIPE, store)
     good: list[np.ndarray] = []
-    take = run._step.take
+    take = run.step.take
 
     def remember(*args: object, **kwargs: object) -> object:
-        good[:] = run._graph.get_weights()
+        good[:] = run.state.network.get_weights()
         return take(*args, **kwargs)
 
-    monkeypatch.setattr(run._step, "take", remember)
+    monkeypatch.setattr(run.step, "take", remember)
     with pytest.raises(NonFiniteLossError, match=r"step 1: .*depth.*drive_\d+_sync"):
         run.run()
     kept = stored_weights(workdir)
     assert all(np.isfinite(value).all() for value in kept)
-    trainable = [weight.name for weight in run._graph.weights if weight.trainable]
+    trainable = [weight.name for weight in run.state.network.weights if weight.trainable]
     assert trainable
-    for weight, before, after in zip(run._graph.weights, good, kept, strict=True):
+    for weight, before, after in zip(run.state.network.weights, good, kept, strict=True):
         if weight.trainable:
             np.testing.assert_array_equal(after, before)
 
@@ -260,4 +260,13 @@ def test_a_damaged_state_is_named(finished: Workdir, store: LabelStore, tmp_path
     workdir = Workdir(shutil.copytree(finished.path, tmp_path / "run"))
     workdir.resume_path.write_bytes(workdir.resume_path.read_bytes()[:5000])
     with pytest.raises(DataError, match=r"resume\.npz"):
-        TrainingRun(workdir, RECIPE, store, val_store=store)
+        student_run(workdir, RECIPE, store, val_store=store).run()
+
+
+def test_a_workdir_is_trained_in_by_one_process_at_a_time(
+    finished: Workdir, store: LabelStore
+) -> None:
+    run = student_run(finished, RECIPE, store, val_store=store)
+    with finished.locked(), pytest.raises(UserError, match="another process trains there"):
+        run.run()
+    assert run.run()

@@ -1,0 +1,149 @@
+"""A whole training of a student in a workdir: begun, gone on with, and finished."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from mtdepth.data.loader import Batch
+from mtdepth.data.supervised import TrainingBatches, training_camera
+from mtdepth.datasets.label_store import LabelStore
+from mtdepth.datasets.splits import evenly_spaced
+from mtdepth.files import UserError, atomic_path
+from mtdepth.geometry.camera import Intrinsics
+from mtdepth.metrics.baseline import BASELINE_MAX_FRAMES, training_mean
+from mtdepth.models.student import build_training_graph
+from mtdepth.recipes.base import TrainRecipe
+from mtdepth.training.batch_statistics import BatchStatistics
+from mtdepth.training.checkpoints import TrainingState, save_weights
+from mtdepth.training.journal import Journal
+from mtdepth.training.loop import TRAIN_LOSS, RunOptions, TrainingLoop
+from mtdepth.training.start import start_weights
+from mtdepth.training.step import TrainingStep, adam
+from mtdepth.training.student_objective import StudentObjective
+from mtdepth.training.validation import training_pictures, validate
+from mtdepth.versions import package_versions
+from mtdepth.workdir import Workdir
+
+
+def student_run(
+    workdir: Workdir,
+    recipe: TrainRecipe,
+    store: LabelStore,
+    *,
+    val_store: LabelStore | None = None,
+    options: RunOptions | None = None,
+) -> TrainingLoop:
+    """Prepares the training of a student; the same arguments again go on where it stopped.
+
+    Args:
+      workdir: The run's folder.
+      recipe: What to train.
+      store: Training labels.
+      val_store: Labels that choose the best checkpoint; None lets the training loss choose.
+      options: See `RunOptions`.
+
+    Raises:
+      UserError: If the workdir holds another run, or the store cannot serve the recipe.
+    """
+    options = options or RunOptions()
+    for labels in (store, val_store):
+        if labels:
+            _check_store(labels, recipe)
+    camera = training_camera(store, recipe)
+    run = _describe(store, val_store, camera)
+    workdir.check(recipe, run)
+    keras.utils.set_random_seed(recipe.seed)
+    graph = build_training_graph(recipe.spec, input_size=recipe.input_size_px)
+    optimizer = adam(recipe)
+    objective = StudentObjective(graph, recipe)
+    step = TrainingStep(graph, objective.losses, optimizer, clip_norm=recipe.clip_norm)
+    statistics = BatchStatistics(graph, objective.run)
+    state = TrainingState(workdir.resume_path, graph, optimizer)
+    if not state.path.is_file():
+        start_weights(graph, recipe, camera)
+    # Not before the weights are there: a wrong weight file must not leave a run behind.
+    workdir.begin(recipe, run)
+    batches = TrainingBatches(store, recipe, camera, cache_bytes=options.cache_bytes)
+
+    def stream(step: int) -> Iterator[Batch]:
+        _write_training_mean(workdir, store, recipe)
+        return batches.from_step(step)
+
+    def estimate_statistics() -> None:
+        first = max(0, state.progress.step - recipe.statistics_batches)
+        shown = itertools.islice(batches.from_step(first), recipe.statistics_batches)
+        statistics.estimate(shown)
+
+    def judge(journal: Journal) -> dict[str, float]:
+        title, scores = "held-out", {}
+        if val_store:
+            result = validate(objective, val_store, recipe, focal_px=camera.focal_px)
+            scores, pictures = result.scores, result.pictures
+        else:
+            title = "training"
+            pictures = training_pictures(objective, store, recipe, focal_px=camera.focal_px)
+        journal.pictures(state.progress.step, pictures, recipe, title=title)
+        return scores
+
+    return TrainingLoop(
+        workdir=workdir,
+        schedule=recipe,
+        state=state,
+        step=step,
+        stream=stream,
+        judge=judge,
+        prepare=estimate_statistics,
+        save_weights=lambda checkpoint, _: save_weights(graph, workdir.weights_path(checkpoint)),
+        weights_path=workdir.weights_path("best"),
+        chooser="val_abs_rel" if val_store else TRAIN_LOSS,
+        remedy="Look at these frames' labels, or train anew in another --workdir with --override "
+        "learning_rate=... lower or --override clip_norm=5.0",
+        checkpoint_seconds=options.checkpoint_seconds,
+    )
+
+
+def _write_training_mean(workdir: Workdir, store: LabelStore, recipe: TrainRecipe) -> None:
+    path = workdir.training_mean_path
+    if path.is_file():
+        return
+    frames = evenly_spaced(store.frames, number=BASELINE_MAX_FRAMES)
+    train_ids = (store.read_train_id(frame) for frame in frames)
+    mean = training_mean(
+        (store.read_depth(frame) for frame in frames),
+        (train_id for train_id in train_ids if train_id is not None),
+        size=recipe.input_size_px,
+    )
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **mean._asdict())
+
+
+def _check_store(store: LabelStore, recipe: TrainRecipe) -> None:
+    if not store.frames:
+        raise UserError(f"{store.root} holds no finished frame; see its frames.jsonl for reasons")
+    if "segmentation" in recipe.tasks and not store.has_train_ids:
+        raise UserError(
+            f"{store.root} has no train ids, which task segmentation needs. Make them with "
+            "`python -m data_prep.generate_teachers --seg_teacher ...`, or train depth alone with "
+            '--override student.tasks=["depth"]'
+        )
+    # A store whose pictures have moved must not be found out an epoch later.
+    store.read_sample(store.frames[0])
+
+
+def _describe(
+    store: LabelStore, val_store: LabelStore | None, camera: Intrinsics
+) -> dict[str, Any]:
+    return {
+        "labels": str(store.root.resolve()),
+        "labels_digest": store.digest(),
+        "val_labels": str(val_store.root.resolve()) if val_store else None,
+        "val_labels_digest": val_store.digest() if val_store else None,
+        "kitti_root": str(store.kitti_root.resolve()),
+        "num_frames": len(store.frames),
+        "scale_source": store.manifest.depth_source,
+        "training_camera": camera.to_dict(),
+        "versions": package_versions(),
+    }
