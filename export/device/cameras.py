@@ -11,7 +11,7 @@ from functools import partial
 import cv2
 
 from export.device import picamera, streams, v4l
-from export.device.live import Grabber, LiveSource, Request, Retries
+from export.device.live import Grabber, LiveSource, Request
 
 _FATAL_ONLY = 1  # of OpenCV's log levels
 
@@ -74,4 +74,4 @@ def open_live(text: str, *, request: Request, max_retries: int | None = None) ->
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     kind = next(kind for kind in KINDS if kind.is_name(text))
     opener = kind.opener(text, request)
-    return LiveSource(kind.called(text), opener, Retries(max_retries=max_retries))
+    return LiveSource(kind.called(text), opener, max_retries=max_retries)

@@ -126,6 +126,7 @@ class Engine:
             number=self.num_frames,
             name=picture.name,
             time_s=time.monotonic(),
+            captured_s=picture.time_s,
             image_rgb=image_rgb,
             prediction=prediction,
             camera=camera,

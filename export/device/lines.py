@@ -186,6 +186,7 @@ def obstacle_line(result: Result) -> dict[str, Any]:
     return {
         "name": result.name,
         "number": result.number,
+        "captured_s": round(result.captured_s, 3),
         "time_s": round(result.time_s, 3),
         "unit": result.unit,
         "rule": rule_in_words(has_classes=has_classes, camera=result.camera, rule=result.rule),

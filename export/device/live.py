@@ -46,21 +46,6 @@ class Grabber(Protocol):
         """Frees the device; a TimeoutError where that is never going to end."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Retries:
-    """How a lost source is tried again.
-
-    Attributes:
-      max_retries: Attempts in a row before it is given up; None: never.
-      wait: Waits so many seconds; returns whether the program is to stop instead.
-      clock: Seconds.
-    """
-
-    max_retries: int | None = None
-    wait: Callable[[float], bool] | None = None
-    clock: Callable[[], float] = time.monotonic
-
-
 def wait_s(attempt: int) -> float:
     """How long to wait before attempt 0, 1, ...: doubled each time, never longer than ten seconds.
 
@@ -76,7 +61,9 @@ class LiveSource:
     Args:
       name: What it is called in messages.
       opener: Opens it.
-      retries: What to do when it is lost.
+      max_retries: Attempts in a row before it is given up; None: never.
+      wait: Waits so many seconds; returns whether the program is to stop instead.
+      clock: Seconds.
 
     Raises:
       OSError: From `opener`, if it cannot be opened the first time: a wrong name is told at once.
@@ -86,24 +73,31 @@ class LiveSource:
     is_live = True
 
     def __init__(
-        self, name: str, opener: Callable[[], Grabber], retries: Retries | None = None
+        self,
+        name: str,
+        opener: Callable[[], Grabber],
+        *,
+        max_retries: int | None = None,
+        wait: Callable[[float], bool] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._opener = opener
-        self._retries = retries or Retries()
+        self._max_retries = max_retries
+        self._clock = clock
         self._stopping = threading.Event()
-        self._wait = self._retries.wait or self._stopping.wait
+        self._wait = wait or self._stopping.wait
         self._lost_at_s: float | None = None
         self._attempts = 0
         self._why = ""
         self._grabber: Grabber | None = opener()
         self.fps = self._grabber.fps
-        self._last_s = self._retries.clock()
+        self._last_s = self._clock()
 
     @property
     def status(self) -> str:
         """`live`, or since when nothing came."""
-        now_s = self._retries.clock()
+        now_s = self._clock()
         if self._lost_at_s is not None:
             return (
                 f"lost {now_s - self._lost_at_s:.0f} s ago, attempts: {self._attempts}{self._why}"
@@ -142,7 +136,7 @@ class LiveSource:
             return None
 
     def _found(self) -> None:
-        self._last_s = self._retries.clock()
+        self._last_s = self._clock()
         if self._lost_at_s is not None:
             gone_s = self._last_s - self._lost_at_s
             _LOG.warning("%s is back after %.1f s", self.name, gone_s)
@@ -154,11 +148,11 @@ class LiveSource:
         """Waits, then tries to open it; returns whether to go on."""
         self._release()
         if self._lost_at_s is None:
-            self._lost_at_s = self._retries.clock()
+            self._lost_at_s = self._clock()
             _LOG.warning(
                 "%s gives no picture any more%s: trying again until it does", self.name, self._why
             )
-        limit = self._retries.max_retries
+        limit = self._max_retries
         if limit is not None and self._attempts >= limit:
             return False
         if self._wait(wait_s(self._attempts)):

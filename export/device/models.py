@@ -7,7 +7,6 @@ import numpy as np
 
 from mtdepth.contract import DECODERS
 from mtdepth.files import DataError, UserError, visible_files
-from mtdepth.geometry.camera import Intrinsics
 from mtdepth.runtime.pipeline import Predictor
 from mtdepth.runtime.tflite import TfliteBackend, open_sizes
 
@@ -41,11 +40,6 @@ class SizedModels:
     def predictor(self) -> Predictor:
         """Around the one that runs."""
         return self._predictors[self.size]
-
-    @property
-    def training_camera(self) -> Intrinsics | None:
-        """Of the one that runs, at its input's size."""
-        return self.predictor.backend.training_camera
 
     def select(self, size: str) -> None:
         """Lets another one run.

@@ -7,11 +7,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from export.device.sources import Image
 from mtdepth.datasets.label_map import CLASS_NAMES, IGNORE_ID, PALETTE
 from mtdepth.runtime.colors import MAGMA, depth_colors
 from mtdepth.runtime.pipeline import Prediction
-
-Image = npt.NDArray[np.uint8]
 
 # Smaller panels are enlarged by a whole number, so that the writing on them can be read.
 MIN_PANEL_HEIGHT_PX = 240

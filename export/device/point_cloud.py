@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from export.device.result import Image, Result
+from export.device.result import Result
+from export.device.sources import Image
 from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.files import UserError, atomic_path
 from mtdepth.geometry.camera import Intrinsics

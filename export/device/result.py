@@ -8,16 +8,14 @@ from functools import cached_property
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from export.device.obstacles import Obstacle, Rule, nearest_obstacles
 from export.device.overlay import Scale, draw_classes, draw_depth, draw_overlay, scale_of
+from export.device.sources import Image
 from mtdepth.files import UserError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.runtime.colors import MAGMA
 from mtdepth.runtime.pipeline import Prediction
-
-Image = npt.NDArray[np.uint8]
 
 # Wider pictures are shrunk before they are painted for a viewer: a phone shows no more, and a
 # Raspberry Pi encodes no more at a camera's pace.
@@ -46,6 +44,7 @@ class Result:
       number: Of the result, from 1.
       name: Of the picture.
       time_s: When it was ready, by the monotonic clock.
+      captured_s: When the picture came, by the same clock.
       image_rgb: `[height, width, 3]`.
       prediction: At that size.
       camera: That took it; None where unknown.
@@ -59,6 +58,7 @@ class Result:
     number: int
     name: str
     time_s: float
+    captured_s: float
     image_rgb: Image
     prediction: Prediction
     camera: Intrinsics | None

@@ -7,6 +7,7 @@ latest result when they like.
 """
 
 import logging
+import statistics
 import threading
 import time
 from collections import deque
@@ -225,7 +226,7 @@ class Service:
                 self._governor,
                 Measurement(
                     now_s=time.monotonic(),
-                    frame_ms=_median(self._size_ms),
+                    frame_ms=statistics.median_high(self._size_ms) if self._size_ms else None,
                     num_frames=len(self._size_ms),
                     temperature_c=self.temperature_c,
                 ),
@@ -251,8 +252,3 @@ class Service:
             self.failures.append(failure)
         if len(self._told) < _MAX_FAILURES:
             self._told.add(failure.why)
-
-
-def _median(values: deque[float]) -> float | None:
-    ordered = sorted(values)
-    return ordered[len(ordered) // 2] if ordered else None

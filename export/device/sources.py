@@ -1,7 +1,8 @@
 """Where pictures come from: files of all kinds; `export.device.live` has cameras and networks."""
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -22,10 +23,17 @@ _MAX_FPS = 240
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture: `image_rgb` is `[height, width, 3]`."""
+    """One picture.
+
+    Attributes:
+      name: Of the picture.
+      image_rgb: `[height, width, 3]`.
+      time_s: When it came, by the monotonic clock.
+    """
 
     name: str
     image_rgb: Image
+    time_s: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from pathlib import Path
 import cv2
 
 from export.device.recording import Target
-from export.device.result import Image, Result
-from export.device.sources import ASSUMED_FPS
+from export.device.result import Result
+from export.device.sources import ASSUMED_FPS, Image
 from mtdepth.files import UserError
 
 # Suffix and codec. Some builds of OpenCV have no encoder for the first; Motion JPEG is in all.

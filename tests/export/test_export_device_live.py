@@ -14,7 +14,7 @@ from fakes.device import LONG_S, picture, video_server
 
 from export.device import live, streams
 from export.device.cameras import is_live_name, open_live
-from export.device.live import LiveSource, Request, Retries, wait_s
+from export.device.live import LiveSource, Request, wait_s
 from export.device.sources import CaptureGrabber, Picture, Unreadable
 from export.device.streams import without_secrets
 from mtdepth.files import UserError
@@ -60,8 +60,8 @@ def test_a_lost_camera_is_tried_again_until_it_is_back(caplog: pytest.LogCapture
         waited.append(seconds)
         return len(waited) > 4
 
-    retries = Retries(wait=wait, clock=lambda: sum(waited))
-    source = LiveSource("camera 0", opener(first, None, None, second, None), retries)
+    retries: dict[str, Any] = {"wait": wait, "clock": lambda: sum(waited)}
+    source = LiveSource("camera 0", opener(first, None, None, second, None), **retries)
     assert source.status == "live"
     found = [item.name for item in source.frames() if isinstance(item, Picture)]
     assert found == ["000000", "000001", "000002"]
@@ -80,7 +80,7 @@ def test_a_lost_camera_is_tried_again_until_it_is_back(caplog: pytest.LogCapture
 
 def test_a_camera_whose_driver_hangs_is_seen_to() -> None:
     now_s = [0.0]
-    source = LiveSource("c", opener(Plugged(9)), Retries(clock=lambda: now_s[0]))
+    source = LiveSource("c", opener(Plugged(9)), clock=lambda: now_s[0])
     frames = source.frames()
     now_s[0] = 5.0
     assert source.status == "no picture for 5 s"
@@ -89,16 +89,16 @@ def test_a_camera_whose_driver_hangs_is_seen_to() -> None:
 
 
 def test_a_camera_is_given_up_after_the_attempts_that_are_allowed() -> None:
-    retries = Retries(max_retries=2, wait=lambda _: False)
-    source = LiveSource("camera 0", opener(Plugged(1), None, None), retries)
+    retries: dict[str, Any] = {"max_retries": 2, "wait": lambda _: False}
+    source = LiveSource("camera 0", opener(Plugged(1), None, None), **retries)
     items = list(source.frames())
     assert isinstance(items[0], Picture)
     assert items[1:] == [Unreadable("camera 0", "lost, and 2 attempts failed")]
 
 
 def test_a_camera_that_opens_but_gives_nothing_counts_as_an_attempt() -> None:
-    retries = Retries(max_retries=3, wait=lambda _: False)
-    source = LiveSource("c", opener(*(Plugged(0) for _ in range(4))), retries)
+    retries: dict[str, Any] = {"max_retries": 3, "wait": lambda _: False}
+    source = LiveSource("c", opener(*(Plugged(0) for _ in range(4))), **retries)
     assert list(source.frames()) == [Unreadable("c", "lost, and 3 attempts failed")]
 
 

@@ -12,7 +12,7 @@ from fakes.device import LONG_S, picture
 
 from export.device import picamera
 from export.device.cameras import open_live
-from export.device.live import LiveSource, Request, Retries
+from export.device.live import LiveSource, Request
 from export.device.picamera import open_picamera2
 from export.device.sources import Picture, Unreadable
 
@@ -94,8 +94,8 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 
 def source(max_retries: int = 3) -> LiveSource:
-    retries = Retries(max_retries=max_retries, wait=lambda _: False)
-    return LiveSource("camera picamera2", lambda: open_picamera2("picamera2", Request()), retries)
+    retries: dict[str, Any] = {"max_retries": max_retries, "wait": lambda _: False}
+    return LiveSource("camera picamera2", lambda: open_picamera2("picamera2", Request()), **retries)
 
 
 def test_a_pi_camera_is_asked_for_rgb_and_given_up_when_it_is_silent(bench: Bench) -> None:

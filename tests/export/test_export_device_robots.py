@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -160,6 +161,13 @@ def test_a_line_says_what_counted_as_an_obstacle(options: dict, words: str) -> N
     assert line["rule"] == words
     assert line["unit"] == "m"
     json.dumps(line)
+
+
+def test_a_line_says_when_its_picture_came() -> None:
+    item = replace(picture(), time_s=5.0)
+    line = obstacle_line(result(item))
+    assert line["captured_s"] == 5.0
+    assert line["time_s"] > 5.0
 
 
 # Point clouds

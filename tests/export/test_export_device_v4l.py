@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from export.device import v4l
-from export.device.live import LiveSource, Request, Retries
+from export.device.live import LiveSource, Request
 from export.device.sources import Picture
 from export.device.v4l import Identity, V4l2Camera, find, identity_of, names_of, present
 
@@ -196,7 +196,7 @@ def test_a_lost_camera_is_opened_under_its_new_number(
             tree.plug("1-1.4", 2, 3, serial="A1")
         return len(opened) > 2
 
-    source = LiveSource("c", camera.open, Retries(wait=replug))
+    source = LiveSource("c", camera.open, wait=replug)
     assert [type(item) for item in source.frames()][:3] == [Picture] * 3
     assert opened == [str(tree.node(number)) for number in (0, 2, 2)]
     assert caplog.text.count(f"camera {text} is {tree.node(2)} now") == 1
