@@ -20,23 +20,17 @@ A world as your robot sees it: add `--rig my_rig.json --camera_height_m 0.45
 have it and the others one drawn for each.
 """
 
-import os
-from collections.abc import Iterable
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import TypeVar
 
-import tqdm
 from absl import flags, logging
 
 from data_prep.demo_world.kitti_world import write_world
 from data_prep.demo_world.settings import WorldSettings
 from data_prep.demo_world.training_world import TrainingSettings, write_training_world
+from data_prep.jobs.pools import define_pool_flags, pool_from_flags
 from mtdepth import program
 from mtdepth.datasets.rig_folder import read_rig_file
 from mtdepth.files import UserError
-
-Item = TypeVar("Item")
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write to; new, or begun before.")
 _DRIVES = flags.DEFINE_integer("drives", 8, "Number of streets; a quarter is held out as val.")
@@ -62,30 +56,18 @@ _CAMERA_HEIGHT_M = flags.DEFINE_float(
 _CAMERA_PITCH_DEG = flags.DEFINE_float(
     "camera_pitch_deg", None, "Training: of all drives, positive looks up; default: 0, or drawn."
 )
-_PROCESSES = flags.DEFINE_integer("num_processes", None, "Default: one per core.", lower_bound=1)
+define_pool_flags()
 
 
 def main() -> int:
     """Flags to a world on disk."""
     root = Path(_OUTPUT.value)
     total = _DRIVES.value * _FRAMES.value
-    num_processes = min(_PROCESSES.value or os.cpu_count() or 1, max(total, 1))
-    try:
-        if _TRAINING.value:
-            num_rendered = write_training_world(
-                root, _training_settings(), num_processes=num_processes, progress=_progress_bar
-            )
-        else:
-            num_rendered = write_world(
-                root, _world_settings(), num_processes=num_processes, progress=_progress_bar
-            )
-    except BrokenProcessPool:
-        logging.error(
-            "a worker process was killed, most likely for want of memory; run the same command "
-            "again with a --num_processes below %d: it goes on where it stopped",
-            num_processes,
-        )
-        return 1
+    pool = pool_from_flags(is_neural=False)
+    if _TRAINING.value:
+        num_rendered = write_training_world(root, _training_settings(), pool=pool)
+    else:
+        num_rendered = write_world(root, _world_settings(), pool=pool)
     if num_rendered < total:
         logging.info("%d frames were there already and were kept", total - num_rendered)
     logging.info(
@@ -133,10 +115,6 @@ def _training_settings() -> TrainingSettings:
         camera_pitch_deg=_CAMERA_PITCH_DEG.value,
         is_video=_VIDEO.value,
     )
-
-
-def _progress_bar(done: Iterable[Item], total: int) -> Iterable[Item]:
-    return tqdm.tqdm(done, total=total, unit="frame", desc="rendering")
 
 
 if __name__ == "__main__":

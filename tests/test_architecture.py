@@ -88,7 +88,9 @@ MAY_IMPORT = {
     ),
     "teachers": GEOMETRY_AND_DATA_SETS,
     # Data preparation: never a student's network.
-    "data_prep.demo_world": (*GEOMETRY_AND_DATA_SETS, "mtdepth.runtime.colors"),
+    "data_prep.demo_world": (
+        *(*GEOMETRY_AND_DATA_SETS, "mtdepth.runtime.colors", "data_prep.jobs"),
+    ),
     "data_prep.bias_table": (),
     "data_prep.jobs": (
         *("mtdepth.datasets", "teachers.interface"),

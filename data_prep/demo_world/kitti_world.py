@@ -11,10 +11,9 @@
 
 import dataclasses
 import functools
-import multiprocessing
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -34,6 +33,8 @@ from data_prep.demo_world.settings import (
     split_path,
 )
 from data_prep.demo_world.solids import Floats
+from data_prep.jobs.pools import LocalPool
+from data_prep.jobs.run import EachFrame, Failed, Pool, run_frames
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import colorize
 from mtdepth.datasets.label_store import (
@@ -44,10 +45,12 @@ from mtdepth.datasets.label_store import (
     write_train_id_png,
 )
 from mtdepth.datasets.oxts import EARTH_RADIUS_M, FIELD_NAMES
-from mtdepth.files import atomic_path, write_json, write_text
+from mtdepth.files import DataError, atomic_path, write_json, write_text
 from mtdepth.geometry.stereo import depth_to_disparity
 from mtdepth.pictures import read_rgb, write_png
 from mtdepth.runtime.colors import depth_colors
+
+Result = TypeVar("Result")
 
 _TILE_WIDTH_PX = 416
 _MAX_ROWS = 12
@@ -161,32 +164,25 @@ def _velocity_mps(drive: Drive, frame: int) -> Floats:
 # Holds the settings until the world is whole.
 _UNFINISHED = "demo_world.unfinished.json"
 _MAX_STORED_DISPARITY_PX = 65535 / DISPARITY_UNITS_PER_PX
-_STREET_STREAM, _SENSOR_STREAM = 0, 1
+ONE_PROCESS = LocalPool()
+STREET_STREAM, SENSOR_STREAM, MOUNT_STREAM = 0, 1, 2  # of random numbers
 
 
-def write_world(
-    root: Path,
-    settings: WorldSettings,
-    *,
-    num_processes: int = 1,
-    progress: Callable[[Iterable[bool], int], Iterable[bool]] = lambda done, _: done,
-) -> int:
+def write_world(root: Path, settings: WorldSettings, *, pool: Pool = ONE_PROCESS) -> int:
     """Writes a world, or what an interrupted run left out of it.
 
-    The same settings give the same bytes, whatever the number of processes.
+    The same settings give the same bytes, whatever the number of processes or machines.
 
     Args:
       root: New, empty, or begun with the same settings.
       settings: What to write.
-      num_processes: Worker processes; 1 works in this one.
-      progress: Wraps the iterator of finished frames, given their number (a progress bar).
+      pool: Where frames are rendered.
 
     Returns:
       How many frames were rendered; the others were there already.
 
     Raises:
-      DataError: If `root` is a file or holds something else.
-      BrokenProcessPool: If a worker process was killed; another run goes on where it stopped.
+      DataError: If `root` is a file or holds something else, or frames failed.
     """
     check_root(root, settings.to_dict(), names=(MARKER, _UNFINISHED))
     if (root / MARKER).is_file():
@@ -194,36 +190,55 @@ def write_world(
         return 0
     write_json(root / _UNFINISHED, settings.to_dict())
     _write_fixed_files(root, settings)
-    jobs = [
-        (root, settings, drive, frame)
-        for drive in range(settings.num_drives)
-        for frame in range(settings.num_frames)
+    frames = [
+        FrameId(drive, number)
+        for drive in settings.drive_names
+        for number in range(settings.num_frames)
     ]
-    num_rendered = sum(progress(_run(jobs, num_processes), len(jobs)))
+    done = render_all(
+        functools.partial(_write_frame, root, settings), frames, pool=pool, root=root,
+        num_frames=settings.num_frames,
+    )  # fmt: skip
     write_png(root / "contact_sheet.png", contact_sheet(root, settings))
     write_json(root / MARKER, settings.to_dict())
     (root / _UNFINISHED).unlink()
-    return num_rendered
+    return sum(done.values())
 
 
-def _run(jobs: list[tuple[Path, WorldSettings, int, int]], num_processes: int) -> Iterator[bool]:
-    if num_processes == 1:
-        yield from map(_write_frame, jobs)
-        return
-    context = multiprocessing.get_context("spawn")
-    # Not multiprocessing.Pool, which waits for ever for a worker that the system killed.
-    with ProcessPoolExecutor(num_processes, context, _start_worker) as pool:
-        # Neighbouring frames go to one worker, which then draws their street once.
-        yield from pool.map(_write_frame, jobs, chunksize=5)
+def render_all(
+    function: Callable[[FrameId], Result],
+    frames: Sequence[FrameId],
+    *,
+    pool: Pool,
+    root: Path,
+    num_frames: int,
+) -> dict[FrameId, Result]:
+    """Results of a function of one frame, whose neighbours go to one process: one street each.
 
-
-def _start_worker() -> None:
-    cv2.setNumThreads(1)
+    Raises:
+      DataError: If a frame failed.
+    """
+    worker = EachFrame(function)
+    done: dict[FrameId, Result] = {}
+    failed: list[str] = []
+    results = run_frames(worker, frames, pool=pool, title="rendering", batch_size=num_frames)
+    for frame, result in results:
+        if isinstance(result, Failed):
+            failed.append(f"{frame}: {result.why}")
+        else:
+            done[frame] = result
+    if failed:
+        raise DataError(
+            root,
+            f"{len(failed)} of {len(frames)} frames failed, first {failed[0]}; the same command "
+            "again goes on where this one stopped",
+        )
+    return done
 
 
 def street_of(settings: WorldSettings, drive: int) -> Street:
     """The street of a drive: a function of seed, drive number and frame count alone."""
-    rng = np.random.default_rng([settings.seed, drive, _STREET_STREAM])
+    rng = np.random.default_rng([settings.seed, drive, STREET_STREAM])
     return random_street(rng, num_frames=settings.num_frames)
 
 
@@ -241,15 +256,13 @@ def render_frame(settings: WorldSettings, *, drive: int, frame: int) -> Frame:
         demo_rig(height_px=settings.height_px, width_px=settings.width_px),
         frame=frame,
         azimuth_step_deg=settings.azimuth_step_deg,
-        rng=np.random.default_rng([settings.seed, drive, _SENSOR_STREAM, frame]),
+        rng=np.random.default_rng([settings.seed, drive, SENSOR_STREAM, frame]),
     )
 
 
-def _write_frame(job: tuple[Path, WorldSettings, int, int]) -> bool:
+def _write_frame(root: Path, settings: WorldSettings, left: FrameId) -> bool:
     """Writes a frame unless all its files are there; says whether it did."""
-    root, settings, drive, number = job
-    name = settings.drive_names[drive]
-    left = FrameId(name, number, "l")
+    drive, number = settings.drive_names.index(left.drive), left.index
     paths = paths_of(root, left)
     if all(path.is_file() for path in dataclasses.astuple(paths)):
         return False

@@ -12,20 +12,25 @@
 
 import dataclasses
 import datetime
-import multiprocessing
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+import functools
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import cv2
 import numpy as np
 
 from data_prep.demo_world.cameras import KITTI_CAMERA, KITTI_MOUNT, Mount, random_mount
-from data_prep.demo_world.kitti_world import sheet_row
+from data_prep.demo_world.kitti_world import (
+    MOUNT_STREAM,
+    ONE_PROCESS,
+    SENSOR_STREAM,
+    STREET_STREAM,
+    render_all,
+    sheet_row,
+)
 from data_prep.demo_world.render import render_single
 from data_prep.demo_world.scene import Scene, Street, random_street
 from data_prep.demo_world.settings import VERSION, check_root, check_size
+from data_prep.jobs.run import Pool
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import (
     FrameRecord,
@@ -48,10 +53,6 @@ from mtdepth.pictures import read_rgb, write_png
 MARKER, _UNFINISHED = "training_world.json", "training_world.unfinished.json"
 _MAX_ASPECT_CHANGE = 0.02
 _SHEET_ROWS = 24
-_STREET_STREAM, _SENSOR_STREAM, _MOUNT_STREAM = 0, 1, 2
-
-Rigs = Literal["mixed", "kitti", "given"]
-Progress = Callable[[Iterable[FrameRecord], int], Iterable[FrameRecord]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -121,7 +122,7 @@ class TrainingSettings:
     def mount(self, drive: int) -> Mount:
         """The camera of a drive."""
         return random_mount(
-            np.random.default_rng([self.seed, drive, _MOUNT_STREAM]),
+            np.random.default_rng([self.seed, drive, MOUNT_STREAM]),
             size=(self.height_px, self.width_px),
             camera=KITTI_MOUNT.camera if self.is_kitti else self.camera,
             height_m=self.camera_height_m,
@@ -131,7 +132,7 @@ class TrainingSettings:
     def street(self, drive: int) -> Street:
         """The street of a drive."""
         return random_street(
-            np.random.default_rng([self.seed, drive, _STREET_STREAM]),
+            np.random.default_rng([self.seed, drive, STREET_STREAM]),
             num_frames=self.num_frames,
             mount=self.mount(drive),
             kind="training",
@@ -140,28 +141,22 @@ class TrainingSettings:
 
 
 def write_training_world(
-    root: Path,
-    settings: TrainingSettings,
-    *,
-    num_processes: int = 1,
-    progress: Progress = lambda done, _: done,
+    root: Path, settings: TrainingSettings, *, pool: Pool = ONE_PROCESS
 ) -> int:
     """Writes a training world, or what an interrupted run left out of it.
 
-    The same settings give the same bytes, whatever the number of processes.
+    The same settings give the same bytes, whatever the number of processes or machines.
 
     Args:
       root: New, empty, or begun with the same settings.
       settings: What to write.
-      num_processes: Worker processes; 1 works in this one.
-      progress: Wraps the iterator of finished frames, given their number (a progress bar).
+      pool: Where frames are rendered.
 
     Returns:
       The number of frames.
 
     Raises:
-      DataError: If `root` is a file or holds something else.
-      BrokenProcessPool: If a worker process was killed; another run goes on where it stopped.
+      DataError: If `root` is a file or holds something else, or frames failed.
     """
     total = settings.num_drives * settings.num_frames
     check_root(root, settings.to_dict(), names=(MARKER, _UNFINISHED))
@@ -169,8 +164,20 @@ def write_training_world(
         return total
     write_json(root / _UNFINISHED, settings.to_dict())
     _write_rig(root, settings.usual_camera)
-    jobs = [(root, settings, drive) for drive in range(settings.num_drives)]
-    records = list(progress(_run(jobs, num_processes), total))
+    frames = [
+        FrameId(name, number)
+        for name in settings.drive_names
+        for number in range(settings.num_frames)
+    ]
+    done = render_all(
+        functools.partial(_write_frame, root, settings), frames, pool=pool, root=root,
+        num_frames=settings.num_frames,
+    )  # fmt: skip
+    size = (settings.height_px, settings.width_px)
+    records = [
+        FrameRecord(frame=frame, status="finished", size_px=size, labelled_fraction=done[frame])
+        for frame in frames
+    ]
     write_png(root / "contact_sheet.png", _contact_sheet(root, settings))
     write_manifest(root, _manifest(settings))
     write_records(records_path(root, shard_index=0, num_shards=1), records)
@@ -179,47 +186,26 @@ def write_training_world(
     return total
 
 
-def _run(
-    jobs: list[tuple[Path, TrainingSettings, int]], num_processes: int
-) -> Iterator[FrameRecord]:
-    if num_processes == 1:
-        for job in jobs:
-            yield from _write_drive(job)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(num_processes, context, cv2.setNumThreads, (1,)) as pool:
-        for records in pool.map(_write_drive, jobs):
-            yield from records
+@functools.lru_cache(maxsize=1)
+def _scene_of(settings: TrainingSettings, drive: int) -> Scene:
+    street = settings.street(drive)
+    return Scene(street, focal_px=street.mount.camera.focal_px)
 
 
-def _write_drive(job: tuple[Path, TrainingSettings, int]) -> list[FrameRecord]:
-    """Writes what is missing of a drive."""
-    root, settings, drive = job
-    name = settings.drive_names[drive]
-    frames = [FrameId(name, number) for number in range(settings.num_frames)]
-    missing = [frame for frame in frames if not all(map(Path.is_file, _paths(root, frame)))]
-    if missing:
-        street = settings.street(drive)
-        scene = Scene(street, focal_px=street.mount.camera.focal_px)
-        _write_rig(root / name, street.mount.camera)
-        write_json(root / name / "street.json", _description(street))
-        for frame in missing:
-            rng = np.random.default_rng([settings.seed, drive, _SENSOR_STREAM, frame.index])
-            picture, depth_m, train_id = render_single(scene, frame=frame.index, rng=rng)
-            picture_path, depth, classes = _paths(root, frame)
-            write_png(picture_path, picture)
-            write_depth_png(depth, depth_m)
-            write_train_id_png(classes, train_id)
-    size = (settings.height_px, settings.width_px)
-    return [
-        FrameRecord(
-            frame=frame,
-            status="finished",
-            size_px=size,
-            labelled_fraction=float((read_depth_png(depth_path(root, frame)) > 0).mean()),
-        )
-        for frame in frames
-    ]
+def _write_frame(root: Path, settings: TrainingSettings, frame: FrameId) -> float:
+    """Writes a frame unless all its files are there; the share of its pixels that have depth."""
+    paths = _paths(root, frame)
+    if not all(path.is_file() for path in paths):
+        drive = int(frame.drive.rpartition("_")[2])
+        scene = _scene_of(settings, drive)
+        _write_rig(root / frame.drive, scene.street.mount.camera)
+        write_json(root / frame.drive / "street.json", _description(scene.street))
+        rng = np.random.default_rng([settings.seed, drive, SENSOR_STREAM, frame.index])
+        picture, depth_m, train_id = render_single(scene, frame=frame.index, rng=rng)
+        write_png(paths[0], picture)
+        write_depth_png(paths[1], depth_m)
+        write_train_id_png(paths[2], train_id)
+    return float((read_depth_png(paths[1]) > 0).mean())
 
 
 def _paths(root: Path, frame: FrameId) -> tuple[Path, Path, Path]:

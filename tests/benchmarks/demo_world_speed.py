@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from data_prep.demo_world.kitti_world import write_world
 from data_prep.demo_world.settings import WorldSettings
+from data_prep.jobs.pools import LocalPool
 
 NUM_DRIVES = 2
 _ROW = "{:>10}  {:>12}  {:>9}  {:>8}  {:>8}\n"
@@ -70,7 +71,7 @@ def _seconds_of(settings: WorldSettings, num_processes: int) -> float:
     """Wall time of a world rendered into a folder that is deleted afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         start_s = time.perf_counter()
-        write_world(Path(folder), settings, num_processes=num_processes)
+        write_world(Path(folder), settings, pool=LocalPool(num_processes))
         return time.perf_counter() - start_s
 
 

@@ -17,6 +17,7 @@ from data_prep.demo_world.scene import random_street
 from data_prep.demo_world.solids import TRAIN_ID, UNSCORED, Pattern
 from data_prep.demo_world.training_world import MARKER, TrainingSettings, write_training_world
 from data_prep.demo_world.variety import Variety, light_of, random_variety
+from data_prep.jobs.pools import LocalPool
 from mtdepth.data.supervised import ExampleReader, training_camera
 from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.datasets.label_store import LabelStore, depth_path
@@ -112,7 +113,7 @@ def test_processes_and_interruptions_change_no_byte(world: Path, tmp_path: Path)
     before = kept.stat().st_mtime_ns
     with pytest.raises(DataError, match="has not finished"):
         LabelStore.open(root)
-    assert write_training_world(root, SETTINGS, num_processes=2) == 12
+    assert write_training_world(root, SETTINGS, pool=LocalPool(2)) == 12
     assert digests(root) == digests(world)
     assert kept.stat().st_mtime_ns == before
     assert write_training_world(root, SETTINGS) == 12  # finished: nothing to do
