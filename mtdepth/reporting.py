@@ -156,7 +156,7 @@ def comparison_sheet(rows: Sequence[Comparison], *, truth_name: str) -> Figure:
 
 
 def depth_figure(depth_m: Floats, *, title: str) -> Figure:
-    """One depth map with its colour bar in metres."""
+    """One depth map, `[height, width]` metres, with its colour bar; 0 is not measured."""
     height, width = depth_m.shape
     figure = Figure(figsize=(11, 11 * height / width + 1.2), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.datasets.calibration import MAX_ASPECT_CHANGE
+from mtdepth.datasets.calibration import resized_camera
 from mtdepth.files import DataError, UserError, content_digest
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.pictures import read_rgb
@@ -56,7 +56,10 @@ class Shot:
         Raises:
           DataError: If the picture's aspect ratio is not the calibration's.
         """
-        return resized_camera(self.camera, size=size, calibration=self.calibration)
+        try:
+            return resized_camera(self.camera, size=size)
+        except UserError as error:
+            raise DataError(self.calibration, str(error)) from error
 
     @functools.cached_property
     def size(self) -> tuple[int, int]:
@@ -123,29 +126,3 @@ def source_of(
         first = f": {missing[0]}, ..." if missing else ""
         raise UserError(f"{label}: none of its {len(missing)} frames has a picture there{first}")
     return VideoSource(label=label, shots=tuple(shots), missing=missing, kitti_root=kitti_root)
-
-
-def resized_camera(camera: Intrinsics, *, size: tuple[int, int], calibration: Path) -> Intrinsics:
-    """Brings intrinsics from the size of their calibration to that of a picture.
-
-    Args:
-      camera: At the size of the calibration.
-      size: (height, width) of the picture.
-      calibration: The file that the intrinsics come from, for the message.
-
-    Raises:
-      DataError: If the aspect ratios differ: then the picture is cropped, or of another mode.
-    """
-    height_px, width_px = size
-    if size == (camera.height_px, camera.width_px):
-        return camera
-    change = (width_px * camera.height_px) / (height_px * camera.width_px) - 1
-    if abs(change) > MAX_ASPECT_CHANGE:
-        raise DataError(
-            calibration,
-            f"the pictures are {width_px}x{height_px} (width x height), the calibration is of "
-            f"{camera.width_px}x{camera.height_px}: their aspect ratios differ by "
-            f"{abs(change):.1%}, so the pictures are cropped or of another mode of the camera. "
-            "Give the intrinsics of these very pictures, at any size of their aspect ratio",
-        )
-    return camera.resized(width_px=width_px, height_px=height_px)

@@ -118,7 +118,7 @@ def _drive_shot(raw: Recordings, on_disk: dict[int, FrameId], targets: Sequence[
         files={numbers[index]: raw.image_path(frame) for index, frame in on_disk.items()},
         titles={numbers[index]: str(frame) for index, frame in on_disk.items()},
         camera=raw.rig(first).intrinsics(first.side),
-        calibration=raw.root / (first.date or RIG_FILE),
+        calibration=raw.calibration_files(first.drive)[0],
         targets=tuple(numbers[index] for index in _present(on_disk, (f.index for f in targets))),
     )
 

@@ -95,23 +95,10 @@ class StereoRig:
           size: (height, width) of the picture.
 
         Raises:
-          ValueError: If the picture has another aspect ratio than the calibration's: then it was
+          UserError: If the picture has another aspect ratio than the calibration's: then it was
             cropped, and nobody knows where.
         """
-        camera = self.intrinsics(side)
-        height_px, width_px = size
-        if size == (camera.height_px, camera.width_px):
-            return camera
-        resized = camera.resized(width_px=width_px, height_px=height_px)
-        change = (width_px * camera.height_px) / (height_px * camera.width_px) - 1
-        if abs(change) > MAX_ASPECT_CHANGE:
-            raise UserError(
-                f"a picture of {height_px}x{width_px} (height x width) is no resized one of "
-                f"{camera.height_px}x{camera.width_px}, which the calibration is of: its aspect "
-                f"ratio differs by {abs(change):.1%}, at most {MAX_ASPECT_CHANGE:.0%} is rounding; "
-                "cropped pictures need a calibration of their own"
-            )
-        return resized
+        return resized_camera(self.intrinsics(side), size=size)
 
     def P_rect(self, side: Side) -> Matrix:
         """Returns the 3x4 projection of one side."""
@@ -157,6 +144,32 @@ class StereoRig:
                 "odometry data set calibration files), or its rig.json no T_lidar_to_camera"
             )
         return self.T_velodyne_to_camera_0
+
+
+def resized_camera(camera: Intrinsics, *, size: tuple[int, int]) -> Intrinsics:
+    """Brings intrinsics from the size of their calibration to that of a picture.
+
+    Args:
+      camera: At the size of the calibration.
+      size: (height, width) of the picture, which may have been shrunk since.
+
+    Raises:
+      UserError: If the aspect ratios differ: then the picture was cropped, and nobody knows where,
+        or is of another mode of the camera.
+    """
+    height_px, width_px = size
+    if size == (camera.height_px, camera.width_px):
+        return camera
+    change = (width_px * camera.height_px) / (height_px * camera.width_px) - 1
+    if abs(change) > MAX_ASPECT_CHANGE:
+        raise UserError(
+            f"a picture of {height_px}x{width_px} (height x width) is no resized one of "
+            f"{camera.height_px}x{camera.width_px}, which the calibration is of: its aspect ratio "
+            f"differs by {abs(change):.1%}, at most {MAX_ASPECT_CHANGE:.0%} is rounding; pictures "
+            "that are cropped or of another mode of the camera need a calibration of their own, at "
+            "any size of their aspect ratio"
+        )
+    return camera.resized(width_px=width_px, height_px=height_px)
 
 
 def check_side(side: Side) -> Side:
@@ -297,7 +310,7 @@ class CalibrationFile:
         return key in self._values
 
     def matrix(self, key: str, shape: tuple[int, ...]) -> Matrix:
-        """Returns the numbers of one line as a float64 array.
+        """Returns the numbers of one line as a float64 array of `shape`.
 
         Raises:
           DataError: If the line is missing or does not hold that many finite numbers.

@@ -55,35 +55,24 @@ NUM_CLASSES = len(CLASSES)
 CLASS_NAMES = tuple(entry.name for entry in CLASSES)
 
 
-def _palette() -> npt.NDArray[np.uint8]:
-    palette = np.zeros((256, 3), np.uint8)
-    palette[:NUM_CLASSES] = [entry.color_rgb for entry in CLASSES]
-    palette.setflags(write=False)
-    return palette
-
-
-def _train_id_of_label_id() -> npt.NDArray[np.uint8]:
-    table = np.full(256, IGNORE_ID, np.uint8)
-    for entry in CLASSES:
-        table[entry.label_id] = entry.train_id
-    table.setflags(write=False)
-    return table
-
-
-PALETTE = _palette()
+PALETTE = np.zeros((256, 3), np.uint8)
 """`[256, 3]` uint8 RGB by train id; black where ignored."""
+PALETTE[:NUM_CLASSES] = [entry.color_rgb for entry in CLASSES]
+PALETTE.setflags(write=False)
 
-_TRAIN_ID_OF_LABEL_ID = _train_id_of_label_id()
+_TRAIN_ID_OF_LABEL_ID = np.full(256, IGNORE_ID, np.uint8)
+_TRAIN_ID_OF_LABEL_ID[[entry.label_id for entry in CLASSES]] = [e.train_id for e in CLASSES]
+_TRAIN_ID_OF_LABEL_ID.setflags(write=False)
 
 
 def label_id_to_train_id(label_id: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint8]:
     """Renumbers Cityscapes or KITTI label ids.
 
     Args:
-      label_id: Any shape, integers; what is no scored class (void, -1, unknown) is ignored.
+      label_id: `[...]` integers; what is no scored class (void, -1, unknown) is ignored.
 
     Returns:
-      The same shape, train ids 0..18 and 255.
+      `[...]` uint8, train ids 0..18 and 255.
 
     Raises:
       ValueError: If the array does not hold integers.

@@ -248,7 +248,7 @@ class LabelStore:
         return read_train_id_png(train_id_path(self.root, frame)) if self.has_train_ids else None
 
     def read_sample(self, frame: FrameId) -> tuple[npt.NDArray[np.uint8], Floats, TrainIds | None]:
-        """The frame's picture, depth and train ids, all of one size.
+        """The frame's picture `[height, width, 3]`, depth and train ids `[height, width]`.
 
         Raises:
           FileNotFoundError: If a file is missing.

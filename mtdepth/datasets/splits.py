@@ -28,13 +28,14 @@ def resolve_split(raw: Recordings, split: str) -> list[FrameId]:
     """
     layout = raw.layout
     names = (*layout.split_names, "all")
+    paths = (Path(split), raw.root / split)
     if split in layout.split_names:
         frames, source = raw.split(split), f"{split} below {raw.root}"
     elif split == "all":
         frames, source = raw.all_frames(), f"all below {raw.root}"
-    elif (path := _list_path(raw, split)) is not None:
+    elif found := [path for path in paths if path.is_file()]:
         # A dictionary keeps the list's order.
-        frames, source = list(dict.fromkeys(read_frame_list(path))), str(path)
+        frames, source = list(dict.fromkeys(read_frame_list(found[0]))), str(found[0])
     else:
         for reader in READERS:
             if split in reader.layout.split_names:
@@ -42,7 +43,7 @@ def resolve_split(raw: Recordings, split: str) -> list[FrameId]:
                     f"{split} is of {reader.layout.title}; for {raw.root} take {', '.join(names)} "
                     "or a list file"
                 )
-        tried = " and ".join(map(str, dict.fromkeys((Path(split), raw.root / split))))
+        tried = " and ".join(map(str, dict.fromkeys(paths)))
         raise FileNotFoundError(
             f"no split {split!r}: it is neither one of {', '.join(names)} nor a list file "
             f"(tried {tried})"
@@ -92,7 +93,3 @@ def evenly_spaced(frames: Sequence[Frame], *, number: int) -> list[Frame]:
     """Picks at most `number` different frames, spread over the list in its order."""
     number = min(number, len(frames))
     return [frames[(2 * index + 1) * len(frames) // (2 * number)] for index in range(number)]
-
-
-def _list_path(raw: Recordings, split: str) -> Path | None:
-    return next((path for path in (Path(split), raw.root / split) if path.is_file()), None)

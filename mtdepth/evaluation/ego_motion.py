@@ -59,7 +59,7 @@ class Track:
 
     @property
     def errors_m(self) -> npt.NDArray[np.float64] | None:
-        """Trajectory error of each snippet; None without truth, or for too few frames."""
+        """Trajectory errors `[snippets]`; None without truth, or for too few frames."""
         if self.true_m is None or len(self.numbers) < SNIPPET_FRAMES:
             return None
         return snippet_errors(motions_of(self.true_m), motions_of(self.predicted))

@@ -47,7 +47,11 @@ def results_dict(
             protocol.name: {
                 "protocol": protocol.to_dict(),
                 "rows": {
-                    name: {"title": row.title, **_cost_dict(row), **_depth_dict(row, protocol)}
+                    name: {
+                        "title": row.title,
+                        **({"cost": dataclasses.asdict(row.cost)} if row.cost else {}),
+                        **_depth_dict(row, protocol),
+                    }
                     for name, row in scores.rows.items()
                     if protocol.name in row.depth
                 },
@@ -226,10 +230,6 @@ def _depth_dict(row: RowScores, protocol: Protocol) -> dict[str, Any]:
             for frame, score in scored
         ],
     }
-
-
-def _cost_dict(row: RowScores) -> dict[str, Any]:
-    return {} if row.cost is None else {"cost": dataclasses.asdict(row.cost)}
 
 
 def _class_dict(classes: Confusion | None) -> dict[str, Any]:

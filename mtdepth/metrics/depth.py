@@ -216,7 +216,7 @@ class DistanceSums:
 
 
 def distance_edges(*, max_depth_m: float, width_m: float = 10.0) -> npt.NDArray[np.float64]:
-    """Returns bin edges 0, width, ... up to `max_depth_m`, the last bin cut to end there.
+    """Returns bin edges `[n + 1]`: 0, width, ... up to `max_depth_m`, where the last bin ends.
 
     Raises:
       ValueError: If either is not positive.

@@ -11,7 +11,7 @@ from fakes.panned_video import CAMERA, SIZE, pan, write_frames
 from fakes.rig_tree import build_rig_tree, rig_drive
 
 from mtdepth.data import video_file
-from mtdepth.data.video import VideoSource, resized_camera
+from mtdepth.data.video import VideoSource
 from mtdepth.data.video_file import decode_video
 from mtdepth.data.video_folder import read_folder
 from mtdepth.data.video_intrinsics import doubts, read_intrinsics
@@ -223,8 +223,8 @@ def test_intrinsics_follow_the_pictures_size_around_pixel_edges(tmp_path: Path) 
     camera = shot.camera_at(shot.size)
     assert (camera.fx_px, camera.fy_px) == (60, 59)
     assert (camera.cx_px, camera.cy_px) == ((83 + 0.5) / 2 - 0.5, (30 + 0.5) / 2 - 0.5)
-    with pytest.raises(DataError, match=r"cam\.json: .* aspect ratios differ by 60"):
-        resized_camera(CAMERA, size=(40, 160), calibration=other)
+    with pytest.raises(DataError, match=r"cam\.json: .* aspect ratio differs by 60"):
+        shot.camera_at((40, 160))
 
 
 def test_a_folder_without_intrinsics_is_told_what_to_write(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_a_point_moves_with_the_pixel_centres_of_a_resized_picture_by_hand() -> 
 
 
 def test_a_cropped_picture_is_refused() -> None:
-    with pytest.raises(ValueError, match="cropped pictures need a calibration of their own"):
+    with pytest.raises(ValueError, match=r"cropped .* need a calibration of their own"):
         project_to_depth(sweep((5.0, 1.0, 0.5)), RIG, side="l", size=(7, 12), pixel_rule="eigen")
 
 
