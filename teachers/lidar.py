@@ -1,6 +1,6 @@
 """A laser scanner as the depth teacher: the sweep projected into the picture.
 
-Sparse (4 to 5 % of a KITTI picture's pixels, none in its upper third), but measured: the baseline
+Sparse (4 % of a KITTI picture's pixels, hardly any in its upper third), but measured: the baseline
 that stereo teachers are compared with, and the teacher of a rig with one camera and a scanner.
 """
 
