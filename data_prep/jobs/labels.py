@@ -28,10 +28,10 @@ from mtdepth.datasets.label_store import (
     write_depth_png,
     write_train_id_png,
 )
-from mtdepth.datasets.lidar import project_to_depth, read_velodyne
 from mtdepth.datasets.readers import open_recordings
 from mtdepth.files import DataError, UserError, atomic_path
 from teachers.interface import StereoSample, load_sample
+from teachers.lidar import LidarTeacher
 
 Floats = npt.NDArray[np.float32]
 TrainIds = npt.NDArray[np.uint8]
@@ -161,13 +161,7 @@ class Labeller:
           FileNotFoundError: If there is no sweep.
           DataError: If it is damaged.
         """
-        return project_to_depth(
-            read_velodyne(self.raw.velodyne_path(sample.frame)),
-            self.raw.rig(sample.frame),
-            side=sample.frame.side,
-            size=sample.size_px,
-            pixel_rule="nearest",  # labels are pixels of the picture, not of a protocol
-        )
+        return LidarTeacher().predict(sample)
 
 
 def _in_full_batch(
