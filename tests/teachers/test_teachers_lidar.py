@@ -105,16 +105,24 @@ def test_neighbours_moved_by_their_pose_fall_on_the_same_depth(raw: KittiRaw) ->
     assert (predicted(raw, frame) > 0).sum() == 1
 
 
-def test_neighbours_agree_with_the_rendered_truth_of_a_street(tree: Path) -> None:
+def test_neighbours_agree_with_the_rendered_truth_of_a_street(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     raw = KittiRaw(tree)
     frame = middle(raw)
     truth_path = tree / "truth" / "depth" / frame.drive / frame.camera / f"{frame.name}.png"
     truth_m = read_depth_png(truth_path)
-    own_m, more_m = predicted(raw, frame), predicted(raw, frame, num_neighbours=2)
-    assert (more_m > 0).sum() > 1.3 * (own_m > 0).sum()
-    both = (more_m > 0) & (truth_m > 0)
-    error = np.abs(more_m[both] / truth_m[both] - 1)
-    assert np.median(error) < 0.01  # the rest lies at edges, or is hidden here
+
+    def large_error(depth_m: np.ndarray) -> float:
+        both = (depth_m > 0) & (truth_m > 0)
+        return float(np.percentile(np.abs(depth_m[both] / truth_m[both] - 1), 95))
+
+    own_m, more_m = predicted(raw, frame), predicted(raw, frame, num_neighbours=3)
+    assert (more_m > 0).sum() > 1.2 * (own_m > 0).sum()
+    monkeypatch.setattr("teachers.lidar._motion", lambda *_: np.eye(4))
+    unmoved_m = predicted(raw, frame, num_neighbours=3)
+    # Measured 0.11 against 0.38. At this size a pixel alone makes 0.04.
+    assert large_error(more_m) < 0.6 * large_error(unmoved_m)
 
 
 def test_what_neighbours_need_is_named(raw: KittiRaw, tmp_path: Path) -> None:
