@@ -93,7 +93,7 @@ MAY_IMPORT = {
     ),
     "data_prep.bias_table": (),
     "data_prep.jobs": (
-        *("mtdepth.datasets", "teachers.interface"),
+        *("mtdepth.datasets", "teachers.interface", "teachers.lidar"),
         *("data_prep.bias_table", "data_prep.teacher_choice"),
     ),
     "data_prep.doctor": ("mtdepth.datasets", "mtdepth.program", "data_prep.jobs"),
