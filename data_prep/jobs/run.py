@@ -24,7 +24,8 @@ Result = TypeVar("Result")
 # What a frame's files can do wrong. Anything else is a fault of the program and stops the job.
 FRAME_ERRORS = (DataError, OSError, UserError, cv2.error)
 FILE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
-MAX_CHUNK_BATCHES = 8  # per chunk: the progress bar moves, and handing out costs next to nothing
+# Of a chunk: the progress bar moves, and handing out costs next to nothing.
+MAX_CHUNK_BATCHES, MAX_CHUNK_FRAMES = 8, 32
 MAX_DEATHS_OF_A_FRAME = 2
 # Beyond one of each worker, which a machine that goes away takes along together: that many without
 # a result between them are not the frames' fault.
@@ -228,9 +229,9 @@ class Scheduler(Generic[Frame]):
             return [self._suspects.popleft()] if self._suspects else []
         # Towards the end less than a process's share, so that all end at about the same time.
         share = -(-len(self._untried) // (2 * self._num_processes))
-        num_batches = min(MAX_CHUNK_BATCHES, max(1, share // self._batch_size))
-        size = min(num_batches * self._batch_size, len(self._untried))
-        return [self._untried.popleft() for _ in range(size)]
+        num_frames = min(share, MAX_CHUNK_BATCHES * self._batch_size, MAX_CHUNK_FRAMES)
+        size = max(1, num_frames // self._batch_size) * self._batch_size
+        return [self._untried.popleft() for _ in range(min(size, len(self._untried)))]
 
     def _after_death(self, chunk: list[Frame], death: BaseException) -> list[tuple[Frame, Any]]:
         """Sets a dead process's frames aside, or fails the one that it died over again."""

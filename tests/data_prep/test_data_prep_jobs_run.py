@@ -67,6 +67,7 @@ def job_of(tree: Path, output: Path) -> LabelJob:
 # --- one worker, two pools -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_cluster_writes_the_same_store_as_this_process(
     tree: Path, tmp_path: Path, ray_pool: RayPool
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_cluster_writes_the_same_store_as_this_process(
     assert contents(tmp_path / "ray") == contents(tmp_path / "here")
 
 
+@pytest.mark.slow
 def test_relative_paths_mean_on_a_cluster_what_they_mean_here(
     tree: Path, tmp_path: Path, ray_pool: RayPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +104,7 @@ def test_relative_paths_mean_on_a_cluster_what_they_mean_here(
     assert len(LabelStore.open("labels").frames) == 1
 
 
+@pytest.mark.slow
 def test_a_frame_that_kills_its_process_once_is_labelled_by_the_next_on_a_cluster(
     tree: Path, tmp_path: Path, ray_pool: RayPool
 ) -> None:
@@ -127,6 +130,7 @@ def test_a_frame_that_kills_every_process_has_failed_and_the_others_are_labelled
     assert "2 workers died over it" in failed[frames[3]].why
 
 
+@pytest.mark.slow
 def test_a_full_disk_on_a_cluster_keeps_its_error_number(
     tree: Path, tmp_path: Path, ray_pool: RayPool
 ) -> None:
