@@ -100,9 +100,13 @@ def _check_reachable(address: str, name: str) -> None:
     try:
         socket.create_connection((parts.hostname, port), timeout=NETWORK_TIMEOUT_S).close()
     except (OSError, UnicodeError) as error:
+        rest = address.partition("://")[2]
+        is_told = "@" not in rest or "@" in parts.netloc or _begins_with_host(rest)
+        # Else what was taken for the host may be a user, and the port a part of a password.
+        where = (parts.hostname, f"port {port}") if is_told else ("its host", "its port")
         raise OSError(
-            f"{name} cannot be reached ({error}): is {parts.hostname} right and on, and does "
-            f"something listen on port {port}?"
+            f"{name} cannot be reached ({error}): is {where[0]} right and on, and does "
+            f"something listen on {where[1]}?"
         ) from error
 
 

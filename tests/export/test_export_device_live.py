@@ -192,6 +192,17 @@ def test_an_address_that_is_none_is_refused_without_its_secret(
     assert "ss9" not in "".join(traceback.format_exception(refused.value)) + caplog.text
 
 
+def test_what_was_taken_for_the_host_of_a_wrong_address_is_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused = MagicMock(side_effect=OSError("refused"))
+    monkeypatch.setattr(streams.socket, "create_connection", refused)
+    with pytest.raises(OSError, match=r"rtsp://\*\*\*@cam/1 cannot be reached") as told:
+        open_live("rtsp://alice:12/34@cam/1", request=Request())
+    assert "alice" not in str(told.value)
+    assert "12" not in str(told.value)
+
+
 @pytest.mark.parametrize("scheme", ["udp", "srt", "rtp"])
 def test_a_stream_that_is_no_tcp_is_left_to_ffmpeg(
     scheme: str, monkeypatch: pytest.MonkeyPatch
