@@ -44,7 +44,7 @@ _T_IMU_TO_VELODYNE_M = (-8.086759e-01, 3.195559e-01, -7.997231e-01)
 class DemoRig:
     """Cameras and mounts; frames as in `mtdepth.datasets.calibration`.
 
-    Args:
+    Attributes:
       camera: Intrinsics of both rectified colour cameras.
       R_rect_00: `[3, 3]`.
       T_velodyne_to_camera_0: `[4, 4]`, before rectification.

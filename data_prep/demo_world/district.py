@@ -22,7 +22,7 @@ Roadside = Literal["none", "delineators", "guard rail"]
 class District:
     """Ranges and chances that a street's parts are drawn from; lengths in metres.
 
-    Args:
+    Attributes:
       name: For logs and tests.
       likely: Weight among the districts.
       lane_m: Width of a lane.

@@ -40,7 +40,7 @@ _STEP_M = 2.0
 class Mesh:
     """Triangles and what they belong to.
 
-    Args:
+    Attributes:
       vertices_m: `[vertices, 3]` float64.
       faces: `[faces, 3]`, counter-clockwise seen from outside.
       owner: `[faces]`, number of the solid.
@@ -258,7 +258,7 @@ NOTHING = -1
 class Rays:
     """Points `origin_m + t * direction`, in world coordinates.
 
-    Args:
+    Attributes:
       origin_m: `[3]`, or `[..., 3]` for one of each ray's own.
       direction: `[..., 3]` float64, of any length.
     """
@@ -271,7 +271,7 @@ class Rays:
 class Hits:
     """What each ray meets first; all of the rays' shape.
 
-    Args:
+    Attributes:
       t: float64, infinite where nothing is met.
       owner: int32, the mesh's owner, `NOTHING` (-1) where nothing is met.
       axis: int8, of the face.

@@ -24,7 +24,7 @@ _MORTAR = np.array([0.34, 0.32, 0.29], np.float32)
 class _Windows(NamedTuple):
     """Where each pixel `[n]` of a facade lies among its windows.
 
-    Args:
+    Attributes:
       column: Number of the window along the front, with what of its width was passed.
       row: Number of the storey, with what of its height was passed.
       across_m: From the window's middle.

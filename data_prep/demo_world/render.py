@@ -220,7 +220,7 @@ _MATT = 0.5  # ours: reflectance that the sweep reports, of the mean over the co
 class Frame:
     """What the sensors saw in one instant.
 
-    Args:
+    Attributes:
       left: image_02, `[height, width, 3]` uint8 RGB.
       right: image_03.
       points: `[points, 4]` float32, velodyne frame.

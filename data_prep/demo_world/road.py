@@ -15,7 +15,7 @@ _STEEPEST = (0.038, 0.012)  # grades of the profile's long and short wave: 5 % t
 class Terrain:
     """Heights of the ground.
 
-    Args:
+    Attributes:
       wave_m: Amplitudes of the profile's two waves along the road.
       wave_length_m: Their periods.
       wave_phase_rad: Their phases.
@@ -139,7 +139,7 @@ class Road:
     The road runs along x; `lateral` is the distance to the left of its centre line. Its wave is
     long against its width, so distances across it are exact to a few centimetres.
 
-    Args:
+    Attributes:
       lane_m: Width of one lane.
       lanes_per_direction: 1 or 2.
       median_m: Width of the strip of terrain between the directions, 0 = none.

@@ -141,7 +141,7 @@ _FAR_M_PER_PX = 45.0 / 721.5
 class Instant:
     """Everything there is in one frame.
 
-    Args:
+    Attributes:
       street: The street it is of.
       solids: What stands, then the entries `ground` and `sky`, then what moves.
       ground: Number of the ground in `solids`.

@@ -69,7 +69,7 @@ _MIN_SIDE_PX, _MAX_SIDE_PX = 16, 4096
 class WorldSettings:
     """Everything that changes a byte of a world.
 
-    Args:
+    Attributes:
       num_drives: Streets; 2 to 899, at least 2 since whole drives are held out for validation.
       num_frames: Frames per drive, 0.1 s apart.
       seed: Draws everything.

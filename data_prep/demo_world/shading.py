@@ -49,7 +49,7 @@ _MIRROR_LIFT_M = 0.02
 class View:
     """Rays `[height, width]` of one sensor with what they met.
 
-    Args:
+    Attributes:
       instant: When.
       rays: Its rays.
       hits: What they met.

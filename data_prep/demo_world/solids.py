@@ -81,7 +81,7 @@ class Solid(NamedTuple):
 class Solids:
     """Many solids as arrays of one length n, upright and turned by `yaw_rad` about z.
 
-    Args:
+    Attributes:
       centre_m: `[n, 3]`.
       half_m: `[n, 3]`, half extents along the solid's own axes.
       yaw_rad: `[n]`, from the world's x towards its y.

@@ -93,7 +93,7 @@ def _wrapped(texels: Image) -> Image:
 class Surface:
     """What is known of each pixel's surface; all `[height, width]`.
 
-    Args:
+    Attributes:
       index: Into the solids with ground and sky.
       local: x, y, z in the solid's own frame, metres.
       half: The solid's half extents.

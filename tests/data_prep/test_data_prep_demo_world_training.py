@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes.programs import run_program
 
 from data_prep.demo_world import traffic as near
 from data_prep.demo_world import training_world
@@ -308,3 +309,20 @@ def test_the_classes_of_an_obstacle_are_those_of_cityscapes() -> None:
     assert TRAIN_ID["person"] in by_name["pram"]
     assert len(CLASS_NAMES) == 19
     assert Pattern.GROUND not in {s.pattern for thing in near.THINGS for s in thing.make(rng)}
+
+
+def test_the_program_makes_a_world_as_a_robot_sees_it(tmp_path: Path) -> None:
+    rig, root = tmp_path / "my_rig.json", tmp_path / "world"
+    rig.write_text(json.dumps(ROBOT.to_dict()))
+    command = ["data_prep.make_demo_world", "--training", "--output", root, "--drives", 1,
+               "--frames", 1, "--width", 64, "--height", 48, "--num_processes", 1, "--rig", rig,
+               "--camera_height_m", 0.45, "--camera_pitch_deg", -5]  # fmt: skip
+    done = run_program(*command)
+    assert done.returncode == 0, done.stderr
+    store = LabelStore.open(root)
+    assert store.read_sample(store.frames[0])[0].shape == (48, 64, 3)
+    described = json.loads((root / "street_0_00000" / "street.json").read_text())
+    assert described["camera"]["height_m"] == 0.45
+    refused = run_program("data_prep.make_demo_world", "--output", tmp_path / "w", "--rig", rig)
+    assert refused.returncode == 1
+    assert "only a --training world has another camera" in refused.stderr
