@@ -101,11 +101,11 @@ class Job:
           graph: Its weights.
           masks: Of the weights that stay zero.
         """
-        law = quantised.centred(self.trained.normalisation)
+        normalisation = quantised.centred(self.trained.normalisation)
         ranges = quantised.calibrated(
             graph,
-            law(np.stack(self.calibration).astype(np.float32)),
-            image=(float(law(0.0)), float(law(255.0))),
+            normalisation(np.stack(self.calibration).astype(np.float32)),
+            image=(float(normalisation(0.0)), float(normalisation(255.0))),
         )
         model = quantised.build_quantised(graph, ranges)
         scores = self._tune(
@@ -113,7 +113,7 @@ class Job:
             {},
             model=model,
             graph=graph,
-            normalisation=law,
+            normalisation=normalisation,
             masks=masks or {},
             before_score=lambda: quantised.refresh_kernel_ranges(model),
         )
@@ -175,14 +175,14 @@ class Job:
         """What the file has to say."""
         trained = self.trained
         if tuned.ranges is None:
-            network, law = build_copy(tuned.graph), trained.normalisation
+            network, normalisation = build_copy(tuned.graph), trained.normalisation
         else:
             centred = quantised.centred(trained.normalisation)
             network = quantised.build_quantised(
                 *quantised.in_grey_levels(tuned.graph, tuned.ranges, centred)
             )
-            law = InputNormalisation(1.0, -float(trained.normalisation.centre))
-        return InferenceNetwork(network=network, codec=trained.codec, normalisation=law)
+            normalisation = InputNormalisation(1.0, -float(trained.normalisation.centre))
+        return InferenceNetwork(network=network, codec=trained.codec, normalisation=normalisation)
 
     def _check_loss(self, tuned: Tuned) -> None:
         before = self.float_abs_rel()
@@ -198,7 +198,7 @@ class Job:
 
     def _objective(self) -> Objective:
         return Objective(
-            subject=self.trained,
+            float_network=self.trained,
             recipe=self._recipe,
             label_weight=self._options.label_weight,
             teacher_weight=self._options.teacher_weight,

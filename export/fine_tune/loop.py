@@ -150,7 +150,9 @@ class FineTuning:
             np.asarray(self._infer(images[first : first + SCORE_BATCH])["depth_code"])[..., 0]
             for first in range(0, len(images), SCORE_BATCH)
         ]
-        return np.asarray(self.objective.subject.codec.decode(np.concatenate(found)), np.float32)
+        return np.asarray(
+            self.objective.float_network.codec.decode(np.concatenate(found)), np.float32
+        )
 
     def _check_identity(self, path: Path) -> None:
         if path.is_file() and read_json(path) != self.identity:
@@ -162,8 +164,8 @@ class FineTuning:
 
     def _losses(self, batch: Tensors) -> Tensors:
         image = tf.cast(batch[IMAGE], tf.float32)
-        subject = self.objective.subject
-        taught = subject.network(subject.normalisation(image), training=False)
+        network = self.objective.float_network
+        taught = network.network(network.normalisation(image), training=False)
         teacher = {name: tf.stop_gradient(value) for name, value in taught.items()}
         outputs = self.model(self.normalisation(image), training=True)
         return {"total": self.objective(outputs, teacher, batch)}

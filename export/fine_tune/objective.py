@@ -18,13 +18,13 @@ class Objective:
     """The loss of a fine-tuning.
 
     Attributes:
-      subject: The float network, which teaches.
+      float_network: The float network, which teaches.
       recipe: Weights of the tasks, how labels are shrunk.
       label_weight: Of the loss that the network was trained by; 0 where there is none for its kind.
       teacher_weight: Of the deviation from the float network.
     """
 
-    subject: InferenceNetwork
+    float_network: InferenceNetwork
     recipe: TrainRecipe
     label_weight: float
     teacher_weight: float
@@ -44,7 +44,7 @@ class Objective:
             outputs,
             batch[DEPTH_M],
             batch[TRAIN_ID] if "class_scores" in outputs else None,
-            codec=self.subject.codec,  # type: ignore[arg-type]  # labels are for the log law
+            codec=self.float_network.codec,  # type: ignore[arg-type]  # labels are for the log codec
             depth_weight=self.recipe.depth_weight,
             segmentation_weight=self.recipe.segmentation_weight,
             rule=self.recipe.depth_target,

@@ -124,7 +124,7 @@ def ranges_of(model: Any, graph: NetworkGraph) -> Ranges:
 
 
 def in_grey_levels(
-    graph: NetworkGraph, ranges: Ranges, law: InputNormalisation
+    graph: NetworkGraph, ranges: Ranges, normalisation: InputNormalisation
 ) -> tuple[NetworkGraph, Ranges]:
     """The same network for pictures of which only a whole grey level was subtracted.
 
@@ -132,19 +132,19 @@ def in_grey_levels(
     operator on it.
 
     Args:
-      graph: A trained network, for `law`.
+      graph: A trained network, for `normalisation`.
       ranges: Its own.
-      law: `centred` one.
+      normalisation: A `centred` one.
     """
     weights = {
-        entry.name: (np.asarray(entry.kernel * np.float32(law.scale)), entry.bias)
+        entry.name: (np.asarray(entry.kernel * np.float32(normalisation.scale)), entry.bias)
         for entry in graph.first_convolutions()
         if entry.kernel is not None
     }
-    low, high = (round(value / law.scale) for value in ranges.image)
+    low, high = (round(value / normalisation.scale) for value in ranges.image)
     return graph.with_weights(weights), dataclasses.replace(ranges, image=(low, high))
 
 
-def centred(law: InputNormalisation) -> InputNormalisation:
+def centred(normalisation: InputNormalisation) -> InputNormalisation:
     """The normalisation with its zero at a whole grey level; see `InputNormalisation.centre`."""
-    return InputNormalisation(law.scale, -law.scale * law.centre)
+    return InputNormalisation(normalisation.scale, -normalisation.scale * normalisation.centre)

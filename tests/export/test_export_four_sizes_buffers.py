@@ -18,8 +18,8 @@ from mtdepth.runtime.tflite import open_interpreter
 
 def converted(precision: Precision, decoders: tuple[str, ...]) -> dict[str, bytes]:
     return {
-        size: convert(subject, precision=precision, representative=pictures(8, size=SIZE, seed=10))
-        for size, subject in networks(decoders).items()  # type: ignore[arg-type]
+        size: convert(network, precision=precision, representative=pictures(8, size=SIZE, seed=10))
+        for size, network in networks(decoders).items()  # type: ignore[arg-type]
     }
 
 
