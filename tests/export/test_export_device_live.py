@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from fakes.device import LONG_S, picture, video_server
 
-from export.device import live, streams
-from export.device.cameras import is_live_name, open_live
+from export.device import cameras, live, streams
+from export.device.cameras import Kind, is_live_name, open_live
 from export.device.live import LiveSource, Request, wait_s
 from export.device.sources import CaptureGrabber, Picture, Unreadable
 from export.device.streams import without_secrets
@@ -268,3 +268,14 @@ def test_a_network_stream_comes_back_when_its_server_does(
     assert len({int(item.image_rgb[0, 0, 0]) for item in found}) > 3
     assert abs(int(found[-1].image_rgb[100, 100, 1]) - 13) < 12
     assert source.status == "live"
+
+
+def test_a_further_kind_of_camera_is_one_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not is_live_name("made-up")
+    kind = Kind(is_name="made-up".__eq__, opener=lambda *_: lambda: Plugged(2))
+    monkeypatch.setattr(cameras, "KINDS", (kind, *cameras.KINDS))
+    assert is_live_name("made-up")
+    source = open_live("made-up", request=Request(), max_retries=0)
+    assert source.name == "camera made-up"
+    kinds = [type(item) for item in source.frames()]
+    assert kinds == [Picture, Picture, Unreadable]

@@ -23,7 +23,8 @@ from fakes.device import (
 )
 
 from export.device import video as video_module
-from export.device.outputs import FileWriter, claim_run_folder, open_outputs
+from export.device.options import parse, write_kinds
+from export.device.outputs import OUTPUTS, FileWriter, Output, claim_run_folder, open_outputs
 from export.device.recording import (
     MIN_FREE_BYTES,
     RETRY_S,
@@ -533,3 +534,15 @@ def test_a_wrong_output_is_told_at_once(tmp_path: Path) -> None:
         for output in (tmp_path / "taken", tmp_path / "taken" / "below"):
             with pytest.raises(NotADirectoryError):
                 open_outputs(output, names=("video",), source=source, **options)
+
+
+def test_a_further_output_is_one_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_name(stem: Path, item: Any) -> None:
+        stem.with_suffix(".txt").write_text(item.name)
+
+    monkeypatch.setitem(OUTPUTS, "name", Output(of_picture=write_name))
+    source = FakeSource([picture("a")])
+    line = ["--model", "m", "--source", "s", "--output", str(tmp_path), "--write", "name,depth"]
+    names = write_kinds(parse(line, description=None))
+    finish(service_with(source, open_outputs(tmp_path, names=names, source=source).recordings))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "a_depth.png"]
