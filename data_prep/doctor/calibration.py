@@ -69,7 +69,7 @@ def rig_findings(rig: StereoRig, where: str) -> list[Finding]:
 
 def _wrong_values(rig: StereoRig) -> Iterator[str]:
     camera = rig.intrinsics_left
-    if not _BASELINE_M[0] <= rig.baseline_m <= _BASELINE_M[1]:
+    if rig.has_right and not _BASELINE_M[0] <= rig.baseline_m <= _BASELINE_M[1]:
         yield f"a baseline of {rig.baseline_m:.4g} m, from {_BASELINE_M[0]} to {_BASELINE_M[1]} m"
     if not _FOCAL_PER_WIDTH[0] <= camera.fx_px / camera.width_px <= _FOCAL_PER_WIDTH[1]:
         yield f"fx of {camera.fx_px:.4g} px for pictures {camera.width_px} px wide"

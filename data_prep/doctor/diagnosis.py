@@ -177,24 +177,23 @@ def _rigs(
     raw: Recordings, listings: Sequence[presence.DriveListing], report: Report
 ) -> dict[str, StereoRig]:
     """The usable rig of each drive; a drive whose calibration is wrong is left out."""
-    if not raw.layout.has_dates:
-        drive = raw.drives()[0]
-        rig = raw.rig(FrameId(drive, 0))
-        found = calibration.rig_findings(rig, raw.calibration_files(drive)[0].name)
-        report.looked(calibration.CALIBRATION_VALUES)
-        report.add(found)
-        return {} if found else {listing.drive: rig for listing in listings}
-    drives_of = defaultdict(list)
+    drives_of: dict[Path, list[str]] = defaultdict(list)
     for listing in listings:
-        drives_of[raw.drive_dir(listing.drive).parent].append(listing.drive)
+        drives_of[raw.calibration_files(listing.drive)[0]].append(listing.drive)
     rigs: dict[str, StereoRig] = {}
-    for date_dir, drives in drives_of.items():
-        has_oxts = any((date_dir / drive / "oxts" / "data").is_dir() for drive in drives)
-        rig_of_date, found = calibration.date_findings(date_dir, needs_imu=has_oxts)
-        report.looked(*calibration.CHECKS)
+    for path, drives in drives_of.items():
+        if raw.layout.has_dates:
+            has_oxts = any((path.parent / drive / "oxts" / "data").is_dir() for drive in drives)
+            rig, found = calibration.date_findings(path.parent, needs_imu=has_oxts)
+            report.looked(*calibration.CHECKS)
+        else:
+            rig = raw.rig(FrameId(drives[0], 0))
+            found = calibration.rig_findings(rig, str(path.relative_to(raw.root)))
+            rig = None if found else rig
+            report.looked(calibration.CALIBRATION_VALUES)
         report.add(found)
-        if rig_of_date is not None:
-            rigs |= dict.fromkeys(drives, rig_of_date)
+        if rig is not None:
+            rigs |= dict.fromkeys(drives, rig)
     return rigs
 
 

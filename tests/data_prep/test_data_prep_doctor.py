@@ -546,6 +546,23 @@ def test_a_rigs_baseline_a_fifth_too_short_is_found_by_lidar(larger: Path, tmp_p
     assert found_by(diagnose(root)) == {"lidar_agreement"}
 
 
+def test_a_rig_of_one_camera_is_healthy_and_a_drives_own_calibration_is_looked_at(
+    tree: Path, tmp_path: Path
+) -> None:
+    root = build_rig_tree(tmp_path / "rig", tree)
+    content = json.loads((root / "rig.json").read_text())
+    del content["baseline_m"]
+    (root / "rig.json").write_text(json.dumps(content))
+    drives = sorted(path.parent for path in root.glob("*/right"))
+    for drive in drives:
+        shutil.rmtree(drive / "right")
+    report = diagnose(root)
+    assert report.is_healthy
+    assert found_by(report) == {"one_camera"}
+    (drives[-1] / "rig.json").write_text(json.dumps(content | {"fx_px": 3.0, "fy_px": 3.0}))
+    assert found_by(diagnose(root)) == {"one_camera", "calibration_values"}
+
+
 def test_a_rig_without_lidar_is_healthy(tree: Path, tmp_path: Path) -> None:
     report = diagnose(build_rig_tree(tmp_path / "rig", tree, with_lidar=False))
     assert found_by(report) == set()
