@@ -9,6 +9,7 @@ import collections
 import contextlib
 import dataclasses
 import functools
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -106,17 +107,24 @@ def load(
     with one_opencv_thread():
         try:
             while True:
-                for item in rest:
-                    ahead.append(pool.submit(example, item))
-                    if len(ahead) >= (1 + _BATCHES_AHEAD) * batch_size:
+                while len(ahead) <= _BATCHES_AHEAD:
+                    examples = [
+                        pool.submit(example, item) for item in itertools.islice(rest, batch_size)
+                    ]
+                    if not examples:
                         break
+                    # Behind its examples in the queue, so it waits for none that is not begun.
+                    ahead.append(pool.submit(_stacked, examples))
                 if not ahead:
                     return
-                size = min(batch_size, len(ahead))
-                done = [ahead.popleft().result() for _ in range(size)]
-                yield {key: np.stack([item[key] for item in done]) for key in done[0]}
+                yield ahead.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _stacked(examples: list[Future[Batch]]) -> Batch:
+    done = [example.result() for example in examples]
+    return {key: np.stack([each[key] for each in done]) for key in done[0]}
 
 
 def num_processors() -> int:
