@@ -1,11 +1,11 @@
 """Where and when a camera was at each picture of KITTI: odometry's poses, GPS/IMU, time stamps."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from absl import logging
 
 from mtdepth.datasets.calibration import Side
 from mtdepth.datasets.frames import CAMERA_OF_SIDE, is_kitti_drive
