@@ -73,6 +73,8 @@ class TrainRecipe(TrainingSchedule):
       depth_weight, segmentation_weight: Weight of each task's loss at every block.
       encoder_weights: `imagenet`, `none`, or a weight file.
       start_from: Workdir or weight file of a whole student to start from; empty for none.
+      ema_decay: Of the weights' moving average, which is judged and saved in their place; 0 for
+        none.
       statistics_batches: Training batches over which the batch-norm statistics are averaged before
         each evaluation and save.
       augmentation: How pictures are varied.
@@ -99,6 +101,7 @@ class TrainRecipe(TrainingSchedule):
     segmentation_weight: float
     encoder_weights: str = "none"
     start_from: str = ""
+    ema_decay: float = 0.0
     statistics_batches: int
     augmentation: Augmentation = dataclasses.field(default_factory=Augmentation)
 
@@ -111,6 +114,8 @@ class TrainRecipe(TrainingSchedule):
         require_choice("fit", self.fit, get_args(Fit))
         require_choice("depth_target", self.depth_target, get_args(DepthTargetRule))
         require_at_least(self, 1, "steps_per_epoch", "statistics_batches")
+        if not 0 <= self.ema_decay < 1:
+            raise UserError(f"ema_decay must be in [0, 1), got {self.ema_decay}")
         _ = self.codec  # has the rule for near_m and far_m
         require_at_least(self, 0, "depth_weight", "segmentation_weight")
 

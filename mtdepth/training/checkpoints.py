@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +40,17 @@ class TrainingState:
       path: The file that holds all of it.
       network: A model of Keras 3 or `tf_keras`.
       optimizer: Its optimiser.
+      average: The variables of the weights' average; none without one.
 
     Attributes:
       progress: How far the run has come.
     """
 
-    def __init__(self, path: Path, network: Any, optimizer: Any) -> None:
+    def __init__(
+        self, path: Path, network: Any, optimizer: Any, average: Sequence[Any] = ()
+    ) -> None:
         self.path, self.network, self.optimizer = path, network, optimizer
+        self._average = list(average)
         self.progress = Progress()
 
     def save(self) -> None:
@@ -84,9 +89,10 @@ class TrainingState:
         return True
 
     def _parts(self) -> tuple[tuple[str, list[Any]], ...]:
-        return ("graph", list(self.network.variables)), (
-            "optimizer",
-            list(self.optimizer.variables),
+        return (
+            ("graph", list(self.network.variables)),
+            ("optimizer", list(self.optimizer.variables)),
+            ("average", self._average),
         )
 
 

@@ -4,6 +4,7 @@ It is composed of a step, a stream of batches and a judge. The student, MiniNet 
 teachers and the fine-tuning of networks for a device are trained by it.
 """
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
@@ -64,6 +65,7 @@ class TrainingLoop:
       is_lower_better: Whether that score falls as the network improves.
       prepare: Called before the network is judged or saved.
       observe: Called with every batch and what its step found.
+      as_judged: In this context the network holds the weights that are judged and saved.
       judges_start: Whether the network is judged before the first step, too.
       checkpoint_seconds: Longest time that a kill can cost.
     """
@@ -81,6 +83,7 @@ class TrainingLoop:
     is_lower_better: bool = True
     prepare: Callable[[], object] = _nothing
     observe: Callable[[Batch, StepResult], object] = _nothing
+    as_judged: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
     judges_start: bool = False
     checkpoint_seconds: float = RunOptions.checkpoint_seconds
 
@@ -171,10 +174,15 @@ class TrainingLoop:
             self._save()
 
     def _judge(self, *, epoch: int) -> None:
-        """Tells the user, TensorBoard and the history of scores; saves the weights."""
+        with self.as_judged():
+            self.prepare()
+            scores = self._note(self.judge(self._journal), epoch=epoch)
+            if self.chooser in scores:
+                self._save_checkpoints(scores[self.chooser])
+
+    def _note(self, scores: dict[str, float], *, epoch: int) -> dict[str, float]:
+        """Tells the user, TensorBoard and the history of scores; adds the training loss."""
         progress = self.state.progress
-        self.prepare()
-        scores = self.judge(self._journal)
         num_steps = progress.step - progress.num_ended_epochs * self.schedule.steps_per_epoch
         if num_steps:
             scores = {TRAIN_LOSS: progress.epoch_loss_sum / num_steps, **scores}
@@ -185,8 +193,7 @@ class TrainingLoop:
         # One figure a class would fill the screen; the history has them all.
         shown = ", ".join(f"{k} {v:.4f}" for k, v in scores.items() if "/" not in k)
         tqdm.tqdm.write(f"epoch {epoch}/{self.schedule.num_epochs}: {shown}")
-        if self.chooser in scores:
-            self._save_checkpoints(scores[self.chooser])
+        return scores
 
     def _save_checkpoints(self, score: float) -> None:
         """Writes the last weights, and the best where they are."""
@@ -209,8 +216,9 @@ class TrainingLoop:
     def _stop_at(self, batch: Batch, result: StepResult) -> NoReturn:
         """Keeps the weights from before a step that cannot be taken, and raises."""
         self._save()
-        self.prepare()
-        self.save_weights("last", "before a loss that is no number")
+        with self.as_judged():
+            self.prepare()
+            self.save_weights("last", "before a loss that is no number")
         bad = [name for name, value in result.losses.items() if not np.isfinite(value)]
         frames = ", ".join(name.decode() for name in np.asarray(batch[FRAME]))
         raise NonFiniteLossError(

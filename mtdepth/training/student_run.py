@@ -1,5 +1,6 @@
 """A whole training of a student in a workdir: begun, gone on with, and finished."""
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,7 @@ from mtdepth.training.start import start_weights
 from mtdepth.training.step import TrainingStep, adam
 from mtdepth.training.student_objective import StudentObjective
 from mtdepth.training.validation import training_pictures, validate
+from mtdepth.training.weight_average import WeightAverage
 from mtdepth.versions import package_versions
 from mtdepth.workdir import Workdir
 
@@ -59,9 +61,18 @@ def student_run(
     graph = build_training_graph(recipe.spec, input_size=recipe.input_size_px)
     optimizer = adam(recipe)
     objective = StudentObjective(graph, recipe)
-    step = TrainingStep(graph, objective.losses, optimizer, clip_norm=recipe.clip_norm)
+    average = WeightAverage(graph, recipe.ema_decay) if recipe.ema_decay else None
+    step = TrainingStep(
+        graph,
+        objective.losses,
+        optimizer,
+        clip_norm=recipe.clip_norm,
+        after=average.update if average else lambda: None,
+    )
     statistics = BatchStatistics(graph, objective.run)
-    state = TrainingState(workdir.resume_path, graph, optimizer)
+    state = TrainingState(
+        workdir.resume_path, graph, optimizer, average.variables if average else ()
+    )
     if not state.path.is_file():
         start_weights(graph, recipe, camera)
     # Not before the weights are there: a wrong weight file must not leave a run behind.
@@ -96,6 +107,7 @@ def student_run(
         stream=stream,
         judge=judge,
         prepare=estimate_statistics,
+        as_judged=average.in_place if average else contextlib.nullcontext,
         save_weights=lambda checkpoint, _: save_weights(graph, workdir.weights_path(checkpoint)),
         weights_path=workdir.weights_path("best"),
         chooser="val_abs_rel" if val_store else TRAIN_LOSS,
