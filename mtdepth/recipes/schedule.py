@@ -27,6 +27,8 @@ class TrainingSchedule:
       epoch_decay: See `schedule`.
       warmup_steps: Steps in which the rate rises linearly from zero.
       adam_beta_1, adam_beta_2: Memory of Adam's two averages.
+      weight_decay: Times the rate, the share of each weight that a step takes off (AdamW,
+        Loshchilov and Hutter 2019); biases and batch-norm scales are left alone. 0 for Adam.
       clip_norm: Largest norm of the whole gradient; 0 leaves it alone.
       seed: Of the weights, the order of the examples, and their variation.
     """
@@ -43,6 +45,7 @@ class TrainingSchedule:
     warmup_steps: int = 0
     adam_beta_1: float = 0.9  # Kingma and Ba 2015, as every paper followed here
     adam_beta_2: float = 0.999  # likewise
+    weight_decay: float = 0.0
     clip_norm: float = 0.0
     seed: int = 0
 
@@ -53,6 +56,8 @@ class TrainingSchedule:
         require_at_least(self, 0, "steps_per_epoch", "warmup_steps", "clip_norm")
         if not 0 < self.epoch_decay <= 1:
             raise UserError(f"epoch_decay must be in (0, 1], got {self.epoch_decay}")
+        if not 0 <= self.weight_decay < 1:
+            raise UserError(f"weight_decay must be in [0, 1), got {self.weight_decay}")
         for name in ("learning_rate", "adam_beta_1", "adam_beta_2"):
             if not 0 < getattr(self, name) < 1:
                 raise UserError(f"{name} must be in (0, 1), got {getattr(self, name)}")

@@ -109,10 +109,16 @@ class TrainingStep:
 
 
 def adam(schedule: TrainingSchedule) -> keras.optimizers.Adam:
-    """The optimiser of every training."""
-    return keras.optimizers.Adam(
-        schedule.learning_rate, beta_1=schedule.adam_beta_1, beta_2=schedule.adam_beta_2
+    """The optimiser of every training: Adam, or AdamW where weights decay."""
+    optimizer = keras.optimizers.Adam(
+        schedule.learning_rate,
+        beta_1=schedule.adam_beta_1,
+        beta_2=schedule.adam_beta_2,
+        weight_decay=schedule.weight_decay or None,
     )
+    # Looked for in the names that Keras gives the weights of its layers.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
 
 
 def require_tensorflow() -> None:

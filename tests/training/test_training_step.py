@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from fakes.recipes import tiny_recipe
 
-from mtdepth.training.step import TrainingStep
+from mtdepth.recipes.base import overridden
+from mtdepth.training.step import TrainingStep, adam
 
 BATCH = {
     "x": np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32),
@@ -57,3 +59,47 @@ def test_another_back_end_of_keras_is_refused_in_words(monkeypatch: pytest.Monke
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match=r"Keras runs on jax \(KERAS_BACKEND\).*unset it"):
         TrainingStep(network, losses_of(network), keras.optimizers.Adam())
+
+
+def adam_by_hand(
+    weight: np.ndarray, gradients: list[np.ndarray], *, rate: float, decay: float
+) -> np.ndarray:
+    """Loshchilov and Hutter 2019, algorithm 2 with the rate as its schedule, in float64."""
+    first = second = np.zeros_like(weight)
+    for t, gradient in enumerate(gradients, start=1):
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        step = (first / (1 - 0.9**t)) / (np.sqrt(second / (1 - 0.999**t)) + 1e-7)
+        weight = weight - rate * decay * weight - rate * step
+    return weight
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_kernels_decay_beside_adam_but_no_bias_and_no_scale(decay: float) -> None:
+    network = network_of(keras)
+    optimizer = adam(overridden(tiny_recipe(), [f"weight_decay={decay}"]))
+    optimizer.build(network.trainable_variables)
+    optimizer.learning_rate.assign(0.01)
+    rng = np.random.default_rng(0)
+    before = [rng.normal(size=weight.shape) for weight in network.trainable_variables]
+    gradients = [[rng.normal(size=value.shape) for value in before] for _ in range(3)]
+    for weight, value in zip(network.trainable_variables, before, strict=True):
+        weight.assign(value)
+    for of_step in gradients:
+        optimizer.apply_gradients(
+            [
+                (tf.constant(gradient, tf.float32), weight)
+                for gradient, weight in zip(of_step, network.trainable_variables, strict=True)
+            ]
+        )
+    names = [weight.name for weight in network.trainable_variables]
+    assert sorted(names) == ["beta", "bias", "gamma", "kernel"]
+    for number, name in enumerate(names):
+        wanted = adam_by_hand(
+            before[number],
+            [of_step[number] for of_step in gradients],
+            rate=0.01,
+            decay=decay if name == "kernel" else 0.0,
+        )
+        found = np.asarray(network.trainable_variables[number])
+        np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=1e-6, err_msg=name)
