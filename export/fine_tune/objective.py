@@ -9,6 +9,7 @@ from mtdepth.data.features import DEPTH_M, TRAIN_ID
 from mtdepth.losses.total import total_loss
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.trained import InferenceNetwork
+from mtdepth.training.student_objective import loss_weights
 
 Tensors = dict[str, Any]
 
@@ -45,9 +46,7 @@ class Objective:
             batch[DEPTH_M],
             batch[TRAIN_ID] if "class_scores" in outputs else None,
             codec=self.float_network.codec,  # type: ignore[arg-type]  # labels are for the log codec
-            depth_weight=self.recipe.depth_weight,
-            segmentation_weight=self.recipe.segmentation_weight,
-            rule=self.recipe.depth_target,
+            weights=loss_weights(self.recipe),
         )
         return loss + self.label_weight * total
 

@@ -1,15 +1,42 @@
 """The student's training loss: both tasks at every scale."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mtdepth.files import UserError
 from mtdepth.geometry.depth_codec import LogDepthCodec
-from mtdepth.losses.depth import berhu_log_depth_loss
+from mtdepth.losses.depth import (
+    berhu_log_depth_loss,
+    gradient_matching_loss,
+    scale_invariant_loss,
+)
 from mtdepth.losses.segmentation import segmentation_loss
 from mtdepth.losses.targets import depth_target, train_id_target
 
 _PARTS = {"depth_code": "depth", "class_scores": "segmentation"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StudentLossWeights:
+    """What counts how much; at its default a term is not there.
+
+    Attributes:
+      depth, segmentation: Of each task at every scale, also when it is the only one.
+      rule: How depth labels reach the coarser scales; see `mtdepth.losses.targets`.
+      near: Of near pixels in BerHu; see `mtdepth.losses.depth`.
+      scale_invariant, gradient: Of these terms beside BerHu, within the depth task.
+      hard_share, class_weights: See `mtdepth.losses.segmentation`.
+    """
+
+    depth: float
+    segmentation: float
+    rule: str
+    near: float = 0.0
+    scale_invariant: float = 0.0
+    gradient: float = 0.0
+    hard_share: float = 1.0
+    class_weights: Sequence[float] = ()
 
 
 def total_loss(
@@ -18,11 +45,11 @@ def total_loss(
     train_id: Any | None,
     *,
     codec: LogDepthCodec,
-    depth_weight: float,
-    segmentation_weight: float,
-    rule: str,
+    weights: StudentLossWeights,
 ) -> tuple[Any, dict[str, Any]]:
-    """Sum over the scales of `depth_weight * depth + segmentation_weight * segmentation`.
+    """Sum over the scales of `weights.depth * depth + weights.segmentation * segmentation`.
+
+    The depth task is BerHu, plus the scale-invariant and the gradient term by their weights.
 
     Args:
       outputs: Of a training graph (`depth_code_1`, `class_scores_1`, ...) or of a detached one
@@ -30,27 +57,34 @@ def total_loss(
       depth_m: `[B, H, W, 1]` at the network's input size; 0 is not measured.
       train_id: `[B, H, W, 1]` at that size, 255 ignored; None for a network without segmentation.
       codec: Of the depth code.
-      depth_weight: Of every depth part, also when depth is the only task.
-      segmentation_weight: Of every segmentation part.
-      rule: How depth labels reach the coarser scales; see `mtdepth.losses.targets`.
+      weights: Of the terms.
 
     Returns:
       The loss, a float32 scalar, and its unweighted parts by name: `depth_1`, `segmentation_1`,
-      ... in the order of `outputs`; `depth` and `segmentation` for a detached network.
+      ... in the order of `outputs`; `depth` and `segmentation` for a detached network. Where they
+      are weighed, `scale_invariant_1`, `gradient_1`, ... likewise.
 
     Raises:
       ValueError: If an output is of no known kind, or its size does not divide the labels'.
       UserError: If there are class scores and no `train_id`.
     """
-    weights = {"depth": depth_weight, "segmentation": segmentation_weight}
     total: Any = 0.0
     parts: dict[str, Any] = {}
     for name, output in outputs.items():
-        task, part = _part_of(name)
+        task, number = _part_of(name)
         factor = _shrinking_factor(name, labels=depth_m, output=output)
         if task == "depth":
-            target = depth_target(depth_m, factor=factor, rule=rule)
-            parts[part] = berhu_log_depth_loss(target, output, codec)
+            target = depth_target(depth_m, factor=factor, rule=weights.rule)
+            berhu = berhu_log_depth_loss(target, output, codec, near_weight=weights.near)
+            parts[f"depth{number}"] = loss = berhu
+            for term, weight, function in (
+                ("scale_invariant", weights.scale_invariant, scale_invariant_loss),
+                ("gradient", weights.gradient, gradient_matching_loss),
+            ):
+                if weight:
+                    parts[f"{term}{number}"] = value = function(target, output, codec)
+                    loss = loss + weight * value
+            total = total + weights.depth * loss
         elif train_id is None:
             raise UserError(
                 f"the network's output {name!r} needs train_id labels and this batch has none; "
@@ -58,17 +92,21 @@ def total_loss(
             )
         else:
             target = train_id_target(train_id, factor=factor)
-            parts[part] = segmentation_loss(target, output)
-        total = total + weights[task] * parts[part]
+            parts[f"segmentation{number}"] = loss = segmentation_loss(
+                target,
+                output,
+                hard_share=weights.hard_share,
+                class_weights=weights.class_weights,
+            )
+            total = total + weights.segmentation * loss
     return total, parts
 
 
 def _part_of(name: str) -> tuple[str, str]:
+    """The task of an output, and how the names of its parts end."""
     for output, task in _PARTS.items():
-        if name == output:
-            return task, task
-        if name.startswith(f"{output}_"):
-            return task, f"{task}_{name.removeprefix(f'{output}_')}"
+        if name == output or name.startswith(f"{output}_"):
+            return task, name.removeprefix(output)
     raise ValueError(f"no loss belongs to output {name!r}; outputs are {', '.join(_PARTS)}")
 
 

@@ -71,6 +71,11 @@ class TrainRecipe(TrainingSchedule):
       sky_is_far: Label pixels of class sky are trained as `far_m`, whatever the depth teacher said.
       depth_target: How a label is brought to a block's resolution.
       depth_weight, segmentation_weight: Weight of each task's loss at every block.
+      near_weight: Further weight of near pixels in the depth loss, full up to 10 m.
+      scale_invariant_weight, gradient_weight: Of two terms beside BerHu, within the depth loss; see
+        `mtdepth.losses.depth`.
+      hard_share: Share of the pixels, those that cost most, that the segmentation loss counts.
+      class_weights: Of each class in the segmentation loss, by train id; empty counts all alike.
       encoder_weights: `imagenet`, `none`, or a weight file.
       start_from: Workdir or weight file of a whole student to start from; empty for none.
       ema_decay: Of the weights' moving average, which is judged and saved in their place; 0 for
@@ -84,6 +89,7 @@ class TrainRecipe(TrainingSchedule):
         "student": StudentSpec.from_dict,
         "augmentation": Augmentation.from_dict,
         "input_size_px": tuple,
+        "class_weights": tuple,
     }
 
     name: str
@@ -99,6 +105,11 @@ class TrainRecipe(TrainingSchedule):
     depth_target: DepthTargetRule
     depth_weight: float
     segmentation_weight: float
+    near_weight: float = 0.0
+    scale_invariant_weight: float = 0.0
+    gradient_weight: float = 0.0
+    hard_share: float = 1.0
+    class_weights: tuple[float, ...] = ()
     encoder_weights: str = "none"
     start_from: str = ""
     ema_decay: float = 0.0
@@ -117,7 +128,13 @@ class TrainRecipe(TrainingSchedule):
         if not 0 <= self.ema_decay < 1:
             raise UserError(f"ema_decay must be in [0, 1), got {self.ema_decay}")
         _ = self.codec  # has the rule for near_m and far_m
-        require_at_least(self, 0, "depth_weight", "segmentation_weight")
+        require_at_least(self, 0, "depth_weight", "segmentation_weight", "near_weight")
+        require_at_least(self, 0, "scale_invariant_weight", "gradient_weight")
+        if not 0 < self.hard_share <= 1:
+            raise UserError(f"hard_share must be in (0, 1], got {self.hard_share}")
+        of_classes, number = self.class_weights, self.student.num_classes
+        if of_classes and (len(of_classes) != number or min(of_classes) <= 0):
+            raise UserError(f"class_weights must be {number} positive numbers, got {of_classes}")
 
     @property
     def spec(self) -> StudentSpec:

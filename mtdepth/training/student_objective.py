@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from mtdepth.data.features import DEPTH_M, IMAGE, TRAIN_ID
-from mtdepth.losses.total import total_loss
+from mtdepth.losses.total import StudentLossWeights, total_loss
 from mtdepth.models.normalisation import STUDENT_INPUT
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.training.step import Tensors
@@ -15,6 +15,20 @@ from mtdepth.training.step import Tensors
 def network_input(image: Any) -> Any:
     """Brings uint8 RGB to what the student is fed with."""
     return STUDENT_INPUT(tf.cast(image, tf.float32))
+
+
+def loss_weights(recipe: TrainRecipe) -> StudentLossWeights:
+    """What a recipe says of the loss's terms."""
+    return StudentLossWeights(
+        depth=recipe.depth_weight,
+        segmentation=recipe.segmentation_weight,
+        rule=recipe.depth_target,
+        near=recipe.near_weight,
+        scale_invariant=recipe.scale_invariant_weight,
+        gradient=recipe.gradient_weight,
+        hard_share=recipe.hard_share,
+        class_weights=recipe.class_weights,
+    )
 
 
 class StudentObjective:
@@ -53,8 +67,6 @@ class StudentObjective:
             batch[DEPTH_M],
             batch[TRAIN_ID] if "segmentation" in recipe.tasks else None,
             codec=recipe.codec,
-            depth_weight=recipe.depth_weight,
-            segmentation_weight=recipe.segmentation_weight,
-            rule=recipe.depth_target,
+            weights=loss_weights(recipe),
         )
         return {"total": total, **parts}, outputs

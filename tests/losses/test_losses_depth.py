@@ -10,7 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtdepth.geometry.depth_codec import LogDepthCodec
-from mtdepth.losses.depth import berhu_log_depth_loss
+from mtdepth.losses.depth import (
+    berhu_log_depth_loss,
+    gradient_matching_loss,
+    scale_invariant_loss,
+)
 
 CODEC = LogDepthCodec(near_m=4.0, far_m=80.0)
 
@@ -159,3 +163,119 @@ def test_shapes_that_would_broadcast_are_refused() -> None:
     depth_m, code = _batch()
     with pytest.raises(ValueError, match="one shape"):
         berhu_log_depth_loss(depth_m[..., 0], code, CODEC)
+
+
+def _log_errors(depth_m: np.ndarray, code: np.ndarray) -> np.ndarray:
+    """ln of predicted minus ln of true depth, float64; NaN where nothing is measured."""
+    error = np.full(depth_m.shape, np.nan)
+    for index in np.ndindex(depth_m.shape):
+        if depth_m[index] > 0:
+            predicted = math.log(4) + float(code[index]) * math.log(20) / 80
+            error[index] = predicted - math.log(min(float(depth_m[index]), 80.0))
+    return error
+
+
+def _scale_invariant_oracle(depth_m: np.ndarray, code: np.ndarray) -> float:
+    """Eigen et al. 2014, eq. 4 as its second form: every pair of pixels."""
+    of_pictures = []
+    for error in _log_errors(depth_m, code):
+        d = error[np.isfinite(error)]
+        if d.size:
+            # mean(d^2) - mean(d)^2 = mean over pairs of (d_i - d_j)^2 / 2
+            spread = np.mean((d[:, None] - d[None]) ** 2) / 2
+            of_pictures.append(spread + np.mean(d) ** 2 / 2)
+    return 80 / math.log(20) * float(np.mean(of_pictures))
+
+
+def _gradient_oracle(depth_m: np.ndarray, code: np.ndarray) -> float:
+    errors = _log_errors(depth_m, code)[..., 0] * 80 / math.log(20)
+    total = 0.0
+    for stride in (1, 2, 4, 8):
+        for down, right in ((0, stride), (stride, 0)):
+            steps = []
+            for picture in errors:
+                for row in range(0, picture.shape[0], stride):
+                    for column in range(0, picture.shape[1], stride):
+                        if row + down < picture.shape[0] and column + right < picture.shape[1]:
+                            steps.append(picture[row, column] - picture[row + down, column + right])
+            steps = [abs(step) for step in steps if math.isfinite(step)]
+            total += sum(steps) / max(len(steps), 1)
+    return total
+
+
+TERMS = {
+    scale_invariant_loss: _scale_invariant_oracle,
+    gradient_matching_loss: _gradient_oracle,
+}
+
+
+@pytest.mark.parametrize("term", TERMS)
+@pytest.mark.parametrize("shape", [(2, 5, 7, 1), (3, 17, 20, 1), (1, 1, 4, 1)])
+def test_a_term_equals_its_equation(term, shape: tuple[int, ...]) -> None:
+    depth_m, code = _batch(6, shape)
+    assert float(term(depth_m, code, CODEC)) == pytest.approx(TERMS[term](depth_m, code), rel=1e-4)
+    depth_m[0] = 0  # a picture without labels
+    if len(depth_m) > 1:
+        wanted = TERMS[term](depth_m, code)
+        assert float(term(depth_m, code, CODEC)) == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_a_terms_gradient_is_that_of_its_equation(term) -> None:
+    depth_m, code = _batch(7, (2, 3, 5, 1))
+    predicted = tf.constant(code)
+    with tf.GradientTape() as tape:
+        tape.watch(predicted)
+        loss = term(depth_m, predicted, CODEC)
+    gradient = tape.gradient(loss, predicted).numpy()
+    step = 1e-4
+    for index in np.ndindex(code.shape):
+        shift = np.zeros(code.shape)
+        shift[index] = step
+        rise = TERMS[term](depth_m, code + shift) - TERMS[term](depth_m, code - shift)
+        assert gradient[index] == pytest.approx(rise / (2 * step), abs=1e-4)
+
+
+@pytest.mark.parametrize("term", TERMS)
+@pytest.mark.parametrize("wild", [1e30, float("inf"), float("nan")])
+def test_unmeasured_pixels_have_no_influence_on_a_term(term, wild: float) -> None:
+    depth_m, code = _batch()
+    results = []
+    for values in (code, np.where(depth_m > 0, code, np.float32(wild))):
+        predicted = tf.constant(values)
+        with tf.GradientTape() as tape:
+            tape.watch(predicted)
+            loss = term(depth_m, predicted, CODEC)
+        results.append((float(loss), tape.gradient(loss, predicted).numpy()))
+    assert results[0][0] == results[1][0]
+    np.testing.assert_array_equal(results[0][1], results[1][1])
+    nothing = np.full_like(depth_m, np.nan)
+    assert float(term(nothing, code, CODEC)) == 0
+
+
+def test_what_all_pixels_share_costs_half_or_nothing() -> None:
+    depth_m, _ = _batch(8)
+    depth_m = np.clip(depth_m, 0, 79)
+    # Every depth told a tenth too far: x = ln 1.1.
+    code = CODEC.encode(np.where(depth_m > 0, depth_m, 5.0) * 1.1).astype(np.float32)
+    scale_invariant = float(scale_invariant_loss(depth_m, code, CODEC))
+    assert scale_invariant == pytest.approx(CODEC.slope * math.log(1.1) ** 2 / 2, rel=1e-3)
+    assert float(gradient_matching_loss(depth_m, code, CODEC)) == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("near_weight", [0.5, 3.0])
+def test_near_pixels_weigh_more_in_the_mean(near_weight: float) -> None:
+    depth_m, code = _batch(9)
+    total = weights = 0.0
+    measured = depth_m > 0
+    x = _log_errors(depth_m, code) * 80 / math.log(20)
+    c = np.nanmax(np.abs(x)) / 5
+    for index in zip(*np.nonzero(measured), strict=True):
+        size = abs(x[index])
+        distance = size if size <= c else (size**2 + c**2) / (2 * c)
+        weight = 1 + near_weight * (1 if depth_m[index] <= 10 else 10 / depth_m[index])
+        total, weights = total + weight * distance, weights + weight
+    loss = berhu_log_depth_loss(depth_m, code, CODEC, near_weight=near_weight)
+    assert float(loss) == pytest.approx(total / weights, rel=1e-5)
+    nothing = np.zeros_like(depth_m)
+    assert float(berhu_log_depth_loss(nothing, code, CODEC, near_weight=near_weight)) == 0

@@ -85,3 +85,48 @@ def test_shapes_that_would_broadcast_are_refused() -> None:
     train_id, scores = _batch()
     with pytest.raises(ValueError, match="height and width of scores"):
         segmentation_loss(train_id[:, :2], scores)
+
+
+def _costs(train_id: np.ndarray, scores: np.ndarray) -> list[tuple[float, int]]:
+    pixels = zip(train_id.ravel().tolist(), scores.reshape(-1, 19).astype(np.float64), strict=True)
+    return [
+        (math.log(np.exp(logits - logits[label]).sum()), label)
+        for label, logits in pixels
+        if label < 19
+    ]
+
+
+CLASS_WEIGHTS = tuple(np.random.default_rng(1).uniform(0.1, 50, 19).tolist())
+
+
+@pytest.mark.parametrize("class_weights", [(), CLASS_WEIGHTS])
+@pytest.mark.parametrize("hard_share", [1e-6, 0.25, 0.5, 1.0])
+def test_the_hardest_pixels_are_counted_by_the_weight_of_their_class(
+    hard_share: float, class_weights: tuple[float, ...]
+) -> None:
+    train_id, scores = _batch(6)
+    weighed = [
+        (cost * weight, weight)
+        for cost, label in _costs(train_id, scores)
+        for weight in [class_weights[label] if class_weights else 1.0]
+    ]
+    number = max(1, math.ceil(hard_share * len(weighed)))
+    hardest = sorted(weighed, reverse=True)[:number]
+    wanted = sum(cost for cost, _ in hardest) / sum(weight for _, weight in hardest)
+    settings = {"hard_share": hard_share, "class_weights": class_weights}
+    assert float(segmentation_loss(train_id, scores, **settings)) == pytest.approx(wanted, rel=1e-5)
+    predicted = tf.constant(scores)
+    with tf.GradientTape() as tape:
+        tape.watch(predicted)
+        loss = segmentation_loss(train_id, predicted, **settings)
+    reached = np.abs(tape.gradient(loss, predicted).numpy()).sum(-1) > 0
+    assert reached.sum() == number
+    nothing = np.full_like(train_id, 255)
+    assert float(segmentation_loss(nothing, scores, **settings)) == 0
+
+
+def test_pixels_as_hard_as_the_last_of_the_hard_ones_count_too() -> None:
+    train_id = np.zeros((1, 2, 2, 1), np.uint8)
+    scores = np.zeros((1, 2, 2, 19), np.float32)
+    loss = segmentation_loss(train_id, scores, hard_share=0.25)
+    assert float(loss) == pytest.approx(math.log(19), rel=1e-6)

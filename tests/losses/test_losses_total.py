@@ -8,7 +8,11 @@ import tensorflow as tf
 
 from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.losses import total as total_module
-from mtdepth.losses.depth import berhu_log_depth_loss
+from mtdepth.losses.depth import (
+    berhu_log_depth_loss,
+    gradient_matching_loss,
+    scale_invariant_loss,
+)
 from mtdepth.losses.segmentation import segmentation_loss
 
 CODEC = LogDepthCodec(near_m=4.0, far_m=80.0)
@@ -18,7 +22,12 @@ SCALES = {1: 16, 2: 8, 3: 4, 4: 2}
 def total_loss(*args: Any, **settings: Any) -> tuple[Any, dict[str, Any]]:
     """By the paper's weights, where a test has no others."""
     papers = {"depth_weight": 0.25, "segmentation_weight": 0.75, "rule": "nearest"}
-    return total_module.total_loss(*args, **papers | settings)
+    names = {"depth_weight": "depth", "segmentation_weight": "segmentation"}
+    codec = settings.pop("codec")
+    weights = {names.get(name, name): value for name, value in (papers | settings).items()}
+    return total_module.total_loss(
+        *args, codec=codec, weights=total_module.StudentLossWeights(**weights)
+    )
 
 
 def _labels() -> tuple[np.ndarray, np.ndarray]:
@@ -153,3 +162,35 @@ def test_traced_loss_with_an_open_batch_equals_the_eager_one() -> None:
     )
     eager, _ = total_loss(outputs, depth_m, train_id, codec=CODEC, rule="valid_mean")
     assert float(traced(outputs, depth_m, train_id)) == pytest.approx(float(eager), rel=1e-6)
+
+
+def test_terms_of_ours_are_added_to_their_task_at_every_scale() -> None:
+    depth_m, train_id = _labels()
+    outputs = _outputs()
+    classes = tuple(range(1, 20))
+    settings = {
+        "near": 2.0,
+        "scale_invariant": 0.5,
+        "gradient": 0.25,
+        "hard_share": 0.5,
+        "class_weights": classes,
+    }
+    total, parts = total_loss(outputs, depth_m, train_id, codec=CODEC, **settings)
+    expected = 0.0
+    for number, factor in SCALES.items():
+        depth = depth_m[:, factor // 2 :: factor, factor // 2 :: factor]
+        ids = train_id[:, factor // 2 :: factor, factor // 2 :: factor]
+        code = outputs[f"depth_code_{number}"]
+        berhu = float(berhu_log_depth_loss(depth, code, CODEC, near_weight=2.0))
+        invariant = float(scale_invariant_loss(depth, code, CODEC))
+        gradient = float(gradient_matching_loss(depth, code, CODEC))
+        segmentation = float(
+            segmentation_loss(
+                ids, outputs[f"class_scores_{number}"], hard_share=0.5, class_weights=classes
+            )
+        )
+        names = ("depth", "scale_invariant", "gradient", "segmentation")
+        found = [float(parts[f"{name}_{number}"]) for name in names]
+        assert found == pytest.approx([berhu, invariant, gradient, segmentation], rel=1e-5)
+        expected += 0.25 * (berhu + 0.5 * invariant + 0.25 * gradient) + 0.75 * segmentation
+    assert float(total) == pytest.approx(expected, rel=1e-5)

@@ -54,6 +54,20 @@ def test_a_run_that_began_before_a_field_was_one_is_still_read() -> None:
     assert VideoRecipe.from_dict(content) == find_video_recipe("mininet_kitti")
 
 
+NEWER_FIELDS = (
+    *("ema_decay", "weight_decay", "near_weight", "scale_invariant_weight", "gradient_weight"),
+    *("hard_share", "class_weights"),
+)
+
+
+@pytest.mark.parametrize("name", ["multitask_kitti", "small_data", "demo"])
+def test_a_recipe_from_before_these_fields_trains_as_it_did(name: str) -> None:
+    content = find_recipe(name).to_dict()
+    for field in NEWER_FIELDS:
+        del content[field]
+    assert TrainRecipe.from_dict(content) == find_recipe(name)
+
+
 def test_overrides_reach_nested_fields_and_keep_types() -> None:
     recipe = overridden(
         find_recipe("demo"),
@@ -86,6 +100,11 @@ def test_overrides_reach_nested_fields_and_keep_types() -> None:
         ("warmup_steps=-1", "warmup_steps must be at least 0"),
         ("epoch_decay=-0.9", r"epoch_decay must be in \(0, 1\]"),
         ("fit=squeeze", "one of stretch, crop"),
+        ("ema_decay=1.0", r"ema_decay must be in \[0, 1\)"),
+        ("weight_decay=-0.1", r"weight_decay must be in \[0, 1\)"),
+        ("gradient_weight=-1", "gradient_weight must be at least 0"),
+        ("hard_share=0", r"hard_share must be in \(0, 1\]"),
+        ("class_weights=[1, 2]", "19 positive numbers"),
     ],
 )
 def test_a_wrong_override_is_refused_with_its_reason(override: str, message: str) -> None:
