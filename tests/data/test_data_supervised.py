@@ -124,7 +124,7 @@ def test_a_cropped_picture_is_named_by_reader_and_camera(tree: Path, tmp_path: P
     for path in [*copy.rglob("image_02/data/*.png"), *(copy / "truth").rglob("*.png")]:
         cv2.imwrite(str(path), cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[4:])
     store = build_label_store(tmp_path / "cropped_labels", copy)
-    with pytest.raises(DataError, match=r"image_02/data/.*cropped pictures"):
+    with pytest.raises(DataError, match=r"image_02/data/.*pictures that are cropped"):
         ExampleReader(store).read(store.frames[0])
-    with pytest.raises(DataError, match=r"image_02/data/.*cropped pictures"):
+    with pytest.raises(DataError, match=r"image_02/data/.*pictures that are cropped"):
         training_camera(store, RECIPE)

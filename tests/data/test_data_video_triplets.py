@@ -97,7 +97,7 @@ def test_scattered_frames_are_refused_with_counts_and_a_remedy(tmp_path: Path) -
 def test_pictures_of_another_shape_than_the_calibration_are_refused(tmp_path: Path) -> None:
     camera = dataclasses.replace(CAMERA, height_px=120)
     shot = shot_of(write_frames(tmp_path / "walk", pan([0, 4, 8])), camera=camera)
-    with pytest.raises(DataError, match=r"160x64 .* calibration is of 160x120.* differ by 87\.5%"):
+    with pytest.raises(DataError, match=r"64x160 .* of 120x160.* differs by 87\.5%"):
         select(source_of(shot), cache=tmp_path)
 
 
