@@ -4,12 +4,20 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from mtdepth.files import UserError
-from mtdepth.recipes import demo, mininet_kitti, mininet_small_data, multitask_kitti, small_data
+from mtdepth.recipes import (
+    best,
+    demo,
+    mininet_kitti,
+    mininet_small_data,
+    multitask_kitti,
+    small_data,
+)
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.recipes.video import VideoRecipe
 
 RECIPES: dict[str, TrainRecipe] = {
-    recipe.name: recipe for recipe in (multitask_kitti.RECIPE, small_data.RECIPE, demo.RECIPE)
+    recipe.name: recipe
+    for recipe in (multitask_kitti.RECIPE, small_data.RECIPE, demo.RECIPE, best.RECIPE)
 }
 VIDEO_RECIPES: dict[str, VideoRecipe] = {
     recipe.name: recipe for recipe in (mininet_kitti.RECIPE, mininet_small_data.RECIPE)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mtdepth.recipes import best
 from mtdepth.recipes.base import TrainRecipe, overridden
 from mtdepth.recipes.registry import (
     RECIPES,
@@ -120,3 +121,22 @@ def test_a_smaller_decoder_is_the_first_blocks() -> None:
 def test_an_unknown_recipe_is_named_beside_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"papers.*demo.*multitask_kitti"):
         find_recipe("papers")
+
+
+def test_the_switches_that_best_names_leave_the_papers_loss_and_adam() -> None:
+    switches = re.findall(r"`([\w.]+=[^`]+)`", best.__doc__ or "")
+    off = [each for each in switches if not each.startswith("hard_share")]
+    assert {"ema_decay=0", "class_weights=[]"} <= set(off)
+    plain, paper = overridden(best.RECIPE, off), find_recipe("multitask_kitti")
+    for field in (*NEWER_FIELDS, "depth_weight", "segmentation_weight", "depth_target"):
+        assert getattr(plain, field) == getattr(paper, field), field
+    for each in switches:
+        assert overridden(best.RECIPE, [each]) != best.RECIPE, each
+
+
+def test_the_class_weights_of_best_follow_enets_law() -> None:
+    assert sum(best.CLASS_SHARES) == pytest.approx(1, abs=1e-4)
+    # Roads are 28.662 % of the pixels: 1 / ln(1.30662); persons 0.769 %; riders 0.203 %.
+    assert best.RECIPE.class_weights[11] == pytest.approx(36.6)
+    assert best.RECIPE.class_weights[12] == pytest.approx(45.9)
+    assert best.RECIPE.class_weights[0] == pytest.approx(3.7)
