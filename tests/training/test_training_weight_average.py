@@ -47,7 +47,14 @@ def test_before_the_first_step_the_weights_stay() -> None:
         np.testing.assert_array_equal(network.get_weights()[0], before[0])
 
 
-RECIPE = overridden(tiny_recipe(), ["ema_decay=0.5"])
+# With everything else that a recipe can add to the paper's loss and Adam.
+RECIPE = overridden(
+    tiny_recipe(),
+    [
+        *("ema_decay=0.5", "weight_decay=0.1", "near_weight=1", "hard_share=0.5"),
+        *("scale_invariant_weight=0.5", "gradient_weight=0.25", f"class_weights={[2] * 19}"),
+    ],
+)
 
 
 @pytest.fixture(scope="module")
