@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+# It looks once, at its import, which Keras stands behind `tf.keras`, and tests of fine-tuning put
+# Keras 2 there for the rest of the process.
+import keras_cv  # noqa: F401
 import pytest
 from fakes.artefact import random_file
 

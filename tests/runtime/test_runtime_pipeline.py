@@ -17,6 +17,8 @@ IMAGE = np.zeros((128, 192, 3), np.uint8)
 # Twice the size of the network's input: the training camera, before the picture was shrunk.
 SAME = Intrinsics(fx_px=100.0, fy_px=144.0, cx_px=95.5, cy_px=63.5, width_px=192, height_px=128)
 
+CODEC = LogDepthCodec(near_m=4.0, far_m=80.0)
+
 
 @dataclasses.dataclass
 class FakeBackend:
@@ -28,7 +30,7 @@ class FakeBackend:
     depth_m: float = 20.0
     has_classes: bool = True
     input_size: tuple[int, int] = (64, 96)
-    codec: LogDepthCodec = dataclasses.field(default_factory=LogDepthCodec)
+    codec: LogDepthCodec = CODEC
     tasks: tuple[str, ...] = ("depth", "segmentation")
     seen: list[npt.NDArray[np.uint8]] = dataclasses.field(default_factory=list)
 

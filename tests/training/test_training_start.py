@@ -50,10 +50,8 @@ def test_depth_is_carried_over_to_another_law_and_camera(tmp_path: Path) -> None
 
 def test_the_same_law_and_camera_change_nothing() -> None:
     graph = build_training_graph(RECIPE.spec, input_size=RECIPE.input_size_px)
-    before = graph.get_weights()
-    carry_depth_over(
-        graph, old=LogDepthCodec(near_m=4.0, far_m=80.0), new=LogDepthCodec(), scale=1.0
-    )
+    before, codec = graph.get_weights(), LogDepthCodec(near_m=4.0, far_m=80.0)
+    carry_depth_over(graph, old=codec, new=codec, scale=1.0)
     for old, new in zip(before, graph.get_weights(), strict=True):
         np.testing.assert_array_equal(new, old)
 
