@@ -1,7 +1,9 @@
 """Settings that must stand before anything is imported, and the shared real data."""
 
+import logging
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,23 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[VARIABLE] = folder.name
 
 
+@pytest.fixture(autouse=True)
+def _log_levels_as_before() -> Iterator[None]:
+    """A program in this process sets levels, and the next test reads what is logged."""
+    before = {logger: logger.level for logger in _loggers()}
+    yield
+    for logger in _loggers():
+        level = before.get(logger, logging.NOTSET)
+        if logger.level != level and (logger in before or logger.name.split(".")[0] in _OURS):
+            logger.setLevel(level)
+
+
+def _loggers() -> list[logging.Logger]:
+    known = logging.root.manager.loggerDict.values()
+    return [logging.root, *(one for one in known if isinstance(one, logging.Logger))]
+
+
+_OURS = ("absl", "mtdepth", "teachers", "data_prep", "export")
 _SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
 

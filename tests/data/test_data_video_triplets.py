@@ -32,7 +32,7 @@ def test_every_frame_is_kept_or_left_out_for_the_right_reason(
     (folder / "000007.png").unlink()
     content = (folder / "000011.png").read_bytes()
     (folder / "000011.png").write_bytes(content[:-100])
-    with caplog.at_level(std_logging.INFO):
+    with caplog.at_level(std_logging.INFO), caplog.at_level(std_logging.INFO, logger="absl"):
         triplets = select(source_of(shot_of(folder)), cache=tmp_path)
     assert numbers(triplets) == [(0, 1, 2), (1, 2, 3), (2, 3, 4), (8, 9, 10), (14, 15, 16)]
     assert triplets.selections[0].counts() == {

@@ -71,8 +71,9 @@ def test_the_published_figures_of_the_first_and_second_half_are_met(kitti_mini: 
         assert errors.rmse == pytest.approx(rmse_m, abs=0.015), choice
 
 
+@pytest.mark.slow
 @pytest.mark.dataset
-@pytest.mark.parametrize("teacher", ["psmnet", pytest.param("sgm", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("teacher", ["psmnet", "sgm"])
 def test_the_default_wins_over_drives_that_were_left_out(kitti_mini: Path, teacher: str) -> None:
     found = evidence_of(kitti_mini, teacher)
     assert found.num_drives == 14

@@ -38,7 +38,10 @@ CASES: list[tuple[DecoderSize, Precision]] = [
 ]
 
 
-@pytest.mark.parametrize(("decoder", "precision"), CASES)
+@pytest.mark.parametrize(
+    ("decoder", "precision"),
+    [pytest.param(*case, marks=pytest.mark.slow) if case[0] in "MS" else case for case in CASES],
+)
 def test_the_file_says_what_keras_says(decoder: DecoderSize, precision: Precision) -> None:
     backend = TfliteBackend(random_file(precision, decoder=decoder))
     allowed = {"float32": 1e-5, "float16": 5e-3, "int8": 0.03}[precision]

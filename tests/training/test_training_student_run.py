@@ -55,6 +55,7 @@ def tensorboard_tags(workdir: Workdir) -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_without_held_out_labels_the_training_loss_chooses_and_training_frames_are_shown(
     store: LabelStore, tmp_path: Path
 ) -> None:
@@ -117,6 +118,7 @@ class KilledError(Exception):
     """Stands for a kill."""
 
 
+@pytest.mark.slow
 def test_a_run_killed_while_its_last_epoch_ends_is_not_taken_for_finished(
     finished: Workdir, store: LabelStore, tmp_path: Path
 ) -> None:
