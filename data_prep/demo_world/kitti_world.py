@@ -190,19 +190,22 @@ def write_world(root: Path, settings: WorldSettings, *, pool: Pool = ONE_PROCESS
         return 0
     write_json(root / _UNFINISHED, settings.to_dict())
     _write_fixed_files(root, settings)
-    frames = [
-        FrameId(drive, number)
-        for drive in settings.drive_names
-        for number in range(settings.num_frames)
-    ]
     done = render_all(
-        functools.partial(_write_frame, root, settings), frames, pool=pool, root=root,
+        functools.partial(_write_frame, root, settings),
+        frames_of(settings.drive_names, num_frames=settings.num_frames),
+        pool=pool,
+        root=root,
         num_frames=settings.num_frames,
-    )  # fmt: skip
+    )
     write_png(root / "contact_sheet.png", contact_sheet(root, settings))
     write_json(root / MARKER, settings.to_dict())
     (root / _UNFINISHED).unlink()
     return sum(done.values())
+
+
+def frames_of(drives: Sequence[str], *, num_frames: int) -> list[FrameId]:
+    """The left frames of a world's drives, each numbered from 0."""
+    return [FrameId(drive, number, "l") for drive in drives for number in range(num_frames)]
 
 
 def render_all(
@@ -300,5 +303,5 @@ def _write_fixed_files(root: Path, settings: WorldSettings) -> None:
         (split_path(root, "train"), settings.train_drives),
         (split_path(root, "val"), settings.val_drives),
     ):
-        frames = [FrameId(drive, i, "l") for drive in drives for i in range(settings.num_frames)]
+        frames = frames_of(drives, num_frames=settings.num_frames)
         write_text(path, "".join(f"{frame}\n" for frame in frames))

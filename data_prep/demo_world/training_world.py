@@ -24,6 +24,7 @@ from data_prep.demo_world.kitti_world import (
     ONE_PROCESS,
     SENSOR_STREAM,
     STREET_STREAM,
+    frames_of,
     render_all,
     sheet_row,
 )
@@ -31,6 +32,7 @@ from data_prep.demo_world.render import render_single
 from data_prep.demo_world.scene import Scene, Street, random_street
 from data_prep.demo_world.settings import VERSION, check_root, check_size
 from data_prep.jobs.run import Pool
+from mtdepth.datasets.calibration import MAX_ASPECT_CHANGE
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import (
     FrameRecord,
@@ -51,7 +53,6 @@ from mtdepth.geometry.camera import Intrinsics
 from mtdepth.pictures import read_rgb, write_png
 
 MARKER, _UNFINISHED = "training_world.json", "training_world.unfinished.json"
-_MAX_ASPECT_CHANGE = 0.02
 _SHEET_ROWS = 24
 
 
@@ -93,7 +94,7 @@ class TrainingSettings:
         check_size(height_px=self.height_px, width_px=self.width_px)
         if self.camera is not None:
             given = self.camera.width_px * self.height_px, self.camera.height_px * self.width_px
-            if abs(given[0] / given[1] - 1) > _MAX_ASPECT_CHANGE:
+            if abs(given[0] / given[1] - 1) > MAX_ASPECT_CHANGE:
                 raise UserError(
                     f"the rig's pictures are {self.camera.width_px}x{self.camera.height_px} "
                     f"(width x height) and the world's {self.width_px}x{self.height_px}: give a "
@@ -164,15 +165,14 @@ def write_training_world(
         return total
     write_json(root / _UNFINISHED, settings.to_dict())
     _write_rig(root, settings.usual_camera)
-    frames = [
-        FrameId(name, number)
-        for name in settings.drive_names
-        for number in range(settings.num_frames)
-    ]
+    frames = frames_of(settings.drive_names, num_frames=settings.num_frames)
     done = render_all(
-        functools.partial(_write_frame, root, settings), frames, pool=pool, root=root,
+        functools.partial(_write_frame, root, settings),
+        frames,
+        pool=pool,
+        root=root,
         num_frames=settings.num_frames,
-    )  # fmt: skip
+    )
     size = (settings.height_px, settings.width_px)
     records = [
         FrameRecord(frame=frame, status="finished", size_px=size, labelled_fraction=done[frame])
@@ -198,8 +198,10 @@ def _write_frame(root: Path, settings: TrainingSettings, frame: FrameId) -> floa
     if not all(path.is_file() for path in paths):
         drive = int(frame.drive.rpartition("_")[2])
         scene = _scene_of(settings, drive)
-        _write_rig(root / frame.drive, scene.street.mount.camera)
-        write_json(root / frame.drive / "street.json", _description(scene.street))
+        description = root / frame.drive / "street.json"
+        if not description.is_file():
+            _write_rig(root / frame.drive, scene.street.mount.camera)
+            write_json(description, _description(scene.street))
         rng = np.random.default_rng([settings.seed, drive, SENSOR_STREAM, frame.index])
         picture, depth_m, train_id = render_single(scene, frame=frame.index, rng=rng)
         write_png(paths[0], picture)

@@ -21,7 +21,7 @@ from mtdepth.datasets.calibration import (
     rig_from_projections,
 )
 from mtdepth.datasets.frames import numbered_files
-from mtdepth.datasets.splits import lines_of_list
+from mtdepth.datasets.splits import read_list
 from mtdepth.files import DataError, UserError
 from mtdepth.pictures import PICTURE_SUFFIXES, read_rgb
 
@@ -82,13 +82,7 @@ def read_odometry_list(path: Path) -> list[OdometryFrame]:
       FileNotFoundError: If it is missing.
       DataError: If a line has another form; names the line.
     """
-    frames = []
-    for number, text in lines_of_list(path):
-        try:
-            frames.append(OdometryFrame.parse(text))
-        except ValueError as error:
-            raise DataError(path, f"line {number}: {error}") from error
-    return frames
+    return read_list(path, OdometryFrame.parse)
 
 
 def sequences_on_disk(root: Path) -> list[int]:
@@ -229,17 +223,14 @@ class OdometrySequence:
 def _numbers_by_line(path: Path, *, count: int) -> Matrix:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; download it: {DOWNLOAD_PAGE}")
-    rows = []
-    for number, text in lines_of_list(path):
-        try:
-            row = [float(word) for word in text.split()]
-        except ValueError as error:
-            raise DataError(path, f"line {number}: {error}") from error
+
+    def parse(text: str) -> list[float]:
+        row = [float(word) for word in text.split()]
         if len(row) != count or not np.isfinite(row).all():
-            raise DataError(
-                path, f"line {number}: expected {count} finite numbers, found {len(row)}"
-            )
-        rows.append(row)
+            raise ValueError(f"expected {count} finite numbers, found {len(row)}")
+        return row
+
+    rows = read_list(path, parse)
     if not rows:
         raise DataError(path, "has no line; copy or download it again")
     return np.array(rows)

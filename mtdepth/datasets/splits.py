@@ -1,6 +1,6 @@
 """Which frames are for training, which for testing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +10,7 @@ from mtdepth.datasets.recordings import Recordings
 from mtdepth.files import DataError, UserError
 
 Frame = TypeVar("Frame")
+Line = TypeVar("Line")
 
 
 def resolve_split(raw: Recordings, split: str) -> list[FrameId]:
@@ -65,28 +66,32 @@ def read_frame_list(path: Path) -> list[FrameId]:
       FileNotFoundError: If it is missing.
       DataError: If a line has another form; names the line.
     """
-    frames = []
-    for number, text in lines_of_list(path):
-        try:
-            frames.append(FrameId.parse(text))
-        except ValueError as error:
-            raise DataError(path, f"line {number}: {error}") from error
-    return frames
+    return read_list(path, FrameId.parse)
 
 
-def lines_of_list(path: Path) -> list[tuple[int, str]]:
-    """Returns the lines of a list file that say something, with their numbers from 1.
+def read_list(path: Path, parse: Callable[[str], Line]) -> list[Line]:
+    """Reads a list file, one thing a line; blank lines and what follows a `#` are skipped.
+
+    Args:
+      path: The file.
+      parse: From a line to what it stands for; raises ValueError on another form.
 
     Raises:
       FileNotFoundError: If it is missing.
-      DataError: If it is not text.
+      DataError: If it is not text, or a line has another form; names the line.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise DataError(path, f"a list of frames is a text file ({error})") from error
-    texts = (line.partition("#")[0].strip() for line in lines)
-    return [(number, text) for number, text in enumerate(texts, start=1) if text]
+    found = []
+    for number, line in enumerate(lines, start=1):
+        if text := line.partition("#")[0].strip():
+            try:
+                found.append(parse(text))
+            except ValueError as error:
+                raise DataError(path, f"line {number}: {error}") from error
+    return found
 
 
 def evenly_spaced(frames: Sequence[Frame], *, number: int) -> list[Frame]:
