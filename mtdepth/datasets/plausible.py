@@ -1,0 +1,178 @@
+"""What no lens, rig, scanner or depth label can be: bounds with their reasons, and likely causes.
+
+Each function says in words what is wrong, and nothing ("") where the numbers could be true. Whoever
+reads a file or takes a flag refuses with these words, so that doctor and readers agree.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mtdepth.files import UserError
+from mtdepth.geometry.camera import Intrinsics
+
+Floats = npt.NDArray[np.floating[Any]]
+
+# ours: of the width. 0.2 is a view of 136 degrees, beyond every lens that draws straight lines
+# straight; 5 is one of 11 degrees, a telephoto of 180 mm on a full frame. Millimetres, degrees and
+# a normalised K are smaller, micrometres and the numbers of much larger pictures are larger.
+FOCAL_PER_WIDTH = (0.2, 5.0)
+# ours: HDV's pixels are 1.33 times as wide as high; a number of another kind is further off.
+_MAX_FOCAL_RATIO = 1.5
+# ours: part of the width and height; cut dashboards and skies keep it, a swapped or missing number
+# does not.
+_PRINCIPAL_POINT = (0.1, 0.9)
+# ours: from an endoscope's 4 mm to the bar on a lorry's roof; centimetres and millimetres are more.
+_BASELINE_M = (0.003, 2.0)
+# ours: KITTI writes seven digits, other calibrations at least four; scale and shear are more.
+_MAX_ROTATION_ERROR = 1e-3
+_MAX_SHIFT_M = 5.0  # ours: between two sensors of one vehicle
+# ours: road scanners see some 120 to 250 m, the longest of robots 450 m; millimetres, or other
+# bytes read as floats, give more.
+_MAX_RANGE_M = 1000.0
+_FAR_M, _MAX_FAR_SHARE = 300.0, 0.01
+_MEDIAN_RANGE_M = (0.5, 100.0)
+# ours: no scanner's reflectance is negative (KITTI 0..1, others to 255 or 65535); read in steps of
+# four, three or five columns put x, y and z there, of which a quarter to a half are.
+_MAX_NEGATIVE_SHARE = 0.05
+# ours: scanners on roofs look from about 45 degrees down to 45 up; other axes give all angles.
+_MAX_ELEVATION_RAD = np.deg2rad(55.0)
+_MAX_STEEP_SHARE = 0.2
+# ours: labels of true scenes end before; a share there is a wrong unit, or "none" as 65535.
+_MAX_CEILING_SHARE = 0.01
+_MEDIAN_DEPTH_M = (0.1, 200.0)
+
+
+def focal_problem(focal_px: float, *, width_px: int) -> str:
+    """Why no lens has this focal length in pixels, for pictures so wide."""
+    low, high = (round(limit * width_px) for limit in FOCAL_PER_WIDTH)
+    if low <= focal_px <= high:
+        return ""
+    cause = "is it of larger pictures, or in micrometres?"
+    if 0 < focal_px < low:
+        cause = "millimetres (pixels are millimetres * width / the sensor's width), or degrees?"
+        if focal_px < FOCAL_PER_WIDTH[1]:
+            cause = f"normalised (then it is {focal_px * width_px:.4g} px), or millimetres?"
+    return (
+        f"a focal length of {focal_px:.4g} px is no lens's for pictures {width_px} px wide, from "
+        f"{low} to {high} px: {cause}"
+    )
+
+
+def check_focal(focal_px: float, *, width_px: int, source: str = "--focal_px") -> None:
+    """Refuses a focal length that no lens has.
+
+    Args:
+      focal_px: In pixels of the pictures.
+      width_px: Of the pictures.
+      source: Where the number comes from, for the message.
+
+    Raises:
+      UserError: With the likely cause.
+    """
+    if why := focal_problem(focal_px, width_px=width_px):
+        raise UserError(f"{source}: {why}")
+
+
+def camera_problem(camera: Intrinsics) -> str:
+    """Why no camera has these intrinsics, at the size of its calibration."""
+    if why := focal_problem(camera.fx_px, width_px=camera.width_px):
+        return why
+    if not 1 / _MAX_FOCAL_RATIO <= camera.fx_px / camera.fy_px <= _MAX_FOCAL_RATIO:
+        return (
+            f"fx of {camera.fx_px:.4g} px but fy of {camera.fy_px:.4g} px: pixels are nearly square"
+        )
+    u, v = camera.cx_px / camera.width_px, camera.cy_px / camera.height_px
+    low, high = _PRINCIPAL_POINT
+    if low <= u <= high and low <= v <= high:
+        return ""
+    return (
+        f"a principal point of ({camera.cx_px:.4g}, {camera.cy_px:.4g}) px in pictures of "
+        f"{camera.width_px}x{camera.height_px} (width x height), it lies near their middle: "
+        "normalised, exchanged, or of pictures of another size?"
+    )
+
+
+def baseline_problem(baseline_m: float) -> str:
+    """Why no two cameras of one rig lie so many metres apart."""
+    low, high = _BASELINE_M
+    if low <= baseline_m <= high:
+        return ""
+    unit = "" if baseline_m < low else ": centimetres?" if baseline_m < 20 else ": millimetres?"
+    return f"a baseline of {baseline_m:.4g} m, a rig's is from {low} to {high:g} m{unit}"
+
+
+def rotation_problem(rotation: npt.NDArray[np.float64]) -> str:
+    """Why `[3, 3]` is no rotation."""
+    deviation = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
+    if not deviation <= _MAX_ROTATION_ERROR:
+        return f"no rotation: R R' differs from 1 by {deviation:.2g}"
+    return "no rotation but a mirror: its determinant is -1" if np.linalg.det(rotation) < 0 else ""
+
+
+def transform_problem(transform: npt.NDArray[np.float64]) -> str:
+    """Why `[4, 4]` does not take points of one sensor of a rig to another, in metres."""
+    if not np.array_equal(transform[3], [0.0, 0.0, 0.0, 1.0]):
+        return "its last row must be 0 0 0 1"
+    if why := rotation_problem(transform[:3, :3]):
+        return why
+    shift_m = float(np.linalg.norm(transform[:3, 3]))
+    if shift_m <= _MAX_SHIFT_M:
+        return ""
+    return f"a shift of {shift_m:.4g} m, at most {_MAX_SHIFT_M:g} m on one rig: millimetres?"
+
+
+def sweep_problem(points: Floats, *, z_is_up: bool = False) -> str:
+    """Why `[points, 4]` (x, y, z in metres, reflectance) are no echoes of a scanner.
+
+    Args:
+      points: Finite.
+      z_is_up: Whether the third axis is known to point up, as KITTI's does.
+    """
+    if not len(points):
+        return "no point has finite numbers"
+    xyz_m = points[:, :3].astype(np.float64)
+    range_m = np.linalg.norm(xyz_m, axis=1)
+    median_m = float(np.median(range_m))
+    steep_share = np.mean(np.abs(xyz_m[:, 2]) > np.sin(_MAX_ELEVATION_RAD) * range_m)
+    layout = "are these float32 x y z reflectance, or 5 columns, x y z alone, float64?"
+    reasons = {
+        f"{np.mean(points[:, 3] < 0):.0%} of the reflectances are negative; {layout}": (
+            np.mean(points[:, 3] < 0) > _MAX_NEGATIVE_SHARE
+        ),
+        f"{np.count_nonzero(range_m > _MAX_RANGE_M)} of {len(points)} points are beyond "
+        f"{_MAX_RANGE_M:g} m; millimetres? Else {layout}": (range_m > _MAX_RANGE_M).any(),
+        f"the median distance is {median_m:.4g} m, from {_MEDIAN_RANGE_M[0]:g} to "
+        f"{_MEDIAN_RANGE_M[1]:g} m is usual; metres? And {layout}": (
+            not _MEDIAN_RANGE_M[0] <= median_m <= _MEDIAN_RANGE_M[1]
+        ),
+        f"{np.mean(range_m > _FAR_M):.0%} of the points are beyond {_FAR_M:g} m; metres? And "
+        f"{layout}": np.mean(range_m > _FAR_M) > _MAX_FAR_SHARE,
+        f"{steep_share:.0%} of the points are steeply above or below: is z up? And {layout}": (
+            z_is_up and steep_share > _MAX_STEEP_SHARE
+        ),
+    }
+    return next((why for why, is_wrong in reasons.items() if is_wrong), "")
+
+
+def depth_problem(depth_m: Floats, *, ceiling_m: float) -> str:
+    """Why depths are no scene's.
+
+    Args:
+      depth_m: Any shape, metres, 0 = none.
+      ceiling_m: The most that the file they come from can hold.
+    """
+    known_m = depth_m[depth_m > 0]
+    if not known_m.size:
+        return ""
+    ceiling_share = float(np.mean(known_m >= ceiling_m))
+    if ceiling_share > _MAX_CEILING_SHARE:
+        return (
+            f"{ceiling_share:.0%} of the depths stand at the file's ceiling of {ceiling_m:g} m: "
+            "another unit (disparities x16, millimetres), or 65535 for none?"
+        )
+    median_m = float(np.median(known_m))
+    low, high = _MEDIAN_DEPTH_M
+    is_usual = low <= median_m <= high
+    return "" if is_usual else f"the median depth is {median_m:.4g} m: are these metres?"
