@@ -3,17 +3,34 @@
 import concurrent.futures
 import contextlib
 import errno
+import fcntl
 import hashlib
 import itertools
 import json
+import math
 import os
+import re
 import secrets
+import stat
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 # A disk that takes no more: full, over quota, or mounted to be read.
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+# What decoders raise for a damaged file.
+DAMAGE = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError),
+    *(MemoryError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error),
+)
+MAX_TEXT_BYTES = 2**26  # of a file of JSON; the largest that we write has 10 MB
+MAX_ARRAY_BYTES = 2**32  # of all arrays in a file
+_TEMPORARY = re.compile(r"\..+-[0-9a-f]{8}(\..*)?")  # as `atomic_path` names them
 _BLOCK_BYTES = 4096
 
 
@@ -54,15 +71,36 @@ def atomic_path(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     stem, dot, suffixes = path.name.partition(".")
     temporary = path.with_name(f".{stem}-{secrets.token_hex(4)}{dot}{suffixes}")
-    # Not by tempfile, whose files are their owner's alone.
-    temporary.touch(exist_ok=False)
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # Not by tempfile, whose files are their owner's alone. The lock says that its writer lives.
+    with temporary.open("xb") as held:
+        try:
+            with contextlib.suppress(OSError):  # a network drive without locks
+                fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes the temporary files of killed writers; those of writers at work stay."""
+    for path in folder.glob(".*") if folder.is_dir() else ():
+        if not _TEMPORARY.fullmatch(path.name):
+            continue
+        with contextlib.suppress(OSError), path.open("rb") as left:
+            fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+
+
+def is_disk_error(error: BaseException) -> bool:
+    """Whether a disk takes no more; also as numpy says it, which leaves the reason out."""
+    if not isinstance(error, OSError):
+        return False
+    return error.errno in DISK_ERRORS or (
+        error.errno is None and re.search(r"requested and \d+ written", str(error)) is not None
+    )
 
 
 def visible_files(folder: Path, pattern: str = "*") -> list[Path]:
@@ -86,17 +124,131 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
+def check_regular(path: Path, *, max_bytes: int = MAX_ARRAY_BYTES) -> None:
+    """Checks that a path is a file with an end.
+
+    Raises:
+      FileNotFoundError: If it is missing.
+      DataError: If it is a folder, a pipe, a chain of links without an end, or too large.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{path}: no such file") from error
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENOTDIR, errno.ENAMETOOLONG):
+            raise
+        raise DataError(path, f"leads to no file ({error.strerror})") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise DataError(path, "is a folder, a pipe or a device, not a file")
+    if found.st_size > max_bytes:
+        raise DataError(path, f"{found.st_size} bytes; such a file has at most {max_bytes}")
+
+
 def read_json(path: Path) -> Any:
     """Reads a JSON file.
 
     Raises:
       FileNotFoundError: If it is missing.
-      DataError: If it is not JSON.
+      DataError: If it is no regular file or not JSON. NaN and numbers beyond 64 bits are none.
+    """
+    return parse_json(path, _read_text(path))
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """Reads a file of one JSON record a line.
+
+    Raises:
+      FileNotFoundError: If it is missing.
+      DataError: If it is no regular file, or a line is no record.
+    """
+    lines = _read_text(path).splitlines()
+    records = [parse_json(path, line, line_number=n) for n, line in enumerate(lines, start=1)]
+    for number, record in enumerate(records, start=1):
+        if not isinstance(record, dict):
+            raise DataError(path, f"line {number} is no record: {str(record)[:60]}")
+    return records
+
+
+def parse_json(path: Path, text: str, *, line_number: int | None = None) -> Any:
+    """Reads JSON that stands in a file.
+
+    Args:
+      path: The file, for the message.
+      text: JSON.
+      line_number: Of the text in the file; None for all of it.
+
+    Raises:
+      DataError: As `read_json`.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(path, f"not valid JSON ({error}); delete it and make it again") from error
+        return json.loads(
+            text, parse_int=_whole, parse_float=_finite, parse_constant=_refuse_constant
+        )
+    except (ValueError, RecursionError) as error:
+        where = "" if line_number is None else f"line {line_number} is "
+        why = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise DataError(path, f"{where}not valid JSON ({why})") from error
+
+
+def _read_text(path: Path) -> str:
+    check_regular(path, max_bytes=MAX_TEXT_BYTES)
+    try:
+        # Notepad and PowerShell begin a text with a mark of its own.
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(path, f"not valid JSON ({error})") from error
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > 20 or not -(2**63) <= int(digits) < 2**64:
+        raise ValueError(f"{digits[:20]}... is no number of 64 bits")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    if not math.isfinite(number := float(digits)):
+        raise ValueError(f"{digits[:20]} is no number of 64 bits")
+    return number
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Reads all arrays of an `.npz` file.
+
+    Raises:
+      FileNotFoundError: If it is missing.
+      DataError: If it is damaged, holds Python objects, or a number is NaN or infinite.
+    """
+    check_regular(path)
+    try:
+        # Opened here: numpy leaves a damaged file open.
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            if (num_bytes := sum(each.file_size for each in archive.infolist())) > MAX_ARRAY_BYTES:
+                raise ValueError(f"it would become {num_bytes} bytes")
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as stored:
+                arrays = {name: np.asarray(stored[name]) for name in stored.files}
+    except DAMAGE as error:
+        raise DataError(
+            path, f"not a file of arrays ({error}); make it or copy it again"
+        ) from error
+    for name, array in arrays.items():
+        check_finite(path, name, array)
+    return arrays
+
+
+def check_finite(path: Path, name: str, array: npt.NDArray[Any]) -> None:
+    """Checks the numbers of a file.
+
+    Raises:
+      DataError: If one is NaN or infinite; names the array.
+    """
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise DataError(path, f"{name} holds NaN or infinity; make the file or copy it again")
 
 
 def content_digest(files: Iterable[tuple[str, Path | None]]) -> str:

@@ -17,6 +17,7 @@ from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import DepthCodec, SigmoidDisparityCodec
 from mtdepth.models import mininet, student
 from mtdepth.models.normalisation import MININET_INPUT, STUDENT_INPUT, InputNormalisation
+from mtdepth.models.weights import load_weights
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.runtime.pipeline import NetworkOutput
 from mtdepth.workdir import Checkpoint, Workdir
@@ -198,13 +199,7 @@ def load_training_graph(
         graph = student.build_training_graph(recipe.spec, input_size=input_size)
     else:
         graph = mininet.build_training_graph(recipe.mininet, input_size=input_size)
-    path = workdir.weights(checkpoint)
-    try:
-        graph.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(
-            path, f"not the weights of this recipe's network ({error}); train again"
-        ) from error
+    load_weights(graph, workdir.weights(checkpoint))
     return graph
 
 

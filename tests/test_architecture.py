@@ -12,7 +12,7 @@ PACKAGES = ("mtdepth", "teachers", "data_prep", "export")
 
 # The longest name that is the module's own or a package above it counts. Every module may import
 # its own room, which is the row's name, and what is open to all.
-OPEN_TO_ALL = ("mtdepth.files", "mtdepth.pictures", "mtdepth.defaults")
+OPEN_TO_ALL = ("mtdepth.files", "mtdepth.records", "mtdepth.pictures", "mtdepth.defaults")
 GEOMETRY_AND_DATA_SETS = ("mtdepth.geometry", "mtdepth.datasets")
 EVERY_DEVICE = (*GEOMETRY_AND_DATA_SETS, "mtdepth.contract", "mtdepth.runtime")
 A_RUN = (*GEOMETRY_AND_DATA_SETS, "mtdepth.contract", "mtdepth.recipes", "mtdepth.workdir")
@@ -26,6 +26,7 @@ MAY_IMPORT = {
     # mtdepth, from the floor up. What predicts never imports what trains.
     "mtdepth.files": (),
     "mtdepth.pictures": (),
+    "mtdepth.records": (),
     "mtdepth.defaults": ("mtdepth.datasets",),
     "mtdepth.program": (),
     "mtdepth.versions": (),

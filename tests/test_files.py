@@ -1,6 +1,7 @@
 """Files: a fault is named, and nothing half-written looks whole."""
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -12,7 +13,11 @@ from mtdepth.files import (
     DataError,
     atomic_path,
     content_digest,
+    is_disk_error,
     read_json,
+    read_json_lines,
+    read_npz,
+    remove_leftovers,
     visible_files,
     write_json,
 )
@@ -145,3 +150,76 @@ def test_files_made_anew_at_equal_sizes_have_another_digest(tmp_path: Path) -> N
     assert content_digest([("a", copied), ("c", None)]) not in digests
     with pytest.raises(FileNotFoundError):
         content_digest([("a", tmp_path / "absent.png")])
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b'{"a": 1', "not valid JSON"),
+        (b"\xff\xfe", "not valid JSON"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"a": %s}' % (b"9" * 5000), "64 bits"),
+        (b'{"a": 1e999}', "64 bits"),
+        (b'{"a": NaN}', "NaN is no number"),
+    ],
+)
+def test_json_that_is_none_is_refused_by_name(tmp_path: Path, content: bytes, why: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"a\.json: .*{why}"):
+        read_json(path)
+
+
+def test_a_mark_at_the_beginning_of_a_text_is_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"a": 1}', encoding="utf-8-sig")
+    assert read_json(tmp_path / "a.json") == {"a": 1}
+
+
+def test_what_has_no_end_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "loop.json").symlink_to(tmp_path / "loop.json")
+    for name in ("pipe.json", "loop.json"):
+        for read in (read_json, read_json_lines, read_npz):
+            with pytest.raises(DataError, match=name):
+                read(tmp_path / name)
+
+
+def test_a_line_that_is_no_record_is_refused_by_its_number(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"a": 1}\n[2]\n')
+    with pytest.raises(DataError, match="line 2 is no record"):
+        read_json_lines(tmp_path / "a.jsonl")
+
+
+def test_arrays_that_cannot_be_used_are_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, depth=np.array([1.0, np.nan]))
+    with pytest.raises(DataError, match="depth holds NaN"):
+        read_npz(path)
+    np.savez(path, depth=np.array([{}], dtype=object))
+    with pytest.raises(DataError, match=r"a\.npz"):
+        read_npz(path)
+    whole = path.read_bytes()
+    for size in (0, 10, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(DataError, match=r"a\.npz"):
+            read_npz(path)
+
+
+def test_leftovers_of_dead_writers_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+    dead = tmp_path / ".best-0123abcd.weights.h5"
+    for path in (dead, tmp_path / ".hidden", tmp_path / ".my-notes.txt"):
+        path.write_text("x")
+    with atomic_path(tmp_path / "last.npz") as living:
+        remove_leftovers(tmp_path)
+        assert living.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *(".hidden", ".my-notes.txt", "last.npz")
+    ]
+    remove_leftovers(tmp_path / "absent")
+
+
+def test_a_full_disk_is_known_in_numpys_words_too() -> None:
+    assert is_disk_error(OSError(errno.ENOSPC, "No space left on device"))
+    assert is_disk_error(OSError("53248 requested and 15328 written"))
+    assert not is_disk_error(OSError("obtaining file position failed"))
+    assert not is_disk_error(ValueError("53248 requested and 15328 written"))

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from mtdepth.data.video import Shot
 from mtdepth.datasets.camera_poses import consecutive_runs, true_poses, true_times_s
-from mtdepth.files import DataError, UserError
+from mtdepth.files import UserError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.losses.view_synthesis import transform
 from mtdepth.metrics.odometry import (
@@ -27,6 +27,7 @@ from mtdepth.metrics.odometry import (
 )
 from mtdepth.models.normalisation import MININET_INPUT
 from mtdepth.models.pose_net import build_pose_net
+from mtdepth.models.weights import load_weights
 from mtdepth.recipes.video import VideoRecipe
 from mtdepth.reporting import DPI, save_figure
 from mtdepth.runtime.fitting import fit_image, fitted_intrinsics
@@ -210,8 +211,5 @@ def _loaded(workdir: Workdir, recipe: VideoRecipe, checkpoint: Checkpoint) -> ke
         raise FileNotFoundError(
             f"{path} is not there yet: the first is written at the end of the first epoch"
         )
-    try:
-        network.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(path, f"not the weights of this run's pose network ({error})") from error
+    load_weights(network, path, what="this run's pose network")
     return network

@@ -2,7 +2,6 @@
 
 import dataclasses
 import time
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from mtdepth.datasets.label_map import IGNORE_ID
 from mtdepth.datasets.label_store import MANIFEST, LabelStore
 from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.evaluation.prediction_store import PredictionStore
-from mtdepth.files import DataError, UserError, visible_files
+from mtdepth.files import DataError, UserError, read_npz, visible_files
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.metrics.baseline import BASELINE_MAX_FRAMES, TrainingMean, training_mean
 from mtdepth.predictor import open_predictor
@@ -207,10 +206,10 @@ def mean_of_workdir(workdir: Workdir) -> TrainingMean | None:
     path = workdir.training_mean_path
     if not path.is_file():
         return None
+    arrays = read_npz(path)
     try:
-        with path.open("rb") as file, np.load(file) as arrays:
-            return TrainingMean(arrays["mean_depth_m"], arrays["majority_train_id"])
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        return TrainingMean(arrays["mean_depth_m"], arrays["majority_train_id"]).checked()
+    except (KeyError, UserError) as error:
         raise DataError(path, f"not a training mean ({error}); give --train_labels") from error
 
 

@@ -30,6 +30,19 @@ class TrainingMean(NamedTuple):
     mean_depth_m: npt.NDArray[np.float32]
     majority_train_id: npt.NDArray[np.uint8]
 
+    def checked(self) -> "TrainingMean":
+        """Itself, read from a file.
+
+        Raises:
+          UserError: If its arrays are no such pictures.
+        """
+        depth_m, ids = self
+        is_depth = depth_m.ndim == 2 and depth_m.dtype == np.float32 and (depth_m > 0).all()
+        is_known = ids.dtype == np.uint8 and ((ids < NUM_CLASSES) | (ids == IGNORE_ID)).all()
+        if not (is_depth and is_known and ids.shape == depth_m.shape and depth_m.size):
+            raise UserError("depths must be positive, classes 0..18 or 255, both of one size")
+        return self
+
 
 def training_mean(
     depths_m: Iterable[Floats],

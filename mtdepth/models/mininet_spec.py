@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 from mtdepth.files import UserError
-from mtdepth.models.specs import rebuilt
+from mtdepth.records import rebuilt
 
 Variant = Literal["original", "medium", "small"]
 OutputSize = Literal["F", "H", "Q", "E"]
@@ -80,9 +80,6 @@ class MiniNetSpec:
                 f"depthwise_fans must be one of {', '.join(get_args(Fans))}, "
                 f"got {self.depthwise_fans!r}"
             )
-        for name in ("reuse", "dense_decoder"):
-            if not isinstance(getattr(self, name), bool):
-                raise UserError(f"{name} must be true or false, got {getattr(self, name)!r}")
         for name in ("initial_gain", "head_gain"):
             gain = getattr(self, name)
             if not (math.isfinite(gain) and gain > 0):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from absl import logging
 
 from mtdepth.files import DataError
+from mtdepth.models import weights
 from mtdepth.models.pretrained import downloaded
 
 FIRST_CONV = "conv1_conv"
@@ -97,10 +98,7 @@ def load_weights(backbone: keras.Model, source: str) -> None:
     if path.suffix in (".pth", ".pt"):
         _set_published(backbone, path, _read_pth(path))
     elif path.name.endswith(".weights.h5"):
-        try:
-            backbone.load_weights(path)
-        except (ValueError, OSError, KeyError) as error:
-            raise DataError(path, f"not the weights of this ResNet-18 ({error})") from error
+        weights.load_weights(backbone, path, what="this ResNet-18")
     else:
         raise DataError(path, "expected a .pth of torchvision's ResNet-18, or a Keras .weights.h5")
     logging.info("The pose network's encoder starts from %s.", path)

@@ -8,20 +8,35 @@ Every width, repeat, expansion and skip is a field, so that another reading is o
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 from mtdepth.files import UserError
+from mtdepth.records import rebuilt
 
 DecoderSize = Literal["L", "M", "S", "XS"]
 Task = Literal["depth", "segmentation"]
 Activation = Literal["relu6", "hard_swish"]
-Record = TypeVar("Record", bound=Any)
 
 # By size, the largest first.
 NUM_BLOCKS: Mapping[str, int] = {"L": 4, "M": 3, "S": 2, "XS": 1}
 SIZE_MULTIPLE_PX = 32  # the encoder's output stride: each of its five halvings must be exact
 NUM_SHUFFLED = 4  # a pixel shuffle of factor 2 turns four channels into one
+
+
+# ours: a hundred times the largest that anybody built; beyond it a network takes hours to build
+MAX_COUNT = 10_000
+
+
+def check_counts(record: Any, *names: str) -> None:
+    """Checks the numbers that say how large a network is.
+
+    Raises:
+      UserError: If one is not positive, or larger than any network; names it.
+    """
+    for name in names:
+        if not 0 < (value := getattr(record, name)) <= MAX_COUNT:
+            raise UserError(f"{name} must be above 0, at most {MAX_COUNT}, got {value}: {record}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -118,6 +133,11 @@ class StudentSpec:
             raise UserError(
                 f'tasks must be ("depth",) or ("depth", "segmentation"), got {self.tasks!r}'
             )
+        check_counts(self, "alpha", "stem_width", "num_classes")
+        for each in (*self.stages, *self.blocks):
+            check_counts(each, "width", "num_bottlenecks", "expansion")
+        if sum(stage.num_bottlenecks for stage in self.stages) > MAX_COUNT:
+            raise UserError(f"stages: at most {MAX_COUNT} bottlenecks in all")
         if not 1 <= len(self.blocks) <= max(NUM_BLOCKS.values()):
             raise UserError(f"blocks must be 1 to 4 decoder blocks, got {len(self.blocks)}")
         if self.num_individual < 0:
@@ -140,8 +160,6 @@ class StudentSpec:
             raise UserError(f"the encoder's output stride must be 32, got {last.stride}")
         num_channels, stride = last.num_channels, last.stride
         for number, block in enumerate(self.blocks, start=1):
-            if block.width < 1 or block.num_bottlenecks < 1 or block.expansion < 1:
-                raise UserError(f"blocks[{number - 1}]: every number must be at least 1, {block}")
             if block.skip is not None:
                 num_channels += _skip_channels(taps, block.skip, stride, number)
             if num_channels % NUM_SHUFFLED:
@@ -171,13 +189,7 @@ class StudentSpec:
         Raises:
           UserError: If a field is unknown or its value cannot be built.
         """
-        return rebuilt(
-            cls,
-            fields,
-            stages=lambda stages: tuple(rebuilt(StageSpec, stage) for stage in stages),
-            blocks=lambda blocks: tuple(rebuilt(BlockSpec, block) for block in blocks),
-            tasks=tuple,
-        )
+        return rebuilt(cls, fields)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -291,31 +303,3 @@ def _skip_channels(taps: Mapping[str, Tap], skip: str, stride: int, number: int)
             f"({', '.join(fitting)}), got {skip!r}"
         )
     return taps[skip].num_channels
-
-
-def rebuilt(
-    kind: type[Record], content: Mapping[str, Any], **readers: Callable[[Any], Any]
-) -> Record:
-    """Makes a dataclass out of what was written of it as JSON.
-
-    Args:
-      kind: The dataclass.
-      content: Its fields.
-      **readers: How fields are read that are no plain values, by name.
-
-    Raises:
-      UserError: If a field is missing, unknown or out of range.
-    """
-    known = {field.name for field in dataclasses.fields(kind)}
-    if unknown := sorted(set(content) - known):
-        raise UserError(
-            f"{kind.__name__} has no field {', '.join(unknown)}; it has {', '.join(sorted(known))}"
-        )
-    try:
-        values = {
-            name: readers[name](value) if name in readers else value
-            for name, value in content.items()
-        }
-        return kind(**values)
-    except TypeError as error:
-        raise UserError(f"not the fields of {kind.__name__}: {error}") from error

@@ -2,19 +2,20 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, TypeVar, get_args
 
 from mtdepth.contract import Fit
 from mtdepth.files import UserError
 from mtdepth.geometry.depth_codec import LogDepthCodec
-from mtdepth.models.specs import DecoderSize, StudentSpec, rebuilt
+from mtdepth.models.specs import DecoderSize, StudentSpec
 from mtdepth.recipes.schedule import (
     TrainingSchedule,
     require_at_least,
     require_choice,
     require_input_size,
 )
+from mtdepth.records import meant
 
 DepthTargetRule = Literal["nearest", "valid_mean"]
 
@@ -50,11 +51,6 @@ class Augmentation:
         if not 0 <= self.hue <= 0.5:
             raise UserError(f"hue must be in [0, 0.5] turns, got {self.hue}")
 
-    @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> Self:
-        """Rebuilds an augmentation; UserError if a field is unknown or out of range."""
-        return rebuilt(cls, content)
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainRecipe(TrainingSchedule):
@@ -84,13 +80,6 @@ class TrainRecipe(TrainingSchedule):
         each evaluation and save.
       augmentation: How pictures are varied.
     """
-
-    READERS: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
-        "student": StudentSpec.from_dict,
-        "augmentation": Augmentation.from_dict,
-        "input_size_px": tuple,
-        "class_weights": tuple,
-    }
 
     name: str
     decoder: DecoderSize = "L"
@@ -160,45 +149,38 @@ def overridden(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
 
     Args:
       recipe: The recipe to change.
-      overrides: Such as `learning_rate=1e-3`, `input_size_px=[192,640]`, `student.tasks=["depth"]`
-        or `augmentation.max_zoom=1.3`. Values are JSON; what is no JSON is taken as text.
+      overrides: Such as `learning_rate=1e-3`, `input_size_px=[192,640]`, `student.tasks=[depth]`
+        or `augmentation.max_zoom=1.3`. Values are JSON; what is no JSON is taken as text, also in a
+        list, whose quotes a shell takes away.
 
     Raises:
       UserError: If an override has no `=`, or names no field, or has a value of another type.
     """
-    # Through JSON, so that tuples are the lists that an override can spell.
-    content = json.loads(json.dumps(recipe.to_dict()))
+    content = recipe.to_dict()
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals:
             raise UserError(f"override {override!r} must be key=value")
-        *parents, leaf = key.strip().split(".")
-        place = content
-        for parent in parents:
-            place = place.get(parent, {}) if isinstance(place, dict) else {}
-        if not isinstance(place, dict) or leaf not in place:
-            raise UserError(
-                f"override {override!r}: no recipe field {key!r}; "
-                f"the fields are {', '.join(sorted(content))}"
-            )
-        place[leaf] = _like(place[leaf], _parse(text.strip()), key)
+        known = dict(_places(content))
+        if (key := key.strip()) not in known:
+            hint = meant(key, known)
+            raise UserError(f"override {override!r}: no recipe field {key!r}; {hint}")
+        known[key][key.rpartition(".")[2]] = _parse(text.strip())
     return type(recipe).from_dict(content)
+
+
+def _places(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """The fields of a recipe and of the records in it, each with the record that holds it."""
+    for name, value in content.items():
+        yield f"{prefix}{name}", content
+        if isinstance(value, dict):
+            yield from _places(value, f"{prefix}{name}.")
 
 
 def _parse(text: str) -> Any:
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
+        if text.startswith("[") and text.endswith("]") and not set(text[1:-1]) & set("[]{}"):
+            return [_parse(item.strip()) for item in text[1:-1].split(",")]
         return text
-
-
-def _like(old: Any, new: Any, key: str) -> Any:
-    """Returns `new` as the type of `old`, so that 1 may stand for 1.0."""
-    if isinstance(old, float) and isinstance(new, int) and not isinstance(new, bool):
-        return float(new)
-    if type(old) is not type(new):
-        raise UserError(
-            f"{key} must be of type {type(old).__name__} like {old!r}, "
-            f"got {new!r} of type {type(new).__name__}"
-        )
-    return new

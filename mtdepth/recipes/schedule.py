@@ -3,11 +3,11 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self, get_args
+from collections.abc import Sequence
+from typing import Any, Literal, Self, get_args
 
 from mtdepth.files import UserError
-from mtdepth.models.specs import rebuilt
+from mtdepth.records import rebuilt
 
 RateRule = Literal["exponential", "cosine"]
 
@@ -32,9 +32,6 @@ class TrainingSchedule:
       clip_norm: Largest norm of the whole gradient; 0 leaves it alone.
       seed: Of the weights, the order of the examples, and their variation.
     """
-
-    # How `from_dict` reads the fields that are no plain JSON values.
-    READERS: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
 
     batch_size: int
     num_epochs: int
@@ -73,7 +70,7 @@ class TrainingSchedule:
         Raises:
           UserError: If a field is missing, unknown or out of range.
         """
-        return rebuilt(cls, content, **cls.READERS)
+        return rebuilt(cls, content)
 
     @property
     def num_steps(self) -> int:

@@ -1,8 +1,7 @@
 """The recipe of a network that learns from video."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 from mtdepth.contract import MININET, Fit
 from mtdepth.files import UserError
@@ -46,12 +45,6 @@ class VideoRecipe(TrainingSchedule):
       augmentation: How pictures are varied; a video is not zoomed.
       jitter_probability: Share of the triplets whose colours are varied.
     """
-
-    READERS: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
-        "mininet": MiniNetSpec.from_dict,
-        "augmentation": Augmentation.from_dict,
-        "input_size_px": tuple,
-    }
 
     name: str
     mininet: MiniNetSpec = dataclasses.field(default_factory=MiniNetSpec)

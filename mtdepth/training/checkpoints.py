@@ -2,15 +2,14 @@
 
 import dataclasses
 import json
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
-from mtdepth.files import DataError, atomic_path
+from mtdepth.files import DataError, atomic_path, parse_json, read_npz
+from mtdepth.records import rebuilt
 
 
 @dataclasses.dataclass
@@ -72,17 +71,17 @@ class TrainingState:
         """
         if not self.path.is_file():
             return False
+        arrays = read_npz(self.path)
         try:
-            # Opened here: numpy leaves a damaged file open.
-            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                self.progress = Progress(**json.loads(str(arrays["progress"])))
-                for part, variables in self._parts():
-                    num_stored = sum(name.startswith(f"{part}/") for name in arrays.files)
-                    if num_stored != len(variables):
-                        raise ValueError(f"{num_stored} {part} variables, need {len(variables)}")
-                    for number, variable in enumerate(variables):
-                        variable.assign(arrays[f"{part}/{number}"])
-        except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            progress = parse_json(self.path, str(arrays["progress"]))
+            self.progress = rebuilt(Progress, progress)
+            for part, variables in self._parts():
+                num_stored = sum(name.startswith(f"{part}/") for name in arrays)
+                if num_stored != len(variables):
+                    raise ValueError(f"{num_stored} {part} variables, need {len(variables)}")
+                for number, variable in enumerate(variables):
+                    variable.assign(arrays[f"{part}/{number}"])
+        except (KeyError, TypeError, ValueError) as error:
             raise DataError(
                 self.path, f"not a usable state ({error}); delete it to begin this run anew"
             ) from error
@@ -94,9 +93,3 @@ class TrainingState:
             ("optimizer", list(self.optimizer.variables)),
             ("average", self._average),
         )
-
-
-def save_weights(graph: keras.Model, path: Path) -> None:
-    """Writes a graph's weights (`*.weights.h5`), atomically."""
-    with atomic_path(path) as temporary:
-        graph.save_weights(temporary)

@@ -12,6 +12,7 @@ from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.models.pretrained import start_encoder
 from mtdepth.models.student import copy_weights
+from mtdepth.models.weights import load_weights
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.trained import load_training_graph
 from mtdepth.workdir import Workdir
@@ -38,7 +39,7 @@ def start_weights(graph: keras.Model, recipe: TrainRecipe, camera: Intrinsics) -
     if path.is_dir():
         _start_from_run(graph, recipe, camera, Workdir(path))
     elif path.is_file():
-        _load(graph, path)
+        load_weights(graph, path)
     else:
         raise FileNotFoundError(
             f"{path}: no such workdir or weight file; --start_from names a run of "
@@ -80,10 +81,3 @@ def carry_depth_over(
         if layer.name.startswith("depth_code_"):
             kernel, bias = layer.get_weights()
             layer.set_weights([np.float32(gain) * kernel, np.float32(gain) * bias + shift])
-
-
-def _load(graph: keras.Model, path: Path) -> None:
-    try:
-        graph.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(path, f"not the weights of this recipe's network ({error})") from error

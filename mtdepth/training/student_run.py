@@ -16,9 +16,10 @@ from mtdepth.files import UserError, atomic_path
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.metrics.baseline import BASELINE_MAX_FRAMES, training_mean
 from mtdepth.models.student import build_training_graph
+from mtdepth.models.weights import save_weights
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.training.batch_statistics import BatchStatistics
-from mtdepth.training.checkpoints import TrainingState, save_weights
+from mtdepth.training.checkpoints import TrainingState
 from mtdepth.training.journal import Journal
 from mtdepth.training.loop import TRAIN_LOSS, RunOptions, TrainingLoop
 from mtdepth.training.start import start_weights

@@ -11,11 +11,12 @@ from absl import logging
 from mtdepth.contract import NO_SCALE
 from mtdepth.data.triplets import TripletSet
 from mtdepth.data.video_batches import FRAMES, VideoBatches
-from mtdepth.files import DataError, UserError
+from mtdepth.files import UserError
 from mtdepth.geometry.camera import Intrinsics
+from mtdepth.models.weights import load_weights, save_weights
 from mtdepth.recipes.video import VideoRecipe
 from mtdepth.runtime.fitting import fitted_intrinsics
-from mtdepth.training.checkpoints import TrainingState, save_weights
+from mtdepth.training.checkpoints import TrainingState
 from mtdepth.training.journal import Journal
 from mtdepth.training.loop import TRAIN_LOSS, RunOptions, TrainingLoop
 from mtdepth.training.step import TrainingStep, adam
@@ -157,10 +158,7 @@ def _start_from(networks: VideoNetworks, source: Workdir) -> None:
         (networks.pose_net, source.pose_weights_path("best")),
     )
     for network, path in pairs:
-        try:
-            network.load_weights(path)
-        except (OSError, ValueError, KeyError) as error:
-            raise DataError(path, f"not the weights of this recipe's networks ({error})") from error
+        load_weights(network, path, what="this recipe's networks")
     logging.info("starting from the weights of %s", source.path)
 
 

@@ -8,8 +8,7 @@
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, TypeVar, get_args
+from typing import ClassVar, Literal, TypeVar, get_args
 
 from mtdepth.files import UserError
 from mtdepth.recipes.base import Augmentation
@@ -34,10 +33,6 @@ class TeacherRecipe(TrainingSchedule):
     """
 
     SIDE_MULTIPLE_PX: ClassVar[int] = SIZE_MULTIPLE
-    READERS: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
-        "augmentation": Augmentation.from_dict,
-        "crop_px": tuple,
-    }
 
     name: str
     start_from: str = ""

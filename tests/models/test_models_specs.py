@@ -84,7 +84,8 @@ def test_dict_holds_plain_json_values() -> None:
             {"blocks": (BlockSpec(skip=None, width=23, num_bottlenecks=2), DESIGN_A_BLOCKS[1])},
             r"blocks\[1\]: .* multiple of 4 .* have 55",  # 23 + 32
         ),
-        ({"blocks": (BlockSpec(skip=None, width=8, num_bottlenecks=0),)}, "at least 1"),
+        ({"blocks": (BlockSpec(skip=None, width=8, num_bottlenecks=0),)}, "above 0"),
+        ({"blocks": (BlockSpec(skip=None, width=8, num_bottlenecks=10**9),)}, "at most"),
     ],
 )
 def test_what_cannot_be_built_is_refused_by_name(change, message: str) -> None:
@@ -96,7 +97,7 @@ def test_what_cannot_be_built_is_refused_by_name(change, message: str) -> None:
     "fields", [{"widht": 3}, {"blocks": [{"skip": None, "width": 8}]}, {"blocks": 4}]
 )
 def test_unknown_or_missing_fields_are_refused(fields) -> None:
-    with pytest.raises(ValueError, match=r"widht|num_bottlenecks|not iterable"):
+    with pytest.raises(ValueError, match=r"widht|num_bottlenecks|must be a list"):
         StudentSpec.from_dict(fields)
 
 

@@ -1,0 +1,51 @@
+"""Weight files of Keras: written whole or not at all, read whole and with numbers alone."""
+
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from keras.src.saving import saving_lib
+
+from mtdepth.files import DAMAGE, DataError, atomic_path, check_finite, check_regular
+
+
+def save_weights(network: Any, path: Path) -> None:
+    """Writes the weights of a Keras 3 model as `*.weights.h5`, atomically.
+
+    In memory first: HDF5 ends the process where a disk is full.
+    """
+    content = io.BytesIO()
+    store = saving_lib.H5IOStore(content, mode="w")
+    saving_lib._save_state(
+        network, store, assets_store=None, inner_path="", visited_saveables=set()
+    )
+    store.close()
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.getvalue())
+
+
+def load_weights(network: Any, path: Path, *, what: str = "this recipe's network") -> None:
+    """Reads the weights of a Keras 3 model; none may be missing.
+
+    Args:
+      network: The model; it is of no use after an error.
+      path: `*.weights.h5` or `*.keras`.
+      what: Whose weights they should be, for messages.
+
+    Raises:
+      FileNotFoundError: If the file is missing.
+      DataError: If it is damaged or of another network, or a weight is no number; names it.
+    """
+    check_regular(path)
+    try:
+        with warnings.catch_warnings():
+            # Keras only warns of layers that it does not find and leaves as they are.
+            warnings.simplefilter("error", UserWarning)
+            network.load_weights(path)
+    except (*DAMAGE, UserWarning) as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise DataError(path, f"not the weights of {what} ({reason[0]})") from error
+    for variable in network.variables:
+        check_finite(path, f"weight {variable.path}", np.asarray(variable))
