@@ -8,7 +8,7 @@ from typing import Any
 from absl import flags, logging
 
 from export.frames import NUM_CALIBRATION, Image, Pictures, open_pictures
-from mtdepth import defaults
+from mtdepth import defaults, pretrained
 from mtdepth.contract import DECODERS, DECODERS_HELP
 from mtdepth.workdir import Checkpoint, Workdir
 
@@ -117,7 +117,9 @@ def define_run_flags(
       ids_are_found: Where the largest score is found, for the help.
     """
     sizes = [size for sizes in DECODERS.values() for size in sizes]
-    flags.DEFINE_string("workdir", None, "Run to begin with. Default: demo/run, or the paper's.")
+    flags.DEFINE_string(
+        "workdir", None, "Run to begin with, or pretrained:NAME. Default: demo/run, or the paper's."
+    )
     flags.DEFINE_enum(
         "decoder",
         None,
@@ -162,8 +164,14 @@ def define_flags(**of_run: Any) -> None:
 
 def asked_workdir() -> Workdir:
     """The run of `--workdir`."""
-    given = flags.FLAGS.workdir
-    return Workdir(Path(given or defaults.default_workdir(defaults.default_kitti_root())))
+    given = flags.FLAGS.workdir or defaults.default_workdir(defaults.default_kitti_root())
+    return Workdir(pretrained.run_folder(given))
+
+
+def folder_beside(workdir: Workdir) -> Path:
+    """Where what is made of a run goes unasked; the package's own runs are nobody's to write to."""
+    is_ours = workdir.path.parent == pretrained.ROOT
+    return defaults.RUNS / workdir.path.name if is_ours else workdir.path.parent
 
 
 def asked_for(default_name: str) -> ExportRequest:
@@ -184,7 +192,7 @@ def asked_for(default_name: str) -> ExportRequest:
     if values.decoder != ALL:
         decoders = [workdir.checked_size(values.decoder)]
     decoder = ALL if values.decoder == ALL else decoders[0]
-    beside = workdir.path.parent / default_name.format(decoder=decoder)
+    beside = folder_beside(workdir) / default_name.format(decoder=decoder)
     request = ExportRequest(
         workdir=workdir,
         decoders=tuple(decoders),

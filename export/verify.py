@@ -23,6 +23,7 @@ import numpy as np
 from export.golden import Answer, Array, ask, read_golden
 from mtdepth.contract import Precision
 from mtdepth.files import DataError, UserError
+from mtdepth.pretrained import exported_file
 from mtdepth.runtime.formats import open_artefact
 
 _LOG = logging.getLogger("export.verify")
@@ -149,7 +150,8 @@ def run(options: argparse.Namespace) -> int:
     num_bad = 0
     for path in options.model:
         try:
-            faults = verify(path, num_threads=options.num_threads, max_steps=options.max_steps)
+            file = exported_file(path, precision="int8")
+            faults = verify(file, num_threads=options.num_threads, max_steps=options.max_steps)
         except _USER_ERRORS as error:
             _LOG.error("%s", error)
             num_bad += 1

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from mtdepth import pretrained
 from mtdepth.contract import MININET
 from mtdepth.files import UserError
 from mtdepth.geometry.depth_codec import SigmoidDisparityCodec
@@ -21,7 +22,8 @@ def open_predictor(
     """Opens a trained network.
 
     Args:
-      path: A workdir of `mtdepth.train`, or a `.tflite` or `.onnx` file, its contract beside it.
+      path: A workdir of `mtdepth.train`, a `.tflite` or `.onnx` file, its contract beside it, or
+        a name of `mtdepth.pretrained`.
       decoder: Size to detach from a workdir's network, or to open of a file with several; None for
         the one that was trained, or the largest.
       checkpoint: Which weights of a workdir.
@@ -35,7 +37,7 @@ def open_predictor(
       DataError: If a file is damaged or does not fit the others.
       UserError: If the path is of no known kind, or the decoder is not in it.
     """
-    path = Path(path)
+    path = pretrained.exported_file(path, precision="float32")
     if not path.exists():
         raise FileNotFoundError(
             f"{path}: no such model; give a workdir of `python -m mtdepth.train` "

@@ -33,6 +33,7 @@ from export.benchmark.report import Measured, machine_line, profile_table, table
 from export.benchmark.timing import Schedule, Times, time_in_turn
 from mtdepth.files import DataError, UserError, write_json
 from mtdepth.pictures import read_rgb
+from mtdepth.pretrained import exported_file
 
 _LOG = logging.getLogger("export.benchmark")
 _USER_ERRORS = (DataError, OSError, UserError, ImportError)
@@ -79,7 +80,12 @@ def run(options: argparse.Namespace) -> int:
     cv2.setNumThreads(options.threads)
     picture = _picture(options)
     networks = [
-        open_network(path, picture, num_threads=options.threads, size=options.size)
+        open_network(
+            exported_file(path, precision="int8"),
+            picture,
+            num_threads=options.threads,
+            size=options.size,
+        )
         for path in options.model
     ]
     machine, before = describe_machine(), describe_state()

@@ -16,6 +16,7 @@ from pathlib import Path
 from absl import flags, logging
 
 from mtdepth import program
+from mtdepth.pretrained import exported_file
 
 _MODELS = flags.DEFINE_multi_string("model", [], "model.tflite; may be repeated. The first runs.")
 _OUTPUT = flags.DEFINE_string("output", "mtdepth-pi.tar.gz", "Archive *.tar.gz, or a new folder.")
@@ -39,7 +40,7 @@ def main() -> int | None:
     root = Path(__file__).parents[2]
     output = Path(_OUTPUT.value)
     try:
-        models = checked_models([Path(model) for model in _MODELS.value])
+        models = checked_models([exported_file(model, precision="int8") for model in _MODELS.value])
         modules = closure(root, [name for name in PROGRAMS if module_file(root, name)])
     except BundleError as error:
         logging.error("nothing was written to %s: %s", output, error)

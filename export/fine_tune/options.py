@@ -6,7 +6,7 @@ from pathlib import Path
 from absl import flags, logging
 
 from export.frames import Pictures, open_pictures
-from export.request import asked_workdir, define_run_flags
+from export.request import asked_workdir, define_run_flags, folder_beside
 from mtdepth.contract import DECODERS
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.files import UserError
@@ -136,7 +136,9 @@ def options() -> Options:
 def output_folder(options: Options, *, treatment: str) -> Path:
     """Where the result goes: `--output`, or beside the workdir; says so, and what goes there."""
     name = f"export_{options.decoder}_{treatment}"
-    output = Path(flags.FLAGS.output) if flags.FLAGS.output else options.workdir.path.parent / name
+    output = (
+        Path(flags.FLAGS.output) if flags.FLAGS.output else folder_beside(options.workdir) / name
+    )
     logging.info("decoder %s of %s (%s)", options.decoder, options.workdir.path, options.checkpoint)
     logging.info(
         "%d pictures of %s, to %s", len(options.pictures.names), options.pictures.root, output

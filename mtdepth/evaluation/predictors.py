@@ -191,7 +191,7 @@ def open_model(
     treatment = made[identity.get("treatment", "none")]
     kind = f"{identity['precision']}{treatment}, {identity['kind']}"
     # Exports are all called model.tflite; what tells them apart is their folder.
-    name = path.name if path.is_dir() else path.resolve().parent.name
+    name = path.resolve().parent.name if path.is_file() else path.name
     title = f"{name} ({identity['decoder']}, {kind})"
     num_bytes = predictor.backend.file.stat().st_size
     return network_row(title, predictor, num_bytes=num_bytes), identity

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from absl import logging
 
+from mtdepth import pretrained
 from mtdepth.files import DataError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import LogDepthCodec
@@ -35,7 +36,7 @@ def start_weights(graph: keras.Model, recipe: TrainRecipe, camera: Intrinsics) -
     if not recipe.start_from:
         start_encoder(graph, recipe.encoder_weights)
         return
-    path = Path(recipe.start_from)
+    path = pretrained.run_folder(recipe.start_from)
     if path.is_dir():
         _start_from_run(graph, recipe, camera, Workdir(path))
     elif path.is_file():

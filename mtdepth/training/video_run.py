@@ -2,12 +2,12 @@
 
 import collections
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 import keras
 from absl import logging
 
+from mtdepth import pretrained
 from mtdepth.contract import NO_SCALE
 from mtdepth.data.triplets import TripletSet
 from mtdepth.data.video_batches import FRAMES, VideoBatches
@@ -65,7 +65,7 @@ def video_run(
     begun = _as_begun(recipe, workdir)
     networks = build_networks(begun)
     if begun.start_from:
-        _start_from(networks, Workdir(Path(begun.start_from)))
+        _start_from(networks, Workdir(pretrained.run_folder(begun.start_from)))
     optimizer, objective = adam(recipe), VideoObjective(networks, recipe)
     health = HealthChecks()
     state = TrainingState(workdir.resume_path, networks, optimizer)
