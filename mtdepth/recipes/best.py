@@ -35,8 +35,8 @@ RECIPE = TrainRecipe(
     scale_invariant_weight=0.5,  # ours: begins at a third of BerHu, then falls; not measured yet
     gradient_weight=0.25,  # ours: half of MiDaS's, as it begins at twice BerHu; not measured yet
     hard_share=1.0,  # ours: not beside class weights, which serve the same; not measured yet
-    class_weights=tuple(  # ours: ENet 2016's law, for rare classes; not measured yet
-        round(1 / math.log(1.02 + share), 1) for share in CLASS_SHARES
+    class_weights=tuple(  # ours: the root of ENet 2016's law, for rare classes; not measured yet
+        round(math.log(1.02 + share) ** -0.5, 2) for share in CLASS_SHARES
     ),
     encoder_weights="none",  # ours: what ships must owe nothing to ImageNet
     batch_size=8,  # ours: as the paper
