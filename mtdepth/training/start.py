@@ -1,7 +1,6 @@
 """The first weights of a run: random, an encoder from elsewhere, or a whole trained student."""
 
 import math
-from pathlib import Path
 
 import keras
 import numpy as np
