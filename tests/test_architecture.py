@@ -14,8 +14,13 @@ PACKAGES = ("mtdepth", "teachers", "data_prep", "export")
 # its own room, which is the row's name, and what is open to all.
 OPEN_TO_ALL = ("mtdepth.files", "mtdepth.records", "mtdepth.pictures", "mtdepth.defaults")
 GEOMETRY_AND_DATA_SETS = ("mtdepth.geometry", "mtdepth.datasets")
-EVERY_DEVICE = (*GEOMETRY_AND_DATA_SETS, "mtdepth.contract", "mtdepth.runtime")
-A_RUN = (*GEOMETRY_AND_DATA_SETS, "mtdepth.contract", "mtdepth.recipes", "mtdepth.workdir")
+EVERY_DEVICE = (
+    *(*GEOMETRY_AND_DATA_SETS, "mtdepth.contract", "mtdepth.runtime", "mtdepth.pretrained"),
+)
+A_RUN = (
+    *(*GEOMETRY_AND_DATA_SETS, "mtdepth.contract", "mtdepth.recipes", "mtdepth.workdir"),
+    "mtdepth.pretrained",
+)
 # Of `export`, what the targets share; none of them imports another.
 A_TARGET = (
     *(*EVERY_DEVICE, "mtdepth.models", "mtdepth.trained", "mtdepth.program"),
@@ -26,6 +31,7 @@ MAY_IMPORT = {
     # mtdepth, from the floor up. What predicts never imports what trains.
     "mtdepth.files": (),
     "mtdepth.pictures": (),
+    "mtdepth.pretrained": (),
     "mtdepth.records": (),
     "mtdepth.defaults": ("mtdepth.datasets",),
     "mtdepth.program": (),
