@@ -8,8 +8,9 @@ from typing import Any
 from absl import flags, logging
 
 from export.frames import NUM_CALIBRATION, Image, Pictures, open_pictures
-from mtdepth import defaults, pretrained
+from mtdepth import defaults
 from mtdepth.contract import DECODERS, DECODERS_HELP
+from mtdepth.pretrained.names import PRETRAINED_ROOT, run_folder
 from mtdepth.workdir import Checkpoint, Workdir
 
 ALL = "all"
@@ -165,12 +166,12 @@ def define_flags(**of_run: Any) -> None:
 def asked_workdir() -> Workdir:
     """The run of `--workdir`."""
     given = flags.FLAGS.workdir or defaults.default_workdir(defaults.default_kitti_root())
-    return Workdir(pretrained.run_folder(given))
+    return Workdir(run_folder(given))
 
 
 def folder_beside(workdir: Workdir) -> Path:
     """Where what is made of a run goes unasked; the package's own runs are nobody's to write to."""
-    is_ours = workdir.path.parent == pretrained.ROOT
+    is_ours = workdir.path.parent == PRETRAINED_ROOT
     return defaults.RUNS / workdir.path.name if is_ours else workdir.path.parent
 
 

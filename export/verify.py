@@ -23,7 +23,7 @@ import numpy as np
 from export.golden import Answer, Array, ask, read_golden
 from mtdepth.contract import Precision
 from mtdepth.files import DataError, UserError
-from mtdepth.pretrained import exported_file
+from mtdepth.pretrained.names import exported_file
 from mtdepth.runtime.formats import open_artefact
 
 _LOG = logging.getLogger("export.verify")

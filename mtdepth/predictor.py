@@ -3,10 +3,10 @@
 import dataclasses
 from pathlib import Path
 
-from mtdepth import pretrained
 from mtdepth.contract import MININET
 from mtdepth.files import UserError
 from mtdepth.geometry.depth_codec import SigmoidDisparityCodec
+from mtdepth.pretrained.names import exported_file
 from mtdepth.runtime.formats import FORMATS, open_artefact
 from mtdepth.runtime.pipeline import Predictor
 from mtdepth.workdir import Checkpoint, Workdir
@@ -37,7 +37,7 @@ def open_predictor(
       DataError: If a file is damaged or does not fit the others.
       UserError: If the path is of no known kind, or the decoder is not in it.
     """
-    path = pretrained.exported_file(path, precision="float32")
+    path = exported_file(path, precision="float32")
     if not path.exists():
         raise FileNotFoundError(
             f"{path}: no such model; give a workdir of `python -m mtdepth.train` "

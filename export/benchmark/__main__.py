@@ -33,7 +33,7 @@ from export.benchmark.report import Measured, machine_line, profile_table, table
 from export.benchmark.timing import Schedule, Times, time_in_turn
 from mtdepth.files import DataError, UserError, write_json
 from mtdepth.pictures import read_rgb
-from mtdepth.pretrained import exported_file
+from mtdepth.pretrained.names import exported_file
 
 _LOG = logging.getLogger("export.benchmark")
 _USER_ERRORS = (DataError, OSError, UserError, ImportError)

@@ -16,7 +16,7 @@ from pathlib import Path
 from absl import flags, logging
 
 from mtdepth import program
-from mtdepth.pretrained import exported_file
+from mtdepth.pretrained.names import exported_file
 
 _MODELS = flags.DEFINE_multi_string("model", [], "model.tflite; may be repeated. The first runs.")
 _OUTPUT = flags.DEFINE_string("output", "mtdepth-pi.tar.gz", "Archive *.tar.gz, or a new folder.")

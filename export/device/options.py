@@ -7,7 +7,7 @@ from pathlib import Path
 from export.device.controls import AUTO
 from export.device.outputs import OUTPUTS
 from export.device.show import DISPLAYS
-from mtdepth import pretrained
+from mtdepth.pretrained.names import PRETRAINED, exported_file
 from mtdepth.runtime.colors import MAGMA, PALETTES
 
 
@@ -23,7 +23,7 @@ def parse(argv: Sequence[str], *, description: str | None) -> argparse.Namespace
     _add_shown(parser)
     _add_sizes(parser)
     options = parser.parse_args(argv)
-    options.model = pretrained.exported_file(options.model, precision="int8")
+    options.model = exported_file(options.model, precision="int8")
     _check(parser, options)
     return options
 
@@ -33,7 +33,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
     add(
         *("--model",),
         type=Path,
-        default=Path(pretrained.PRETRAINED),
+        default=Path(PRETRAINED),
         help="model.tflite, model.json beside it; a folder with one of each size; or what comes "
         "with mtdepth, such as pretrained:fast:int8 (default: %(default)s)",
     )

@@ -6,13 +6,13 @@ import keras
 import numpy as np
 from absl import logging
 
-from mtdepth import pretrained
 from mtdepth.files import DataError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.models.pretrained import start_encoder
 from mtdepth.models.student import copy_weights
 from mtdepth.models.weights import load_weights
+from mtdepth.pretrained.names import run_folder
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.trained import load_training_graph
 from mtdepth.workdir import Workdir
@@ -35,7 +35,7 @@ def start_weights(graph: keras.Model, recipe: TrainRecipe, camera: Intrinsics) -
     if not recipe.start_from:
         start_encoder(graph, recipe.encoder_weights)
         return
-    path = pretrained.run_folder(recipe.start_from)
+    path = run_folder(recipe.start_from)
     if path.is_dir():
         _start_from_run(graph, recipe, camera, Workdir(path))
     elif path.is_file():

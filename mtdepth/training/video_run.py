@@ -7,13 +7,13 @@ from typing import Any
 import keras
 from absl import logging
 
-from mtdepth import pretrained
 from mtdepth.contract import NO_SCALE
 from mtdepth.data.triplets import TripletSet
 from mtdepth.data.video_batches import FRAMES, VideoBatches
 from mtdepth.files import UserError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.models.weights import load_weights, save_weights
+from mtdepth.pretrained.names import run_folder
 from mtdepth.recipes.video import VideoRecipe
 from mtdepth.runtime.fitting import fitted_intrinsics
 from mtdepth.training.checkpoints import TrainingState
@@ -65,7 +65,7 @@ def video_run(
     begun = _as_begun(recipe, workdir)
     networks = build_networks(begun)
     if begun.start_from:
-        _start_from(networks, Workdir(pretrained.run_folder(begun.start_from)))
+        _start_from(networks, Workdir(run_folder(begun.start_from)))
     optimizer, objective = adam(recipe), VideoObjective(networks, recipe)
     health = HealthChecks()
     state = TrainingState(workdir.resume_path, networks, optimizer)
