@@ -1,5 +1,6 @@
 """Reading and writing files so that a fault is named and nothing half-written looks whole."""
 
+import codecs
 import concurrent.futures
 import contextlib
 import errno
@@ -145,6 +146,28 @@ def check_regular(path: Path, *, max_bytes: int = MAX_ARRAY_BYTES) -> None:
         raise DataError(path, f"{found.st_size} bytes; such a file has at most {max_bytes}")
 
 
+def read_bytes(path: Path) -> bytes:
+    """Reads a regular file whole; raises as `check_regular`."""
+    check_regular(path)
+    return path.read_bytes()
+
+
+def read_text(path: Path) -> str:
+    """Reads text: UTF-8, or UTF-16 as Windows' editors and shell write it, with its first mark.
+
+    Raises:
+      FileNotFoundError: If it is missing.
+      DataError: If it is no regular file, or neither.
+    """
+    check_regular(path, max_bytes=MAX_TEXT_BYTES)
+    content = path.read_bytes()
+    is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return content.decode("utf-16" if is_utf_16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(path, f"not text in UTF-8 ({error}); save it as UTF-8") from error
+
+
 def read_json(path: Path) -> Any:
     """Reads a JSON file.
 
@@ -152,7 +175,7 @@ def read_json(path: Path) -> Any:
       FileNotFoundError: If it is missing.
       DataError: If it is no regular file or not JSON. NaN and numbers beyond 64 bits are none.
     """
-    return parse_json(path, _read_text(path))
+    return parse_json(path, read_text(path))
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
@@ -162,7 +185,7 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
       FileNotFoundError: If it is missing.
       DataError: If it is no regular file, or a line is no record.
     """
-    lines = _read_text(path).splitlines()
+    lines = read_text(path).splitlines()
     records = [parse_json(path, line, line_number=n) for n, line in enumerate(lines, start=1)]
     for number, record in enumerate(records, start=1):
         if not isinstance(record, dict):
@@ -189,15 +212,6 @@ def parse_json(path: Path, text: str, *, line_number: int | None = None) -> Any:
         where = "" if line_number is None else f"line {line_number} is "
         why = "nested too deeply" if isinstance(error, RecursionError) else error
         raise DataError(path, f"{where}not valid JSON ({why})") from error
-
-
-def _read_text(path: Path) -> str:
-    check_regular(path, max_bytes=MAX_TEXT_BYTES)
-    try:
-        # Notepad and PowerShell begin a text with a mark of its own.
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(path, f"not valid JSON ({error})") from error
 
 
 def _whole(digits: str) -> int:

@@ -1,17 +1,31 @@
 """Pictures: which files are some, and how they are read and written, wherever one is needed."""
 
 import re
+import zlib
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+import simplejpeg
 
-from mtdepth.files import DataError, atomic_path, visible_files
+from mtdepth.files import DataError, atomic_path, read_bytes, visible_files
 
 # Of pictures that every reader takes, in the order in which they are looked for.
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+# ours: 200 MB of RGB; looked for in the header, since a small file can unpack to gigabytes.
+MAX_PIXELS = 2**26
+
+_AGAIN = "copy or download it again"
+_JPEG_START = b"\xff\xd8\xff"
+# ours: cameras pad a scan to whole words; a lost piece of a scan leaves more.
+_MAX_PADDING_BYTES = 3
+_MAX_SEGMENT_BYTES = 2**16
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_PNG_HEADER_BYTES, _PNG_GRAY, _PNG_PALETTE = 25, 0, 3
+# ours: of 16 bits a camera of 14 leaves two empty; a picture at night still has a lamp.
+_MAX_EMPTY_VALUE = 2**14
 
 
 def is_picture(path: Path) -> bool:
@@ -40,60 +54,125 @@ def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
 
     Raises:
       FileNotFoundError: If it is missing.
-      DataError: If it is no picture, or cut short.
+      DataError: If it is no picture, cut short, damaged inside, larger than `MAX_PIXELS`, or of 16
+        bits of which the upper ones are empty.
     """
-    return cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB).astype(
-        np.uint8, copy=False
-    )
+    content = read_bytes(path)
+    if content.startswith(_JPEG_START):
+        image = _decode_jpeg(path, content)
+        # OpenCV knows print colours, and turns a picture as its EXIF says.
+        if image.shape[2] == 3 and b"Exif\0\0" not in content[:_MAX_SEGMENT_BYTES]:
+            return image
+    elif content.startswith(_PNG_START):
+        content = b"".join([_PNG_START, *_png_chunks(path, content)])
+    image = _opencv(path, content, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if image.dtype == np.uint16:
+        image = _upper_bits(path, image)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def read_gray_png(path: Path, dtype: type[np.uint8] | type[np.uint16]) -> npt.NDArray[Any]:
-    """Reads a one-channel PNG of the stated depth as `[height, width]`.
+    """Reads a one-channel PNG of the stated depth as `[height, width]`; of a palette the indices.
 
     Raises:
       FileNotFoundError: If it is missing.
-      DataError: If it is no picture, cut short, or of another depth or channel count.
+      DataError: If it is no PNG, cut short, damaged inside, larger than `MAX_PIXELS`, or of another
+        depth or channel count.
     """
-    image = _decode(path, cv2.IMREAD_UNCHANGED)
+    content = read_bytes(path)
+    if not content.startswith(_PNG_START):
+        raise DataError(path, f"not a PNG ({len(content)} bytes), which labels are stored in")
+    header, *others = _png_chunks(path, content)
+    try:  # libpng only warns; a label is a number that no eye will ever check
+        zlib.decompress(b"".join(each[8:-4] for each in others if each[4:8] == b"IDAT"))
+    except zlib.error as error:
+        raise DataError(path, f"damaged inside ({error}); {_AGAIN}") from error
+    num_bits, kind = header[16], header[17]
+    if kind == _PNG_PALETTE:
+        # Stored as grey is, but OpenCV would turn the indices into colours.
+        described = header[4:17] + bytes([_PNG_GRAY]) + header[18:21]
+        header = header[:4] + described + zlib.crc32(described).to_bytes(4, "big")
+        others = [each for each in others if each[4:8] in (b"IDAT", b"IEND")]
+    image = _opencv(path, b"".join([_PNG_START, header, *others]), cv2.IMREAD_UNCHANGED)
     if image.ndim != 2 or image.dtype != dtype:
         raise DataError(
             path,
             f"expected a one-channel {np.dtype(dtype).name} PNG, "
             f"found shape {image.shape} of {image.dtype}",
         )
-    return image
+    # OpenCV spreads the values of fewer bits over 0..255.
+    return image // (255 // (2**num_bits - 1)) if num_bits < 8 else image
 
 
-_PNG_END = b"IEND\xaeB`\x82"
-_PNG_START = b"\x89PNG\r\n\x1a\n"
-_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
-# Not a stuffed FF 00, a restart mark or a fill byte, which stand inside a scan.
-_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+def _decode_jpeg(path: Path, content: bytes) -> npt.NDArray[np.uint8]:
+    """Decodes to `[height, width, 3]` RGB, or 4 print colours, unless libjpeg warns of damage.
+
+    OpenCV decodes by the same library to the same pixels, and hides the warning.
+    """
+    try:
+        height_px, width_px, colors, _ = simplejpeg.decode_jpeg_header(content)
+        _check_size(path, width_px, height_px)
+        to_colors = "CMYK" if colors in ("CMYK", "YCCK") else "RGB"
+        try:
+            return simplejpeg.decode_jpeg(content, to_colors)
+        except ValueError as error:
+            padding = re.search(r"(\d+) extraneous bytes before marker 0xd9", str(error))
+            if padding is None or int(padding[1]) > _MAX_PADDING_BYTES:
+                raise
+            return simplejpeg.decode_jpeg(content, to_colors, strict=False)
+    except ValueError as error:
+        why = f"cut short or damaged inside ({len(content)} bytes: {error}); {_AGAIN}"
+        raise DataError(path, why) from error
 
 
-def _decode(path: Path, flags: int) -> npt.NDArray[Any]:
-    content = path.read_bytes()
-    # OpenCV decodes a cut file to a picture with a grey or black rest and only logs it, so the
-    # end marks are looked for first.
-    is_cut_png = content.startswith(_PNG_START) and not content.rstrip(b"\0").endswith(_PNG_END)
-    is_cut_jpeg = content.startswith(_JPEG_START) and not _has_jpeg_end(content)
-    if is_cut_png or is_cut_jpeg:
-        raise DataError(path, f"cut short at {len(content)} bytes; copy or download it again")
+def _png_chunks(path: Path, content: bytes) -> list[bytes]:
+    """The chunks of a PNG, each with its length and checksum; what follows its end is left out.
+
+    libpng believes every length, and only warns where some checksums are wrong.
+    """
+    chunks: list[bytes] = []
+    start = len(_PNG_START)
+    while not chunks or chunks[-1][4:8] != b"IEND":
+        end = start + 12 + int.from_bytes(content[start : start + 4], "big")
+        chunk = content[start:end]
+        if end > len(content):
+            raise DataError(path, f"cut short or damaged at byte {start} of {end}; {_AGAIN}")
+        if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
+            raise DataError(path, f"damaged inside (checksum of bytes {start} to {end}); {_AGAIN}")
+        chunks.append(chunk)
+        start = end
+    if chunks[0][4:8] != b"IHDR" or len(chunks[0]) != _PNG_HEADER_BYTES:
+        raise DataError(path, f"not a PNG: it does not begin with its size; {_AGAIN}")
+    width_px, height_px = (int.from_bytes(chunks[0][at : at + 4], "big") for at in (8, 12))
+    _check_size(path, width_px, height_px)
+    return chunks
+
+
+def _check_size(path: Path, width_px: int, height_px: int) -> None:
+    if width_px * height_px > MAX_PIXELS:
+        raise DataError(
+            path,
+            f"a picture of {width_px}x{height_px} (width x height) has more than {MAX_PIXELS:,} "
+            "pixels; shrink it",
+        )
+
+
+def _opencv(path: Path, content: bytes, flags: int) -> npt.NDArray[Any]:
     image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
     if image is None:
         raise DataError(path, f"not a readable picture ({len(content)} bytes)")
     return image
 
 
-def _has_jpeg_end(content: bytes) -> bool:
-    """Whether the end mark follows the last scan; phones append data of their own to it.
-
-    Goes from marker to marker: an embedded preview, inside a segment, has an end mark too.
-    """
-    position = len(_JPEG_START) - 1
-    while marker := _JPEG_MARKER.search(content, position):
-        if marker[0] == _JPEG_END:
-            return True
-        # Behind a segment, which begins with its length; a scan's pixels follow its segment.
-        position = marker.end() + int.from_bytes(content[marker.end() : marker.end() + 2], "big")
-    return False
+def _upper_bits(path: Path, image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """The upper 8 of 16 bits; refuses a picture whose numbers are of 10, 12 or 14."""
+    brightest = int(image.max())
+    if 0 < brightest < _MAX_EMPTY_VALUE:
+        num_bits = next(bits for bits in (10, 12, 14) if brightest < 2**bits)
+        raise DataError(
+            path,
+            f"16 bits whose brightest value is {brightest}: are these {num_bits} bits? Then it "
+            f"would be read {2 ** (16 - num_bits)} times too dark; multiply by "
+            f"{2 ** (16 - num_bits)}, or write 8 bits",
+        )
+    return (image >> 8).astype(np.uint8)

@@ -6,6 +6,7 @@ import platform
 PACKAGES = (
     "numpy",
     "opencv-python",
+    "simplejpeg",
     "opencv-python-headless",  # stands in for the one above on a bare server
     "tensorflow",
     "keras",

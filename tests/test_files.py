@@ -21,11 +21,6 @@ from mtdepth.files import (
     visible_files,
     write_json,
 )
-from mtdepth.pictures import read_gray_png, read_rgb, write_png
-
-
-def picture(height: int = 24, width: int = 40) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
@@ -43,65 +38,11 @@ def test_the_temporary_name_keeps_every_suffix(tmp_path: Path) -> None:
         assert temporary.name.endswith(".weights.h5")
 
 
-def test_a_picture_comes_back_in_rgb(tmp_path: Path) -> None:
-    image = picture()
-    write_png(tmp_path / "a.png", image)
-    np.testing.assert_array_equal(read_rgb(tmp_path / "a.png"), image)
-    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "a.png")), image[..., ::-1])
-
-
-@pytest.mark.parametrize("suffix", [".png", ".jpg"])
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.95])
-def test_a_cut_picture_is_refused_by_name(tmp_path: Path, suffix: str, share: float) -> None:
-    path = tmp_path / f"a{suffix}"
-    cv2.imwrite(str(path), picture())
-    content = path.read_bytes()
-    path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(DataError, match=path.name):
-        read_rgb(path)
-
-
-def progressive_jpeg(path: Path) -> bytes:
-    cv2.imwrite(str(path), picture(), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
-    return path.read_bytes()
-
-
-def test_a_jpeg_with_data_behind_its_end_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "a.jpg"
-    content = progressive_jpeg(path)
-    expected = read_rgb(path)
-    # Also what looks like another scan, as a film of a second behind the picture may.
-    for trailer in (bytes(range(128)), b"\xff\xda" * 100, bytes(5000)):
-        path.write_bytes(content + trailer)
-        np.testing.assert_array_equal(read_rgb(path), expected)
-
-
-@pytest.mark.parametrize("share", [0.1, 0.3, 0.6, 0.95])
-def test_the_end_of_a_preview_is_not_the_end_of_the_picture(tmp_path: Path, share: float) -> None:
-    # An application segment (FF E1, two bytes of length) that holds a whole small JPEG.
-    path = tmp_path / "a.jpg"
-    content = progressive_jpeg(path)
-    preview = content[: content.index(b"\xff\xdb")] + b"\xff\xda\x00\x02\x01\x02\xff\xd9"
-    segment = b"\xff\xe1" + (len(preview) + 2).to_bytes(2, "big") + preview
-    path.write_bytes(content[:2] + segment + content[2:])
-    read_rgb(path)
-    path.write_bytes(content[:2] + segment + content[2 : int(share * len(content))])
-    with pytest.raises(DataError, match="cut short"):
-        read_rgb(path)
-
-
 def test_what_a_killed_process_left_is_not_listed(tmp_path: Path) -> None:
     for name in ("b.json", ".a-x1.json", "a.json", "a.txt"):
         (tmp_path / name).touch()
     assert [path.name for path in visible_files(tmp_path, "*.json")] == ["a.json", "b.json"]
     assert visible_files(tmp_path / "absent") == []
-
-
-def test_a_png_of_another_depth_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    write_png(path, picture()[..., 0])
-    with pytest.raises(DataError, match="uint16"):
-        read_gray_png(path, np.uint16)
 
 
 def test_broken_json_is_named(tmp_path: Path) -> None:

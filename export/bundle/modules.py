@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 # What a device is told to install (export.bundle.texts).
-DEVICE_PACKAGES = frozenset({"numpy", "cv2", "ai_edge_litert"})
+DEVICE_PACKAGES = frozenset({"numpy", "cv2", "simplejpeg", "ai_edge_litert"})
 _BROUGHT_BY_LITERT = frozenset({"flatbuffers", "tqdm"})
 _OF_SOME_DEVICES = frozenset({"picamera2", "libcamera", "rclpy", "sensor_msgs", "std_msgs"})
 _AVAILABLE = sys.stdlib_module_names | DEVICE_PACKAGES | _BROUGHT_BY_LITERT | _OF_SOME_DEVICES

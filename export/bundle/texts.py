@@ -12,6 +12,7 @@ _REQUIREMENTS = string.Template("""\
 # For 64-bit Raspberry Pi OS, bookworm (Python 3.11) or trixie (3.13), in a virtual environment with
 # --system-site-packages. OpenCV and picamera2 come from apt: python3-opencv, python3-picamera2.
 ai-edge-litert==$litert
+simplejpeg>=1.8,<2
 # By itself pip would bring numpy 2, which breaks the picamera2 and OpenCV of bookworm.
 numpy<2; python_version < "3.13"
 numpy>=2,<3; python_version >= "3.13"
