@@ -9,41 +9,26 @@
 <root>/demo_world.json        written last: all the rest is there
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from data_prep.demo_world import settings as layout
 from data_prep.demo_world.cameras import FRAME_S, DemoRig, Drive, calibration_texts, demo_rig
 from data_prep.demo_world.render import Frame, render
 from data_prep.demo_world.scene import Scene, Street, random_street
-from data_prep.demo_world.settings import (
-    DATE,
-    MARKER,
-    SENSORS,
-    WorldSettings,
-    check_root,
-    paths_of,
-    poses_path,
-    split_path,
-)
+from data_prep.demo_world.settings import MARKER, WorldSettings
 from data_prep.demo_world.solids import Floats
 from data_prep.jobs.pools import LocalPool
 from data_prep.jobs.run import EachFrame, Failed, Pool, run_frames
+from mtdepth.datasets import label_store
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import colorize
-from mtdepth.datasets.label_store import (
-    DISPARITY_UNITS_PER_PX,
-    read_depth_png,
-    read_train_id_png,
-    write_depth_png,
-    write_train_id_png,
-)
+from mtdepth.datasets.label_store import DISPARITY_UNITS_PER_PX
 from mtdepth.datasets.oxts import EARTH_RADIUS_M, FIELD_NAMES
 from mtdepth.files import DataError, atomic_path, write_json, write_text
 from mtdepth.geometry.stereo import depth_to_disparity
@@ -57,35 +42,30 @@ _MAX_ROWS = 12
 _NEAR_M, _FAR_M = 2.0, 80.0
 
 
-def contact_sheet(root: Path, settings: WorldSettings) -> npt.NDArray[np.uint8]:
-    """A frame of each drive; of more than 12 drives the first 12."""
-    rows = []
-    for number, drive in enumerate(settings.drive_names[:_MAX_ROWS]):
-        frame = FrameId(drive, (number * 7 + settings.num_frames // 2) % settings.num_frames, "l")
-        paths = paths_of(root, frame)
-        rows.append(
-            sheet_row(
-                read_rgb(paths.left), read_depth_png(paths.depth), read_train_id_png(paths.train_id)
-            )
-        )
-    return np.vstack(rows)
+def shown_frames(drives: Sequence[str], *, num_frames: int) -> list[FrameId]:
+    """The frame of each drive that the contact sheet shows, another one for each drive."""
+    numbers = [(k * 7 + num_frames // 2) % num_frames for k in range(len(drives))]
+    return [FrameId(drive, number, "l") for drive, number in zip(drives, numbers, strict=True)]
 
 
-def sheet_row(
-    picture: npt.NDArray[np.uint8],
-    depth_m: npt.NDArray[np.float32],
-    train_id: npt.NDArray[np.uint8],
-) -> npt.NDArray[np.uint8]:
-    """Picture, depth (near is bright, 2 to 80 m, log) and classes of a frame side by side.
+def write_contact_sheet(root: Path, frames: Sequence[tuple[Path, Path, Path]]) -> None:
+    """Writes rows of picture, depth (near is bright, 2 to 80 m, log) and classes of frames.
 
-    Returns:
-      `[height, 1248, 3]` RGB.
+    Args:
+      root: Of the world.
+      frames: Picture, depth and classes of each row.
     """
-    tiles = (picture, depth_colors(depth_m, near_m=_NEAR_M, far_m=_FAR_M), colorize(train_id))
-    height_px = round(_TILE_WIDTH_PX * picture.shape[0] / picture.shape[1])
-    size = (_TILE_WIDTH_PX, height_px)
-    row = np.hstack([cv2.resize(tile, size, interpolation=cv2.INTER_AREA) for tile in tiles])
-    return row.astype(np.uint8)
+    rows = []
+    for picture, depth, train_id in frames:
+        depth_m = label_store.read_depth_png(depth)
+        tiles = (
+            read_rgb(picture),
+            depth_colors(depth_m, near_m=_NEAR_M, far_m=_FAR_M),
+            colorize(label_store.read_train_id_png(train_id)),
+        )
+        size = (_TILE_WIDTH_PX, round(_TILE_WIDTH_PX * depth_m.shape[0] / depth_m.shape[1]))
+        rows.append(np.hstack([cv2.resize(t, size, interpolation=cv2.INTER_AREA) for t in tiles]))
+    write_png(root / "contact_sheet.png", np.vstack(rows).astype(np.uint8))
 
 
 # Where frame 0 stands: Karlsruhe. Its latitude also scales the devkit's Mercator map.
@@ -161,70 +141,71 @@ def _velocity_mps(drive: Drive, frame: int) -> Floats:
     return moved[:3, 3] / ((after - before) * FRAME_S)
 
 
-# Holds the settings until the world is whole.
-_UNFINISHED = "demo_world.unfinished.json"
 _MAX_STORED_DISPARITY_PX = 65535 / DISPARITY_UNITS_PER_PX
 ONE_PROCESS = LocalPool()
 STREET_STREAM, SENSOR_STREAM, MOUNT_STREAM = 0, 1, 2  # of random numbers
 
 
 def write_world(root: Path, settings: WorldSettings, *, pool: Pool = ONE_PROCESS) -> int:
+    """Writes a world, or what an interrupted run left out of it; see `write_tree`."""
+    shown = shown_frames(settings.drive_names[:_MAX_ROWS], num_frames=settings.num_frames)
+    done = write_tree(
+        root,
+        settings.to_dict(),
+        frames_of(settings.drive_names, num_frames=settings.num_frames),
+        marker=MARKER,
+        begin=lambda: _write_fixed_files(root, settings),
+        write_frame=functools.partial(_write_frame, root, settings),
+        finish=lambda _: write_contact_sheet(root, [_shown_files(root, f) for f in shown]),
+        pool=pool,
+    )
+    return sum(done.values())
+
+
+def write_tree(
+    root: Path,
+    settings: dict[str, Any],
+    frames: Sequence[FrameId],
+    *,
+    marker: str,
+    begin: Callable[[], None],
+    write_frame: Callable[[FrameId], Result],
+    finish: Callable[[dict[FrameId, Result]], None],
+    pool: Pool,
+) -> dict[FrameId, Result]:
     """Writes a world, or what an interrupted run left out of it.
 
     The same settings give the same bytes, whatever the number of processes or machines.
 
     Args:
       root: New, empty, or begun with the same settings.
-      settings: What to write.
+      settings: What to write, as JSON holds it.
+      frames: All of them, as many of each drive.
+      marker: File that says that the world is whole; until then another one holds the settings.
+      begin: Writes what comes before the frames.
+      write_frame: Writes a frame unless it is there.
+      finish: Writes what comes after them, given what `write_frame` returned for each.
       pool: Where frames are rendered.
 
     Returns:
-      How many frames were rendered; the others were there already.
+      What `write_frame` returned for each frame; nothing of a world that was whole.
 
     Raises:
       DataError: If `root` is a file or holds something else, or frames failed.
     """
-    check_root(root, settings.to_dict(), names=(MARKER, _UNFINISHED))
-    if (root / MARKER).is_file():
-        (root / _UNFINISHED).unlink(missing_ok=True)
-        return 0
-    write_json(root / _UNFINISHED, settings.to_dict())
-    _write_fixed_files(root, settings)
-    done = render_all(
-        functools.partial(_write_frame, root, settings),
-        frames_of(settings.drive_names, num_frames=settings.num_frames),
-        pool=pool,
-        root=root,
-        num_frames=settings.num_frames,
-    )
-    write_png(root / "contact_sheet.png", contact_sheet(root, settings))
-    write_json(root / MARKER, settings.to_dict())
-    (root / _UNFINISHED).unlink()
-    return sum(done.values())
-
-
-def frames_of(drives: Sequence[str], *, num_frames: int) -> list[FrameId]:
-    """The left frames of a world's drives, each numbered from 0."""
-    return [FrameId(drive, number, "l") for drive in drives for number in range(num_frames)]
-
-
-def render_all(
-    function: Callable[[FrameId], Result],
-    frames: Sequence[FrameId],
-    *,
-    pool: Pool,
-    root: Path,
-    num_frames: int,
-) -> dict[FrameId, Result]:
-    """Results of a function of one frame, whose neighbours go to one process: one street each.
-
-    Raises:
-      DataError: If a frame failed.
-    """
-    worker = EachFrame(function)
+    unfinished = root / marker.replace(".json", ".unfinished.json")
+    layout.check_root(root, settings, names=(marker, unfinished.name))
+    if (root / marker).is_file():
+        unfinished.unlink(missing_ok=True)
+        return {}
+    write_json(unfinished, settings)
+    begin()
     done: dict[FrameId, Result] = {}
-    failed: list[str] = []
-    results = run_frames(worker, frames, pool=pool, title="rendering", batch_size=num_frames)
+    failed = []
+    # Neighbours go to one process: one street each.
+    per_drive = len(frames) // len({frame.drive for frame in frames})
+    worker = EachFrame(write_frame)
+    results = run_frames(worker, frames, pool=pool, title="rendering", batch_size=per_drive)
     for frame, result in results:
         if isinstance(result, Failed):
             failed.append(f"{frame}: {result.why}")
@@ -236,7 +217,15 @@ def render_all(
             f"{len(failed)} of {len(frames)} frames failed, first {failed[0]}; the same command "
             "again goes on where this one stopped",
         )
+    finish(done)
+    write_json(root / marker, settings)
+    unfinished.unlink()
     return done
+
+
+def frames_of(drives: Sequence[str], *, num_frames: int) -> list[FrameId]:
+    """The left frames of a world's drives, each numbered from 0."""
+    return [FrameId(drive, number, "l") for drive in drives for number in range(num_frames)]
 
 
 def street_of(settings: WorldSettings, drive: int) -> Street:
@@ -263,28 +252,40 @@ def render_frame(settings: WorldSettings, *, drive: int, frame: int) -> Frame:
     )
 
 
+def _shown_files(root: Path, frame: FrameId) -> tuple[Path, Path, Path]:
+    """Picture, depth and classes."""
+    return (
+        layout.sensor_path(root, "image_02", frame),
+        layout.truth_path(root, "depth", frame),
+        layout.truth_path(root, "train_id", frame),
+    )
+
+
 def _write_frame(root: Path, settings: WorldSettings, left: FrameId) -> bool:
     """Writes a frame unless all its files are there; says whether it did."""
     drive, number = settings.drive_names.index(left.drive), left.index
-    paths = paths_of(root, left)
-    if all(path.is_file() for path in dataclasses.astuple(paths)):
+    sensor = {name: layout.sensor_path(root, name, left) for name in layout.SENSORS}
+    truth = {
+        name: layout.truth_path(root, name, left) for name in ("depth", "disparity", "train_id")
+    }
+    if all(path.is_file() for path in (*sensor.values(), *truth.values())):
         return False
     rig = demo_rig(height_px=settings.height_px, width_px=settings.width_px)
     frame = render_frame(settings, drive=drive, frame=number)
-    write_png(paths.left, frame.left)
-    write_png(paths.right, frame.right)
-    write_depth_png(paths.depth, frame.depth_m)
-    write_train_id_png(paths.train_id, frame.train_id)
+    write_png(sensor["image_02"], frame.left)
+    write_png(sensor["image_03"], frame.right)
+    label_store.write_depth_png(truth["depth"], frame.depth_m)
+    label_store.write_train_id_png(truth["train_id"], frame.train_id)
     disparity_px = depth_to_disparity(
         frame.depth_m, focal_px=rig.camera.fx_px, baseline_m=rig.baseline_m
     )
     # What is so near that 16 bits cannot hold it is "not measured" rather than something far.
     disparity_px = np.where(disparity_px <= _MAX_STORED_DISPARITY_PX, disparity_px, 0.0)
-    write_png(paths.disparity, np.rint(disparity_px * DISPARITY_UNITS_PER_PX).astype(np.uint16))
-    with atomic_path(paths.velodyne) as temporary:
+    write_png(truth["disparity"], np.rint(disparity_px * DISPARITY_UNITS_PER_PX).astype(np.uint16))
+    with atomic_path(sensor["velodyne_points"]) as temporary:
         temporary.write_bytes(frame.points.astype("<f4").tobytes())
     packet = oxts_packet(scene_of(settings, drive).street.drive, rig, frame=number)
-    write_text(paths.oxts, packet)
+    write_text(sensor["oxts"], packet)
     return True
 
 
@@ -292,16 +293,13 @@ def _write_fixed_files(root: Path, settings: WorldSettings) -> None:
     """Calibration, time stamps, poses and lists."""
     rig = demo_rig(height_px=settings.height_px, width_px=settings.width_px)
     for name, text in calibration_texts(rig).items():
-        write_text(root / DATE / name, text)
+        write_text(root / layout.DATE / name, text)
     for number, drive in enumerate(settings.drive_names):
         stamps = time_stamps(settings.num_frames)
-        for sensor in SENSORS:
-            write_text(root / DATE / drive / sensor / "timestamps.txt", stamps)
-        poses = poses_path(root, drive)
+        for sensor in layout.SENSORS:
+            write_text(root / layout.DATE / drive / sensor / "timestamps.txt", stamps)
+        poses = layout.poses_path(root, drive)
         write_text(poses, odometry_lines(street_of(settings, number).drive, rig))
-    for path, drives in (
-        (split_path(root, "train"), settings.train_drives),
-        (split_path(root, "val"), settings.val_drives),
-    ):
+    for name, drives in (("train", settings.train_drives), ("val", settings.val_drives)):
         frames = frames_of(drives, num_frames=settings.num_frames)
-        write_text(path, "".join(f"{frame}\n" for frame in frames))
+        write_text(layout.split_path(root, name), "".join(f"{frame}\n" for frame in frames))

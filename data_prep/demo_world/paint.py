@@ -15,6 +15,7 @@ from data_prep.demo_world.texture import (
     Surface,
     band,
     cell_value,
+    every,
     fractal_noise,
     mix,
 )
@@ -43,11 +44,8 @@ def ground(road: Road, x_m: Image, y_m: Image, footprint_m: Image) -> Image:
     colors = np.empty((len(x_m), 3), np.float32)
     places = _Places(road, x_m, y_m, footprint_m)
     is_road, is_walk = kind == ROAD, kind == SIDEWALK
-    for chosen, painter in (
-        (is_road, _asphalt),
-        (is_walk, _paving),
-        (~is_road & ~is_walk, _terrain),
-    ):
+    is_rest = ~is_road & ~is_walk
+    for chosen, painter in ((is_road, _asphalt), (is_walk, _paving), (is_rest, _terrain)):
         if chosen.any():
             colors[chosen] = painter(road, places.chosen(chosen))
     beyond_m = np.minimum(np.maximum(places.beyond_m, -9.0), places.off_crossing_m)
@@ -118,9 +116,9 @@ def _stones(road: Road, at: _Places) -> Image:
     row = at.x_m / (0.75 * length)
     along = at.lateral_m / length + 0.5 * np.mod(np.floor(row), 2.0)
     fade = np.clip(length / (1.6 * at.blur_m) - 0.3, 0.0, 1.0)
+    blur = at.blur_m / length
     joint = np.maximum(
-        band(np.mod(row, 1.0), -1.0, 0.14, at.blur_m / length),
-        band(np.mod(along, 1.0), -1.0, 0.11, at.blur_m / length),
+        band(np.mod(row, 1.0), -1.0, 0.14, blur), band(np.mod(along, 1.0), -1.0, 0.11, blur)
     )
     shade = 1.0 + 0.3 * fade * cell_value(along, row, at.no_seed)
     return shade * (1.0 - 0.55 * joint * fade)
@@ -190,8 +188,8 @@ def _paving(road: Road, at: _Places) -> Image:
     base = np.broadcast_to(np.array(road.look.paving, np.float32), (len(at.x_m), 3))
     slab_m = 0.5
     joints = np.maximum(
-        band(np.mod(at.x_m / slab_m, 1.0), -1.0, 0.05, at.blur_m / slab_m),
-        band(np.mod(at.lateral_m / slab_m, 1.0), -1.0, 0.05, at.blur_m / slab_m),
+        every(at.x_m, slab_m, -1.0, 0.05, at.blur_m),
+        every(at.lateral_m, slab_m, -1.0, 0.05, at.blur_m),
     )
     fade = np.clip(slab_m / (2.0 * at.blur_m) - 0.5, 0.0, 1.0)
     shade = 1.0 + 0.13 * fade * cell_value(at.x_m / slab_m, at.lateral_m / slab_m, at.no_seed)
@@ -204,9 +202,8 @@ def _terrain(road: Road, at: _Places) -> Image:
     """Grass, greener or drier in patches; fields farther off; a tram's rails in the median."""
     grass = np.array(road.look.grass, np.float32)
     dry = np.clip(road.look.dry_share * 2.0 - 0.5 + at.noise(0.1, 0.3, 0.6, 0.9, 1.1), 0.0, 1.0)
-    colors = mix(
-        np.broadcast_to(grass, (len(dry), 3)), np.array(road.look.dry_grass, np.float32), dry
-    )
+    dry_grass = np.array(road.look.dry_grass, np.float32)
+    colors = mix(np.broadcast_to(grass, (len(dry), 3)), dry_grass, dry)
     field = cell_value(at.x_m / 55.0, (at.lateral_m + 900.0) / 38.0, at.no_seed)
     crop = _CROPS[((field + 1.0) * 1.999).astype(np.int32)]
     away = np.clip((at.beyond_m - _BESIDE_CROPS_M) / 2.0, 0.0, 1.0)
@@ -228,37 +225,19 @@ def _with_leaves(road: Road, at: _Places, colors: Image, share: Floats) -> Image
     return mix(colors, _LEAF, cover * 0.8)
 
 
-_PAINTERS: dict[Pattern, Callable[[Patch, Image], Image]] = {
-    Pattern.FACADE: things.facade,
-    Pattern.BRICK_FACADE: things.brick_facade,
-    Pattern.BRICK: things.brick,
-    Pattern.TILES: things.tiles,
-    Pattern.SHEETS: things.sheets,
-    Pattern.BOARDS: things.boards,
-    Pattern.PICKETS: things.pickets,
-    Pattern.MESH: things.mesh,
-    Pattern.SHOP: things.shop,
-    Pattern.AWNING: things.awning,
-    Pattern.CAR_BODY: things.car_body,
-    Pattern.CAR_PANEL: things.car_panel,
-    Pattern.CAR_CABIN: things.car_cabin,
-    Pattern.BUS: things.bus,
-    Pattern.WHEEL: things.wheel,
-    Pattern.REAR_BOARD: things.rear_board,
-    Pattern.PANELS: things.panels,
-    Pattern.CLOTH: things.cloth,
-    Pattern.SIGN: things.sign,
-    Pattern.LETTERS: things.letters,
-    Pattern.STRIPES: things.stripes,
-    Pattern.LAMP: things.lamp,
+Painter = Callable[[Patch, Image], Image]
+# A painter bears its pattern's name; so does what finds its panes of glass.
+_PAINTERS: dict[Pattern, Painter] = {
+    pattern: getattr(things, pattern.name.lower())
+    for pattern in Pattern
+    if hasattr(things, pattern.name.lower())
 }
-
 _PANES: dict[Pattern, Callable[[Patch], Image]] = {
-    Pattern.FACADE: things.facade_panes,
-    Pattern.BRICK_FACADE: things.facade_panes,
-    Pattern.SHEETS: things.sheet_panes,
+    Pattern.FACADE: lambda patch: things.windows(patch).pane,
+    Pattern.BRICK_FACADE: lambda patch: things.windows(patch).pane,
+    Pattern.SHEETS: things.sheets_panes,
     Pattern.SHOP: things.shop_panes,
-    Pattern.CAR_CABIN: things.cabin_panes,
+    Pattern.CAR_CABIN: things.car_cabin_panes,
     Pattern.BUS: things.bus_panes,
 }
 
@@ -275,22 +254,14 @@ _GRAIN: dict[Pattern, tuple[float, ...]] = {
     Pattern.BARK: (0.22, 0.28, 0.15, 0.10, 0.05),
     Pattern.SOIL: (0.20, 0.20, 0.20, 0.15, 0.10),
     Pattern.CLOTH: (0.06, 0.10, 0.08, 0.0, 0.0),
-    Pattern.BRICK: _ROUGH,
-    Pattern.TILES: _ROUGH,
+    **dict.fromkeys((Pattern.BRICK, Pattern.TILES), _ROUGH),
     Pattern.BOARDS: (0.12, 0.10, 0.08, 0.06, 0.05),
     Pattern.PICKETS: (0.10, 0.08, 0.06, 0.05, 0.05),
 }
 _DARKEST = 0.10  # no speck is darker than this share of its surface
 
 
-def _grain_table() -> npt.NDArray[np.float32]:
-    table = np.tile(np.array(_SMOOTH, np.float32), (len(Pattern), 1))
-    for pattern, strength in _GRAIN.items():
-        table[pattern] = strength
-    return table
-
-
-_GRAIN_OF_PATTERN = _grain_table()
+_GRAIN_OF_PATTERN = np.array([_GRAIN.get(pattern, _SMOOTH) for pattern in Pattern], np.float32)
 
 
 def reflectance(
@@ -319,19 +290,11 @@ def reflectance(
         if chosen.any():
             base[chosen] = painter(Patch.of(surface, chosen), base[chosen])
     if is_ground.any():
-        base[is_ground] = ground(
-            road,
-            surface.local[0][is_ground],
-            surface.local[1][is_ground],
-            surface.footprint_m[is_ground],
-        )
-    noise = fractal_noise(
-        surface.u_m,
-        surface.v_m,
-        surface.footprint_m,
-        surface.seed,
-        strength=[_GRAIN_OF_PATTERN[pattern, octave] for octave in range(len(WAVELENGTHS_M))],
-    )
+        x_m, y_m = (side[is_ground] for side in surface.local[:2])
+        base[is_ground] = ground(road, x_m, y_m, surface.footprint_m[is_ground])
+    strength = [_GRAIN_OF_PATTERN[pattern, octave] for octave in range(len(WAVELENGTHS_M))]
+    at = (surface.u_m, surface.v_m, surface.footprint_m, surface.seed)
+    noise = fractal_noise(*at, strength=strength)
     base *= np.maximum(1.0 + noise, np.float32(_DARKEST))[..., None]
     return base
 
@@ -352,13 +315,8 @@ def sky(directions: tuple[Image, Image, Image], light: Light) -> Image:
     elevation = np.clip(z / np.sqrt(x * x + y * y), 0.0, 1.0)
     # Clouds lie on a plane of unit height.
     reach = 1.0 / np.maximum(elevation, np.float32(0.04))
-    clouds = fractal_noise(
-        x * reach,
-        y * reach,
-        np.float32(0.02) * reach * reach,
-        np.zeros_like(x),
-        strength=(0.0, 0.0, 0.1, 0.12, 0.15),
-    )
+    plane = (x * reach, y * reach, np.float32(0.02) * reach * reach, np.zeros_like(x))
+    clouds = fractal_noise(*plane, strength=(0.0, 0.0, 0.1, 0.12, 0.15))
     share = np.clip(1.6 * np.sqrt(elevation) - 1.5 * clouds, 0.0, 1.0)[..., None]
     overhead, horizon = np.array(light.sky, np.float32), np.array(light.haze, np.float32)
     return horizon * (1.0 - share) + overhead * share

@@ -9,19 +9,33 @@ from data_prep.demo_world.texture import (
     Patch,
     band,
     cell_value,
+    every,
     fractal_noise,
     mix,
     seed_digit,
 )
 
-_GLASS = np.array([0.045, 0.055, 0.07], np.float32)
-_SKY_IN_GLASS = np.array([0.26, 0.32, 0.40], np.float32)
-_FRAME = np.array([0.62, 0.62, 0.60], np.float32)
-_CURTAIN = np.array([0.42, 0.40, 0.36], np.float32)
-_MORTAR = np.array([0.34, 0.32, 0.29], np.float32)
+
+def _color(r: float, g: float, b: float) -> Image:
+    return np.array([r, g, b], np.float32)
 
 
-class _Windows(NamedTuple):
+_GLASS, _SKY_IN_GLASS = _color(0.045, 0.055, 0.07), _color(0.26, 0.32, 0.40)
+_CAR_GLASS, _SKY_IN_CAR_GLASS = _color(0.035, 0.042, 0.05), _color(0.46, 0.52, 0.58)
+_FRAME, _CURTAIN = _color(0.62, 0.62, 0.60), _color(0.42, 0.40, 0.36)
+_MORTAR, _AWNING = _color(0.34, 0.32, 0.29), _color(0.66, 0.65, 0.60)
+_WHITE, _BLACK, _RUBBER = (
+    _color(0.72, 0.72, 0.70),
+    _color(0.03, 0.03, 0.035),
+    _color(0.03, 0.03, 0.033),
+)
+_FRONT_LAMP, _REAR_LAMP = _color(0.78, 0.78, 0.74), _color(0.42, 0.015, 0.015)
+_DESTINATION = _color(0.7, 0.5, 0.06)
+_LINE_M = 0.26  # from one line of writing to the next
+_AXLE = 0.615  # of the half length, between the front and the rear wheels' places
+
+
+class Windows(NamedTuple):
     """Where each pixel `[n]` of a facade lies among its windows.
 
     Attributes:
@@ -45,7 +59,8 @@ class _Windows(NamedTuple):
     pane: Image
 
 
-def _windows(patch: Patch) -> _Windows:
+def windows(patch: Patch) -> Windows:
+    """Finds the windows of a facade."""
     wish_m = 1.9 + 1.2 * patch.seed
     wish_m = np.where(patch.face == 0, wish_m * np.float32(1.5), wish_m)
     width_m = 2 * patch.half_u_m / np.maximum(np.rint(2 * patch.half_u_m / wish_m), 1.0)
@@ -57,38 +72,32 @@ def _windows(patch: Patch) -> _Windows:
     half_pane = np.minimum(0.40 + 0.25 * seed_digit(patch.seed, 0), 0.34 * width_m)
     sill, head = 0.95 - 0.35 * seed_digit(patch.seed, 1), 2.3
     pane = band(np.abs(across_m), -9.0, half_pane, blur) * band(up_m, sill, head, blur)
-    return _Windows(column, row, across_m, up_m, half_pane, sill, head, pane * (patch.face != 2))
-
-
-def facade_panes(patch: Patch) -> Image:
-    """Share `[n]` of each pixel that is glass."""
-    return _windows(patch).pane
+    return Windows(column, row, across_m, up_m, half_pane, sill, head, pane * (patch.face != 2))
 
 
 def facade(patch: Patch, base: Image) -> Image:
     """Rows of windows, each with its own pane; no windows on top."""
-    column, row, across_m, up_m, half_pane, sill, head, pane = _windows(patch)
+    at = windows(patch)
+    column, row, across_m, up_m, half_pane, sill, head, pane = at
     blur, is_side = patch.footprint_m, patch.face != 2
     frame = band(np.abs(across_m), -9.0, half_pane + 0.07, blur)
     frame = frame * band(up_m, sill - 0.07, head + 0.07, blur)
     bar = band(np.abs(across_m), -9.0, 0.035, blur)
     kind = cell_value(column, row, patch.seed)
-    painted = _shutters(patch, base, across_m, up_m, half_pane, (sill, head))
+    painted = _shutters(patch, base, at)
     painted = mix(painted, _FRAME, frame * is_side)
     painted = mix(painted, _pane_color(kind, (up_m - sill) / (head - sill)), pane)
     painted = mix(painted, _FRAME, bar * pane * (seed_digit(patch.seed, 2) > 0.3))
     ledge = band(up_m, -1.0, 0.10, blur) * (seed_digit(patch.seed, 3) > 0.6)
-    below = band(up_m, sill - 0.17, sill - 0.07, blur) * band(
-        np.abs(across_m), -9.0, half_pane + 0.14, blur
-    )
+    below = band(up_m, sill - 0.17, sill - 0.07, blur)
+    below = below * band(np.abs(across_m), -9.0, half_pane + 0.14, blur)
     return mix(painted, base * np.float32(0.62), np.maximum(ledge, below) * is_side)
 
 
 def _pane_color(kind: Image, up: Image) -> Image:
     """Colours `[n, 3]`: a dark room, the sky's mirror image, a curtain or a roller blind."""
-    glass = mix(
-        np.broadcast_to(_GLASS, (len(kind), 3)), _SKY_IN_GLASS, np.clip(up + kind, 0.0, 1.0)
-    )
+    room = np.broadcast_to(_GLASS, (len(kind), 3))
+    glass = mix(room, _SKY_IN_GLASS, np.clip(up + kind, 0.0, 1.0))
     glass = mix(glass, _CURTAIN, (kind > 0.35) * (up < 0.55 + 0.4 * kind) * np.float32(0.8))
     slats = 0.75 + 0.25 * np.sign(np.sin(up * np.float32(55.0)))
     blind = _CURTAIN * slats[:, None].astype(np.float32)
@@ -96,23 +105,15 @@ def _pane_color(kind: Image, up: Image) -> Image:
     return mix(glass, blind, has_blind.astype(np.float32))
 
 
-def _shutters(
-    patch: Patch,
-    base: Image,
-    across_m: Image,
-    up_m: Image,
-    half_pane_m: Image,
-    between_m: tuple[Image, float],
-) -> Image:
+def _shutters(patch: Patch, base: Image, at: Windows) -> Image:
     """Wooden shutters beside the windows of some houses."""
     has = (seed_digit(patch.seed, 2) > 0.62) & (patch.face != 2)
-    beside = band(
-        np.abs(across_m), half_pane_m + 0.07, half_pane_m * 1.85 + 0.05, patch.footprint_m
+    inner, outer, blur = at.half_pane_m + 0.07, at.half_pane_m * 1.85 + 0.05, patch.footprint_m
+    share = band(np.abs(at.across_m), inner, outer, blur) * band(
+        at.up_m, at.sill_m, at.head_m, blur
     )
-    share = beside * band(up_m, between_m[0], between_m[1], patch.footprint_m) * has
-    tint = np.stack([0.10 + 0.2 * seed_digit(patch.seed, 0), 0.14 + 0 * patch.seed,
-                     0.08 + 0.12 * seed_digit(patch.seed, 1)], axis=-1)  # fmt: skip
-    return mix(base, tint, share)
+    red, blue = 0.10 + 0.2 * seed_digit(patch.seed, 0), 0.08 + 0.12 * seed_digit(patch.seed, 1)
+    return mix(base, np.stack([red, 0.14 + 0 * patch.seed, blue], axis=-1), share * has)
 
 
 def brick(patch: Patch, base: Image) -> Image:
@@ -144,15 +145,15 @@ def tiles(patch: Patch, base: Image) -> Image:
 
 def sheets(patch: Patch, base: Image) -> Image:
     """Ribbed sheet metal with a band of windows."""
-    rib = band(np.mod(patch.u_m / 0.3, 1.0), 0.0, 0.4, patch.footprint_m / 0.3)
+    rib = every(patch.u_m, 0.3, 0.0, 0.4, patch.footprint_m)
     painted = mix(base, base * np.float32(0.8), rib)
-    return mix(painted, _GLASS + 0.06, sheet_panes(patch))
+    return mix(painted, _GLASS + 0.06, sheets_panes(patch))
 
 
-def sheet_panes(patch: Patch) -> Image:
+def sheets_panes(patch: Patch) -> Image:
     """Share `[n]` of each pixel that is glass."""
     window = band(patch.share_of_height, 0.55, 0.74, patch.footprint_m / patch.half_z_m)
-    window = window * band(np.mod(patch.u_m / 2.4, 1.0), 0.04, 0.96, patch.footprint_m / 2.4)
+    window = window * every(patch.u_m, 2.4, 0.04, 0.96, patch.footprint_m)
     has = (patch.face != 2) & (seed_digit(patch.seed, 1) > 0.4)
     return window * has
 
@@ -168,15 +169,15 @@ def boards(patch: Patch, base: Image) -> Image:
 
 def pickets(patch: Patch, base: Image) -> Image:
     """Pickets with dark gaps."""
-    gap = band(np.mod(patch.u_m / 0.15, 1.0), 0.62, 1.0, patch.footprint_m / 0.15)
+    gap = every(patch.u_m, 0.15, 0.62, 1.0, patch.footprint_m)
     return mix(base, base * np.float32(0.25), gap)
 
 
 def mesh(patch: Patch, base: Image) -> Image:
     """Wires before something dark."""
     wire = np.maximum(
-        band(np.mod(patch.u_m / 0.1, 1.0), -1.0, 0.22, patch.footprint_m / 0.1),
-        band(np.mod(patch.v_m / 0.2, 1.0), -1.0, 0.12, patch.footprint_m / 0.2),
+        every(patch.u_m, 0.1, -1.0, 0.22, patch.footprint_m),
+        every(patch.v_m, 0.2, -1.0, 0.12, patch.footprint_m),
     )
     return mix(base * np.float32(0.5), base * np.float32(1.6), wire)
 
@@ -198,22 +199,11 @@ def shop_panes(patch: Patch) -> Image:
 
 def awning(patch: Patch, base: Image) -> Image:
     """Broad stripes."""
-    stripe = band(np.mod(patch.u_m / 0.5, 1.0), 0.0, 0.5, patch.footprint_m / 0.5)
-    return mix(base, np.array([0.66, 0.65, 0.60], np.float32), stripe)
+    stripe = every(patch.u_m, 0.5, 0.0, 0.5, patch.footprint_m)
+    return mix(base, _AWNING, stripe)
 
 
-_CAR_GLASS = np.array([0.035, 0.042, 0.05], np.float32)
-_SKY_IN_CAR_GLASS = np.array([0.46, 0.52, 0.58], np.float32)
-_WHITE = np.array([0.72, 0.72, 0.70], np.float32)
-_BLACK = np.array([0.03, 0.03, 0.035], np.float32)
-_RUBBER = np.array([0.03, 0.03, 0.033], np.float32)
-_FRONT_LAMP = np.array([0.78, 0.78, 0.74], np.float32)
-_REAR_LAMP = np.array([0.42, 0.015, 0.015], np.float32)
-_LINE_M = 0.26  # from one line of writing to the next
-_AXLE = 0.615  # of the half length, between the front and the rear wheels' places
-
-
-def _lacquer(patch: Patch, base: Image) -> Image:
+def car_panel(patch: Patch, base: Image) -> Image:
     """Lacquer mirrors the sky where it looks up, and low on the sides the dark road."""
     height, is_top = patch.share_of_height, patch.face == 2
     gleam = np.where(is_top, 0.22, 0.30 * band(height, 0.68, 0.90, 0.2))
@@ -224,19 +214,9 @@ def _lacquer(patch: Patch, base: Image) -> Image:
 
 def _mirrored_street(patch: Patch) -> Image:
     """How much of the sky a pane mirrors, 0..1: houses and trees stand before it."""
-    noise = fractal_noise(
-        patch.u_m * np.float32(0.6),
-        patch.v_m,
-        patch.footprint_m,
-        patch.seed,
-        strength=(0.0, 0.12, 0.55, 0.5, 0.3),
-    )
+    wide_m, strength = patch.u_m * np.float32(0.6), (0.0, 0.12, 0.55, 0.5, 0.3)
+    noise = fractal_noise(wide_m, patch.v_m, patch.footprint_m, patch.seed, strength=strength)
     return np.clip(0.62 + noise, 0.0, 1.0)
-
-
-def car_panel(patch: Patch, base: Image) -> Image:
-    """Bare lacquer."""
-    return _lacquer(patch, base)
 
 
 def car_body(patch: Patch, base: Image) -> Image:
@@ -245,7 +225,7 @@ def car_body(patch: Patch, base: Image) -> Image:
     y, x = np.abs(patch.y_m), patch.x_m
     is_end, is_side = patch.face == 0, patch.face == 1
     is_front = x > 0
-    painted = _lacquer(patch, base)
+    painted = car_panel(patch, base)
     joint = np.maximum(
         band(np.mod(x + 0.32, 1.05), 0.0, 0.022, blur) * (np.abs(x) < 0.5 * patch.half_x_m),
         band(height, 0.60, 0.64, blur),
@@ -259,9 +239,8 @@ def car_body(patch: Patch, base: Image) -> Image:
     grille = band(y, -1.0, 0.5 * half_y, blur) * band(height, 0.62, 0.84, blur) * is_front
     intake = band(y, -1.0, 0.7 * half_y, blur) * band(height, 0.06, 0.24, blur)
     plate = band(y, -1.0, 0.26, blur) * band(height, 0.40, 0.60, blur)
-    letters = 1.0 - 0.75 * (cell_value(patch.y_m / 0.055, height * 0, patch.seed) > 0.1) * band(
-        height, 0.44, 0.56, blur
-    )
+    ink = cell_value(patch.y_m / 0.055, height * 0, patch.seed) > 0.1
+    letters = 1.0 - 0.75 * ink * band(height, 0.44, 0.56, blur)
     painted = mix(painted, _BLACK, np.maximum(grille, intake) * is_end)
     painted = mix(painted, lamp_color, lamp * is_end)
     painted = mix(painted, _WHITE * letters[:, None].astype(np.float32), plate * is_end)
@@ -277,14 +256,13 @@ def car_cabin(patch: Patch, base: Image) -> Image:
     # Slanting panes look higher into the sky.
     mirrored *= np.where(is_side, 0.75, 1.25)
     seats = band(np.mod(patch.y_m + 0.18, 0.72), 0.0, 0.36, blur) * (height < 0.62) * ~is_side
-    glass = mix(
-        np.broadcast_to(_CAR_GLASS, base.shape), _SKY_IN_CAR_GLASS, np.clip(mirrored, 0.0, 1.0)
-    )
+    glass = np.broadcast_to(_CAR_GLASS, base.shape)
+    glass = mix(glass, _SKY_IN_CAR_GLASS, np.clip(mirrored, 0.0, 1.0))
     glass = mix(glass, _BLACK, seats * 0.6)
-    return mix(_lacquer(patch, base), glass, cabin_panes(patch))
+    return mix(car_panel(patch, base), glass, car_cabin_panes(patch))
 
 
-def cabin_panes(patch: Patch) -> Image:
+def car_cabin_panes(patch: Patch) -> Image:
     """Share `[n]` of each pixel that is glass."""
     height, blur = patch.share_of_height, patch.footprint_m
     is_side = patch.face == 1
@@ -310,7 +288,7 @@ def bus(patch: Patch, base: Image) -> Image:
     board = is_end * band(height, 2.2, 2.5, blur) * band(np.abs(patch.y_m), -1.0, 0.8, blur)
     painted = mix(painted, _BLACK, board)
     lit = (cell_value(patch.y_m / 0.07, height / 0.1, patch.seed) > 0.2) * board
-    painted = mix(painted, np.array([0.7, 0.5, 0.06], np.float32), lit * 0.8)
+    painted = mix(painted, _DESTINATION, lit * 0.8)
     lamp = is_end * band(np.abs(patch.y_m), 0.85, 1.12, blur) * band(height, 0.35, 0.6, blur)
     color = np.where((patch.x_m > 0)[:, None], _FRONT_LAMP, _REAR_LAMP)
     return mix(painted, color, lamp)
@@ -356,7 +334,7 @@ def rear_board(patch: Patch, base: Image) -> Image:
 
 def panels(patch: Patch, base: Image) -> Image:
     """Large smooth panels, rivet rows, on some a coloured band."""
-    joint = band(np.mod(patch.u_m / 1.25, 1.0), -1.0, 0.03, patch.footprint_m / 1.25)
+    joint = every(patch.u_m, 1.25, -1.0, 0.03, patch.footprint_m)
     painted = mix(base, base * np.float32(0.7), joint * (patch.face != 2))
     stripe = band(patch.share_of_height, 0.45, 0.7, patch.footprint_m / patch.half_z_m)
     tint = np.stack([seed_digit(patch.seed, number) * 0.5 for number in (0, 1, 2)], axis=-1)

@@ -7,6 +7,7 @@ from data_prep.demo_world import houses_trees as plants
 from data_prep.demo_world.district import ACROSS_M, PARKING_M
 from data_prep.demo_world.houses_trees import HouseKind, house, house_size, shop_front
 from data_prep.demo_world.placing import PIECE_M, SIDES, SceneBuilder, facing_road
+from data_prep.demo_world.solids import half_extents_m
 
 
 def houses(scene: SceneBuilder, side: int) -> None:
@@ -289,7 +290,7 @@ def parked_cars(scene: SceneBuilder, side: int) -> None:
         is_truck = rng.random() < 0.03 and strip_m < ACROSS_M
         vehicle = vehicles.truck(rng) if is_truck else vehicles.car(rng)
         is_across = strip_m > ACROSS_M
-        half_m = 1.05 if is_across else vehicles.half_length_m(vehicle)
+        half_m = 1.05 if is_across else half_extents_m(vehicle)[0]
         if rng.random() < likely and not road.is_crossing(x_m - 3.0, x_m + 2 * half_m + 3.0):
             is_turned = (side > 0) != (rng.random() < 0.12)
             turn = np.pi * is_turned + rng.normal(0.0, 0.02) + is_across * np.pi / 2

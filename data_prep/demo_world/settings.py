@@ -10,34 +10,13 @@ from mtdepth.files import DataError, UserError, read_json, visible_files
 
 # KITTI's date whose camera the demo world borrows.
 DATE = "2011_09_26"
-SENSORS = ("image_02", "image_03", "velodyne_points", "oxts")
+SENSORS = {"image_02": "png", "image_03": "png", "velodyne_points": "bin", "oxts": "txt"}
+TRUTHS = ("depth", "disparity", "train_id")
 
 
-@dataclasses.dataclass(frozen=True)
-class FramePaths:
-    """All files of one frame."""
-
-    left: Path
-    right: Path
-    velodyne: Path
-    oxts: Path
-    depth: Path
-    disparity: Path
-    train_id: Path
-
-
-def paths_of(root: Path, frame: FrameId) -> FramePaths:
-    """The files of a left frame."""
-    drive = root / DATE / frame.drive
-    return FramePaths(
-        left=drive / "image_02" / "data" / f"{frame.name}.png",
-        right=drive / "image_03" / "data" / f"{frame.name}.png",
-        velodyne=drive / "velodyne_points" / "data" / f"{frame.name}.bin",
-        oxts=drive / "oxts" / "data" / f"{frame.name}.txt",
-        depth=truth_path(root, "depth", frame),
-        disparity=truth_path(root, "disparity", frame),
-        train_id=truth_path(root, "train_id", frame),
-    )
+def sensor_path(root: Path, sensor: str, frame: FrameId) -> Path:
+    """A sensor's file of a left frame."""
+    return root / DATE / frame.drive / sensor / "data" / f"{frame.name}.{SENSORS[sensor]}"
 
 
 def truth_path(root: Path, kind: str, frame: FrameId) -> Path:
@@ -66,17 +45,15 @@ _MIN_SIDE_PX, _MAX_SIDE_PX = 16, 4096
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class WorldSettings:
-    """Everything that changes a byte of a world.
+class Settings:
+    """What both kinds of world are made by.
 
     Attributes:
-      num_drives: Streets; 2 to 899, at least 2 since whole drives are held out for validation.
-      num_frames: Frames per drive, 0.1 s apart.
+      num_drives: Streets.
+      num_frames: Frames per drive.
       seed: Draws everything.
       height_px: Of the pictures, 16 to 4096.
       width_px: Of the pictures, 16 to 4096.
-      lidar_azimuth_step_deg: Of the sweep; None is KITTI's 0.09 at 1242 pixels of width, and at
-        other widths as many points per column of the picture.
     """
 
     num_drives: int
@@ -84,24 +61,42 @@ class WorldSettings:
     seed: int
     height_px: int
     width_px: int
+
+    def __post_init__(self) -> None:
+        """Rejects a world that cannot be made."""
+        if min(self.num_drives, self.num_frames) < 1 or self.seed < 0:
+            raise UserError(
+                "a world has at least 1 drive of at least 1 frame and a seed of 0 or more, got "
+                f"{self.num_drives} drives of {self.num_frames} frames, seed {self.seed}"
+            )
+        sides = (self.height_px, self.width_px)
+        if min(sides) < _MIN_SIDE_PX or max(sides) > _MAX_SIDE_PX:
+            raise UserError(
+                f"the sides of pictures are from {_MIN_SIDE_PX} to {_MAX_SIDE_PX} pixels, "
+                f"got height {self.height_px}, width {self.width_px}"
+            )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class WorldSettings(Settings):
+    """Everything that changes a byte of a world, whose frames are 0.1 s apart.
+
+    Attributes:
+      lidar_azimuth_step_deg: Of the sweep; None is KITTI's 0.09 at 1242 pixels of width, and at
+        other widths as many points per column of the picture.
+    """
+
     lidar_azimuth_step_deg: float | None = None
 
     def __post_init__(self) -> None:
         """Rejects a world that cannot be made."""
-        if self.num_drives < 2:
+        super().__post_init__()
+        if not 2 <= self.num_drives <= _MAX_DRIVES:
             raise UserError(
-                f"a world has at least 2 drives, one of them for validation, got {self.num_drives}"
+                f"a world has at least 2 drives, one of them for validation, and at most "
+                f"{_MAX_DRIVES} drives, got {self.num_drives}; for more make several with "
+                "different seeds, or a --training world, which has no limit"
             )
-        if self.num_drives > _MAX_DRIVES:
-            raise UserError(
-                f"a world has at most {_MAX_DRIVES} drives, got {self.num_drives}; "
-                "make several with different seeds, or a --training world, which has no limit"
-            )
-        if self.num_frames < 1:
-            raise UserError(f"a drive has at least 1 frame, got {self.num_frames}")
-        if self.seed < 0:
-            raise UserError(f"the seed must not be negative, got {self.seed}")
-        check_size(height_px=self.height_px, width_px=self.width_px)
         if not 0.01 <= self.azimuth_step_deg <= 10.0:
             raise UserError(
                 f"lidar_azimuth_step_deg is from 0.01 to 10, got {self.azimuth_step_deg}"
@@ -145,19 +140,6 @@ class WorldSettings:
         }
 
 
-def check_size(*, height_px: int, width_px: int) -> None:
-    """Rejects pictures that are too small or too large.
-
-    Raises:
-      UserError: If a side is not 16 to 4096.
-    """
-    if min(height_px, width_px) < _MIN_SIDE_PX or max(height_px, width_px) > _MAX_SIDE_PX:
-        raise UserError(
-            f"the sides of pictures are from {_MIN_SIDE_PX} to {_MAX_SIDE_PX} pixels, "
-            f"got height {height_px}, width {width_px}"
-        )
-
-
 def check_root(root: Path, wanted: dict[str, Any], *, names: tuple[str, str]) -> None:
     """Passes a folder that is new, empty, or holds a world of the same settings.
 
@@ -179,12 +161,12 @@ def check_root(root: Path, wanted: dict[str, Any], *, names: tuple[str, str]) ->
     recorded = read_json(found)
     if not isinstance(recorded, dict):
         raise DataError(found, "holds no settings of a demo world; delete this folder, start anew")
-    if recorded != wanted:
-        differing = ", ".join(
-            f"{key} {recorded.get(key)} (wanted {value})"
-            for key, value in wanted.items()
-            if recorded.get(key) != value
-        )
+    differing = ", ".join(
+        f"{key} {recorded.get(key)} (wanted {value})"
+        for key, value in wanted.items()
+        if recorded.get(key) != value
+    )
+    if differing:
         raise DataError(
             found,
             f"the world here was begun with other settings: {differing}; "

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from mtdepth.datasets.label_map import CLASS_NAMES, IGNORE_ID
 
 Floats = npt.NDArray[np.floating[Any]]
+Pair = tuple[float, float]
 Vector = tuple[float, float, float]
 
 
@@ -30,34 +31,11 @@ class Shape(enum.IntEnum):
 class Pattern(enum.IntEnum):
     """How a surface is painted."""
 
-    PLAIN = 0
-    GROUND = 1
-    FACADE = 2
-    FOLIAGE = 3
-    PICKETS = 4
-    BRICK = 5
-    CAR_BODY = 6
-    CAR_CABIN = 7
-    BUS = 8
-    SIGN = 9
-    CAR_PANEL = 10
-    WHEEL = 11
-    REAR_BOARD = 12
-    PANELS = 13
-    CLOTH = 14
-    SOIL = 15
-    TILES = 16
-    PLASTER = 17
-    SHEETS = 18
-    BOARDS = 19
-    BRICK_FACADE = 20
-    SHOP = 21
-    AWNING = 22
-    LETTERS = 23
-    BARK = 24
-    STRIPES = 25
-    LAMP = 26
-    MESH = 27
+    # fmt: off
+    PLAIN, GROUND, FACADE, FOLIAGE, PICKETS, BRICK, CAR_BODY, CAR_CABIN, BUS, SIGN = range(10)
+    CAR_PANEL, WHEEL, REAR_BOARD, PANELS, CLOTH, SOIL, TILES, PLASTER, SHEETS = range(10, 19)
+    BOARDS, BRICK_FACADE, SHOP, AWNING, LETTERS, BARK, STRIPES, LAMP, MESH = range(19, 28)
+    # fmt: on
 
 
 class Solid(NamedTuple):
@@ -77,7 +55,7 @@ class Solid(NamedTuple):
     shape: Shape = Shape.BOX
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class Solids:
     """Many solids as arrays of one length n, upright and turned by `yaw_rad` about z.
 
@@ -126,17 +104,12 @@ class Solids:
     def join(parts: Sequence["Solids"]) -> "Solids":
         """All solids of `parts`, in order."""
         return Solids(
-            **{
-                field.name: np.concatenate([getattr(part, field.name) for part in parts])
-                for field in dataclasses.fields(Solids)
-            }
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS)
         )
 
     def select(self, chosen: npt.NDArray[Any]) -> "Solids":
         """The solids that a mask or an index array names."""
-        return Solids(
-            **{field.name: getattr(self, field.name)[chosen] for field in dataclasses.fields(self)}
-        )
+        return Solids(*(getattr(self, name)[chosen] for name in _FIELDS))
 
     def placed(self, *, x_m: float, y_m: float, z_m: float = 0.0, yaw_rad: float) -> "Solids":
         """The object set down at (x, y), `z_m` above the world's zero, turned by `yaw_rad`."""
@@ -148,6 +121,7 @@ class Solids:
         return dataclasses.replace(self, centre_m=centre_m, yaw_rad=self.yaw_rad + yaw_rad)
 
 
+_FIELDS = [field.name for field in dataclasses.fields(Solids)]
 TRAIN_ID = {name: train_id for train_id, name in enumerate(CLASS_NAMES)}
 # Things of Cityscapes that are not scored: guard rails, bridges, bins, benches.
 UNSCORED = IGNORE_ID
@@ -168,14 +142,14 @@ class Look(NamedTuple):
 
 def box(
     look: Look,
-    at_m: tuple[float, float],
-    heights_m: tuple[float, float],
-    half_m: tuple[float, float],
+    at_m: Pair,
+    heights_m: Pair,
+    half_m: Pair,
     *,
-    taper: tuple[float, float] = (0.0, 0.0),
+    taper: Pair = (0.0, 0.0),
     shape: Shape = Shape.BOX,
 ) -> Solid:
-    """A box, or an upright cylinder, by its footprint and its lower and upper end.
+    """A box, or an upright cylinder.
 
     Args:
       look: Its look.
@@ -186,64 +160,35 @@ def box(
       shape: `BOX` or `CYLINDER`.
     """
     bottom_m, top_m = heights_m
-    return Solid(
-        (at_m[0], at_m[1], (bottom_m + top_m) / 2),
-        (half_m[0], half_m[1], (top_m - bottom_m) / 2),
-        look.train_id,
-        look.color,
-        look.pattern,
-        taper,
-        shape=shape,
-    )
+    centre_m = (at_m[0], at_m[1], (bottom_m + top_m) / 2)
+    return Solid(centre_m, (half_m[0], half_m[1], (top_m - bottom_m) / 2), *look, taper, shape)
 
 
 def cylinder(
-    look: Look,
-    at_m: tuple[float, float],
-    heights_m: tuple[float, float],
-    radius_m: float,
-    *,
-    top_radius_m: float | None = None,
+    look: Look, at_m: Pair, heights_m: Pair, radius_m: float, *, top_radius_m: float | None = None
 ) -> Solid:
     """An upright cylinder, or a cone cut off at `top_radius_m`."""
-    slope = 0.0
-    if top_radius_m is not None:
-        slope = (radius_m - top_radius_m) / (heights_m[1] - heights_m[0])
-    return box(
-        look, at_m, heights_m, (radius_m, radius_m), taper=(slope, slope), shape=Shape.CYLINDER
-    )
+    top_m = radius_m if top_radius_m is None else top_radius_m
+    slope = (radius_m - top_m) / (heights_m[1] - heights_m[0])
+    half_m = (radius_m, radius_m)
+    return box(look, at_m, heights_m, half_m, taper=(slope, slope), shape=Shape.CYLINDER)
 
 
 def blob(look: Look, centre_m: Vector, half_m: Vector) -> Solid:
     """An ellipsoid."""
-    return Solid(
-        centre_m,
-        half_m,
-        look.train_id,
-        look.color,
-        look.pattern,
-        shape=Shape.ELLIPSOID,
-    )
+    return Solid(centre_m, half_m, *look, shape=Shape.ELLIPSOID)
 
 
 def wheel(look: Look, centre_m: Vector, *, radius_m: float, width_m: float) -> Solid:
     """A disc that rolls along x."""
-    return Solid(
-        centre_m,
-        (radius_m, width_m / 2, radius_m),
-        look.train_id,
-        look.color,
-        look.pattern,
-        shape=Shape.WHEEL,
-    )
+    return Solid(centre_m, (radius_m, width_m / 2, radius_m), *look, shape=Shape.WHEEL)
 
 
 def varied(color: Vector, rng: np.random.Generator, amount: float = 0.12) -> Vector:
     """The colour, lighter or darker and slightly tinted."""
-    r, g, b = np.clip(
-        np.array(color) * rng.uniform(1 - amount, 1 + amount) * rng.uniform(0.95, 1.05, 3), 0, 1
-    )
-    return float(r), float(g), float(b)
+    tint = rng.uniform(1 - amount, 1 + amount) * np.array(color) * rng.uniform(0.95, 1.05, 3)
+    r, g, b = np.clip(tint, 0, 1).tolist()
+    return r, g, b
 
 
 def one_of(colors: tuple[Vector, ...], rng: np.random.Generator, amount: float = 0.12) -> Vector:
@@ -251,18 +196,20 @@ def one_of(colors: tuple[Vector, ...], rng: np.random.Generator, amount: float =
     return varied(colors[int(rng.integers(len(colors)))], rng, amount)
 
 
-def darker(color: Vector, share: float) -> Vector:
-    """The colour times `share`."""
-    return color[0] * share, color[1] * share, color[2] * share
+def times(values: Vector, scale: float) -> Vector:
+    """A darker colour, a smaller object."""
+    return values[0] * scale, values[1] * scale, values[2] * scale
 
 
-def moved(
-    solids: list[Solid], *, x_m: float = 0.0, y_m: float = 0.0, z_m: float = 0.0
-) -> list[Solid]:
+def moved(parts: list[Solid], *, x_m: float = 0.0, y_m: float = 0.0) -> list[Solid]:
     """The object set down elsewhere in a larger one."""
     return [
-        solid._replace(
-            centre_m=(solid.centre_m[0] + x_m, solid.centre_m[1] + y_m, solid.centre_m[2] + z_m)
-        )
-        for solid in solids
+        part._replace(centre_m=(part.centre_m[0] + x_m, part.centre_m[1] + y_m, part.centre_m[2]))
+        for part in parts
     ]
+
+
+def half_extents_m(parts: list[Solid]) -> Pair:
+    """Half the length and half the width of an object."""
+    length, width = (max(abs(p.centre_m[k]) + p.half_m[k] for p in parts) for k in (0, 1))
+    return length, width

@@ -20,17 +20,15 @@ _FOLD = 1024
 _TILE_SEED = 20110926
 
 
-def _make_tiles() -> list[Image]:
-    rng = np.random.default_rng(_TILE_SEED)
-    tiles = []
-    for _ in WAVELENGTHS_M:
-        tile = rng.uniform(-1.0, 1.0, (_TILE, _TILE)).astype(np.float32)
-        # One more row and column, so that interpolation wraps.
-        tiles.append(np.pad(tile, ((0, 1), (0, 1)), mode="wrap"))
-    return tiles
-
-
-_TILES = _make_tiles()
+# One more row and column, so that interpolation wraps.
+_TILES = [
+    np.pad(tile, ((0, 1), (0, 1)), mode="wrap")
+    for tile in (
+        np.random.default_rng(_TILE_SEED)
+        .uniform(-1.0, 1.0, (len(WAVELENGTHS_M), _TILE, _TILE))
+        .astype(np.float32)
+    )
+]
 
 
 def fractal_noise(
@@ -118,6 +116,9 @@ class Surface:
     seed: Image
 
 
+_ON_THE_FACE = ("face", "u_m", "v_m", "footprint_m", "seed")
+
+
 @dataclasses.dataclass(frozen=True)
 class Patch:
     """The pixels `[n]` of one pattern; names as in `Surface`."""
@@ -137,19 +138,10 @@ class Patch:
     @staticmethod
     def of(surface: Surface, chosen: npt.NDArray[np.bool_]) -> "Patch":
         """The pixels of a mask."""
-        return Patch(
-            x_m=surface.local[0][chosen],
-            y_m=surface.local[1][chosen],
-            z_m=surface.local[2][chosen],
-            half_x_m=surface.half[0][chosen],
-            half_y_m=surface.half[1][chosen],
-            half_z_m=surface.half[2][chosen],
-            face=surface.face[chosen],
-            u_m=surface.u_m[chosen],
-            v_m=surface.v_m[chosen],
-            footprint_m=surface.footprint_m[chosen],
-            seed=surface.seed[chosen],
-        )
+        x, y, z = (side[chosen] for side in surface.local)
+        half_x, half_y, half_z = (side[chosen] for side in surface.half)
+        others = (getattr(surface, name)[chosen] for name in _ON_THE_FACE)
+        return Patch(x, y, z, half_x, half_y, half_z, *others)
 
     @property
     def height_m(self) -> Image:
@@ -171,6 +163,11 @@ def band(value: Floats, low: Floats | float, high: Floats | float, blur: Floats 
     """1 inside [low, high], 0 outside, falling linearly over `blur` at each end."""
     inner = np.minimum(value - low, high - value) / np.maximum(blur, np.float32(1e-4))
     return np.clip(inner + np.float32(0.5), 0.0, 1.0)
+
+
+def every(value_m: Image, period_m: float, low: float, high: float, blur_m: Image) -> Floats:
+    """`band` within each period, its ends as shares of it."""
+    return band(np.mod(value_m / period_m, 1.0), low, high, blur_m / period_m)
 
 
 def mix(base: Image, other: Floats, share: Floats) -> Image:

@@ -11,7 +11,7 @@ from data_prep.demo_world.cameras import Drive
 from data_prep.demo_world.district import District
 from data_prep.demo_world.placing import set_down
 from data_prep.demo_world.road import Road
-from data_prep.demo_world.solids import Floats, Solid, Solids, moved
+from data_prep.demo_world.solids import Floats, Solid, Solids, half_extents_m, moved
 
 Maker = Callable[[np.random.Generator], list[Solid]]
 
@@ -120,14 +120,6 @@ def random_near(rng: np.random.Generator, *, is_low: bool = False) -> Placed:
         ahead_m=near_m + reach_m,
         aside_m=float(rng.normal(0.0, 0.15 * near_m + 0.3)),
         turn_rad=float(turn),
-    )
-
-
-def half_extents_m(solids: list[Solid]) -> tuple[float, float]:
-    """Half the length and half the width of an object."""
-    return (
-        max(abs(solid.centre_m[0]) + solid.half_m[0] for solid in solids),
-        max(abs(solid.centre_m[1]) + solid.half_m[1] for solid in solids),
     )
 
 
@@ -283,7 +275,7 @@ class Traffic:
             gap_m = rng.uniform(7.0, 26.0)
             for _ in range(int(rng.integers(1, 4))):
                 vehicle = self._vehicle()
-                half_m = vehicles.half_length_m(vehicle)
+                half_m = half_extents_m(vehicle)[0]
                 sway_m = 1.5 * np.sin(self._seconds / 2.0 + rng.uniform(0.0, 6.3))
                 gap_m += half_m + 2.0
                 self._add(vehicle, self._ego_x_m + gap_m + sway_m, lane_m, 0.0)

@@ -18,54 +18,31 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.demo_world import kitti_world
 from data_prep.demo_world.cameras import KITTI_CAMERA, KITTI_MOUNT, Mount, random_mount
-from data_prep.demo_world.kitti_world import (
-    MOUNT_STREAM,
-    ONE_PROCESS,
-    SENSOR_STREAM,
-    STREET_STREAM,
-    frames_of,
-    render_all,
-    sheet_row,
-)
+from data_prep.demo_world.kitti_world import ONE_PROCESS, frames_of
 from data_prep.demo_world.render import render_single
 from data_prep.demo_world.scene import Scene, Street, random_street
-from data_prep.demo_world.settings import VERSION, check_root, check_size
+from data_prep.demo_world.settings import VERSION, Settings
 from data_prep.jobs.run import Pool
+from mtdepth.datasets import label_store
 from mtdepth.datasets.calibration import MAX_ASPECT_CHANGE
 from mtdepth.datasets.frames import FrameId
-from mtdepth.datasets.label_store import (
-    FrameRecord,
-    Manifest,
-    depth_path,
-    read_depth_png,
-    read_train_id_png,
-    records_path,
-    train_id_path,
-    write_depth_png,
-    write_manifest,
-    write_records,
-    write_train_id_png,
-)
+from mtdepth.datasets.label_store import depth_path, read_depth_png, train_id_path
 from mtdepth.datasets.rig_folder import RIG_FILE
 from mtdepth.files import UserError, write_json
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.pictures import read_rgb, write_png
+from mtdepth.pictures import write_png
 
-MARKER, _UNFINISHED = "training_world.json", "training_world.unfinished.json"
+MARKER = "training_world.json"
 _SHEET_ROWS = 24
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TrainingSettings:
-    """Everything that changes a byte of a training world.
+class TrainingSettings(Settings):
+    """Everything that changes a byte of a training world, whose frames are some metres apart.
 
     Attributes:
-      num_drives: Streets, at least 1.
-      num_frames: Frames per street, some metres apart.
-      seed: Draws everything.
-      height_px: Of the pictures, 16 to 4096.
-      width_px: Of the pictures, 16 to 4096.
       camera: The camera of all drives, of the pictures' shape; None draws one for each.
       is_kitti: Whether all drives have KITTI's camera, 1.65 m above the road.
       camera_height_m: Of all drives, 0.1 to 4; None draws it.
@@ -73,11 +50,6 @@ class TrainingSettings:
       is_video: Whether frames are 0.1 s apart.
     """
 
-    num_drives: int
-    num_frames: int
-    seed: int
-    height_px: int
-    width_px: int
     camera: Intrinsics | None = None
     is_kitti: bool = False
     camera_height_m: float | None = None
@@ -86,12 +58,7 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         """Rejects a world that cannot be made."""
-        if min(self.num_drives, self.num_frames) < 1 or self.seed < 0:
-            raise UserError(
-                "a training world has at least 1 drive of 1 frame and a seed of 0 or more, got "
-                f"{self.num_drives} drives of {self.num_frames} frames, seed {self.seed}"
-            )
-        check_size(height_px=self.height_px, width_px=self.width_px)
+        super().__post_init__()
         if self.camera is not None:
             given = self.camera.width_px * self.height_px, self.camera.height_px * self.width_px
             if abs(given[0] / given[1] - 1) > MAX_ASPECT_CHANGE:
@@ -123,7 +90,7 @@ class TrainingSettings:
     def mount(self, drive: int) -> Mount:
         """The camera of a drive."""
         return random_mount(
-            np.random.default_rng([self.seed, drive, MOUNT_STREAM]),
+            np.random.default_rng([self.seed, drive, kitti_world.MOUNT_STREAM]),
             size=(self.height_px, self.width_px),
             camera=KITTI_MOUNT.camera if self.is_kitti else self.camera,
             height_m=self.camera_height_m,
@@ -133,7 +100,7 @@ class TrainingSettings:
     def street(self, drive: int) -> Street:
         """The street of a drive."""
         return random_street(
-            np.random.default_rng([self.seed, drive, STREET_STREAM]),
+            np.random.default_rng([self.seed, drive, kitti_world.STREET_STREAM]),
             num_frames=self.num_frames,
             mount=self.mount(drive),
             kind="training",
@@ -154,36 +121,39 @@ def write_training_world(
       pool: Where frames are rendered.
 
     Returns:
-      The number of frames.
+      How many frames were rendered; the others were there already.
 
     Raises:
       DataError: If `root` is a file or holds something else, or frames failed.
     """
-    total = settings.num_drives * settings.num_frames
-    check_root(root, settings.to_dict(), names=(MARKER, _UNFINISHED))
-    if (root / MARKER).is_file():
-        return total
-    write_json(root / _UNFINISHED, settings.to_dict())
-    _write_rig(root, settings.usual_camera)
     frames = frames_of(settings.drive_names, num_frames=settings.num_frames)
-    done = render_all(
-        functools.partial(_write_frame, root, settings),
+
+    def finish(done: dict[FrameId, tuple[bool, float]]) -> None:
+        size_px = (settings.height_px, settings.width_px)
+        records = [
+            label_store.FrameRecord(
+                frame=frame, status="finished", size_px=size_px, labelled_fraction=done[frame][1]
+            )
+            for frame in frames
+        ]
+        drives = settings.drive_names[:_SHEET_ROWS]
+        shown = kitti_world.shown_frames(drives, num_frames=settings.num_frames)
+        kitti_world.write_contact_sheet(root, [_paths(root, frame) for frame in shown])
+        label_store.write_manifest(root, _manifest(settings))
+        path = label_store.records_path(root, shard_index=0, num_shards=1)
+        label_store.write_records(path, records)
+
+    done = kitti_world.write_tree(
+        root,
+        settings.to_dict(),
         frames,
+        marker=MARKER,
+        begin=lambda: _write_rig(root, settings.usual_camera),
+        write_frame=functools.partial(_write_frame, root, settings),
+        finish=finish,
         pool=pool,
-        root=root,
-        num_frames=settings.num_frames,
     )
-    size = (settings.height_px, settings.width_px)
-    records = [
-        FrameRecord(frame=frame, status="finished", size_px=size, labelled_fraction=done[frame])
-        for frame in frames
-    ]
-    write_png(root / "contact_sheet.png", _contact_sheet(root, settings))
-    write_manifest(root, _manifest(settings))
-    write_records(records_path(root, shard_index=0, num_shards=1), records)
-    write_json(root / MARKER, settings.to_dict())
-    (root / _UNFINISHED).unlink()
-    return total
+    return sum(was_rendered for was_rendered, _ in done.values())
 
 
 @functools.lru_cache(maxsize=1)
@@ -192,22 +162,23 @@ def _scene_of(settings: TrainingSettings, drive: int) -> Scene:
     return Scene(street, focal_px=street.mount.camera.focal_px)
 
 
-def _write_frame(root: Path, settings: TrainingSettings, frame: FrameId) -> float:
-    """Writes a frame unless all its files are there; the share of its pixels that have depth."""
+def _write_frame(root: Path, settings: TrainingSettings, frame: FrameId) -> tuple[bool, float]:
+    """Writes a frame unless its files are there; whether it did, and the share that has depth."""
     paths = _paths(root, frame)
-    if not all(path.is_file() for path in paths):
-        drive = int(frame.drive.rpartition("_")[2])
-        scene = _scene_of(settings, drive)
-        description = root / frame.drive / "street.json"
-        if not description.is_file():
-            _write_rig(root / frame.drive, scene.street.mount.camera)
-            write_json(description, _description(scene.street))
-        rng = np.random.default_rng([settings.seed, drive, SENSOR_STREAM, frame.index])
-        picture, depth_m, train_id = render_single(scene, frame=frame.index, rng=rng)
-        write_png(paths[0], picture)
-        write_depth_png(paths[1], depth_m)
-        write_train_id_png(paths[2], train_id)
-    return float((read_depth_png(paths[1]) > 0).mean())
+    if all(path.is_file() for path in paths):
+        return False, float((read_depth_png(paths[1]) > 0).mean())
+    drive = int(frame.drive.rpartition("_")[2])
+    scene = _scene_of(settings, drive)
+    description = root / frame.drive / "street.json"
+    if not description.is_file():
+        _write_rig(root / frame.drive, scene.street.mount.camera)
+        write_json(description, _description(scene.street))
+    rng = np.random.default_rng([settings.seed, drive, kitti_world.SENSOR_STREAM, frame.index])
+    picture, depth_m, train_id = render_single(scene, frame=frame.index, rng=rng)
+    write_png(paths[0], picture)
+    label_store.write_depth_png(paths[1], depth_m)
+    label_store.write_train_id_png(paths[2], train_id)
+    return True, float((depth_m > 0).mean())
 
 
 def _paths(root: Path, frame: FrameId) -> tuple[Path, Path, Path]:
@@ -230,8 +201,8 @@ def _description(street: Street) -> dict[str, Any]:
     }
 
 
-def _manifest(settings: TrainingSettings) -> Manifest:
-    return Manifest(
+def _manifest(settings: TrainingSettings) -> label_store.Manifest:
+    return label_store.Manifest(
         kitti_root=".",
         split="all",
         depth_teacher="demo world",
@@ -242,15 +213,3 @@ def _manifest(settings: TrainingSettings) -> Manifest:
         depth_source="exact depth of rendered streets",
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
-
-
-def _contact_sheet(root: Path, settings: TrainingSettings) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Picture, depth and classes of a frame of each of the first 24 drives."""
-    rows = []
-    for number, name in enumerate(settings.drive_names[:_SHEET_ROWS]):
-        frame = FrameId(name, (number * 7 + settings.num_frames // 2) % settings.num_frames)
-        picture, depth, train_id = _paths(root, frame)
-        rows.append(
-            sheet_row(read_rgb(picture), read_depth_png(depth), read_train_id_png(train_id))
-        )
-    return np.vstack(rows)

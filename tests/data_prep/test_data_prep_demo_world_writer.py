@@ -155,7 +155,7 @@ def test_the_marker_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(kitti_world, "contact_sheet", stop)
+    monkeypatch.setattr(kitti_world, "write_contact_sheet", stop)
     with pytest.raises(KeyboardInterrupt):
         kitti_world.write_world(tmp_path / "cut", SETTINGS)
     assert not is_demo(tmp_path / "cut")

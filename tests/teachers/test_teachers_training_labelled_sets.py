@@ -88,7 +88,7 @@ def test_the_demo_worlds_truth_is_looked_for_where_it_is_written(tmp_path: Path)
     )
     pair = open_pairs("demo_world", root).train[0]
     assert pair.disparity == layout.truth_path(root, "disparity", frame)
-    assert pair.right == layout.paths_of(root, frame).right
+    assert pair.right == layout.sensor_path(root, "image_03", frame)
     assert open_classes("demo_world", root).val[0].name.endswith("9103_sync 0000000000 l")
     assert layout.split_path(root, "val").is_file()
 
