@@ -17,6 +17,7 @@ from mtdepth.evaluation.prediction_store import PredictionStore
 from mtdepth.evaluation.predictors import Cost, Row, Scene
 from mtdepth.evaluation.truth import TruthReader
 from mtdepth.files import DataError, UserError
+from mtdepth.metrics.obstacles import NearObstacles, near_obstacles
 from mtdepth.metrics.protocols import ImageScore, score_image
 from mtdepth.metrics.protocols import Protocol as DepthProtocol
 from mtdepth.metrics.segmentation import Confusion, confusion
@@ -31,12 +32,14 @@ class RowScores:
       title: What tables call it.
       depth: By protocol name, one score a frame.
       classes: Against the label store's train ids; None where either has none.
+      near_obstacles: By the depth and the classes of the label store.
       cost: Of running it; None for what is no network.
     """
 
     title: str
     depth: dict[str, list[tuple[FrameId, ImageScore]]] = dataclasses.field(default_factory=dict)
     classes: Confusion | None = None
+    near_obstacles: NearObstacles = dataclasses.field(default_factory=NearObstacles)
     cost: Cost | None = None
 
 
@@ -101,8 +104,9 @@ class Evaluation:
                 scores.failures.append((frame, str(error)))
                 continue
             scores.frames.append(frame)
-            for name, (depth, classes) in found.items():
+            for name, (depth, classes, near) in found.items():
                 scored = scores.rows[name]
+                scored.near_obstacles += near
                 for protocol, score in depth.items():
                     scored.depth.setdefault(protocol, []).append((frame, score))
                 if classes is not None:
@@ -134,7 +138,9 @@ class Evaluation:
             label_train_id=train_id,
         )
 
-    def _score(self, frame: FrameId) -> dict[str, tuple[dict[str, ImageScore], Confusion | None]]:
+    def _score(
+        self, frame: FrameId
+    ) -> dict[str, tuple[dict[str, ImageScore], Confusion | None, NearObstacles]]:
         scene = self.scene(frame)
         truths = {
             protocol.name: self.truth.read(
@@ -150,6 +156,9 @@ class Evaluation:
             name: (
                 self._depth_scores(self.rows[name], truths, prediction),
                 _class_score(scene, prediction),
+                NearObstacles()
+                if self.rows[name].is_oracle
+                else _obstacle_score(scene, prediction),
             )
             for name, prediction in predictions.items()
         }
@@ -179,3 +188,9 @@ def _class_score(scene: Scene, prediction: Prediction) -> Confusion | None:
     if scene.label_train_id is None or prediction.train_id is None:
         return None
     return confusion(scene.label_train_id, prediction.train_id)
+
+
+def _obstacle_score(scene: Scene, prediction: Prediction) -> NearObstacles:
+    if scene.label_depth_m is None or scene.label_train_id is None:
+        return NearObstacles()
+    return near_obstacles(scene.label_depth_m, scene.label_train_id, prediction.depth_m)

@@ -12,6 +12,7 @@ import numpy as np
 from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.evaluation.scoring import Evaluation, RowScores, Scores
 from mtdepth.metrics.depth import ERROR_NAMES, DistanceSums, ErrorSums, per_image_mean
+from mtdepth.metrics.obstacles import NEAR_M, OBSTACLES, TOO_FAR
 from mtdepth.metrics.protocols import ImageScore, Protocol
 from mtdepth.metrics.segmentation import Confusion
 from mtdepth.versions import package_versions
@@ -19,6 +20,11 @@ from mtdepth.workdir import Workdir
 
 FORMAT_VERSION = 1
 HEADINGS = ("Abs Rel", "Sq Rel m", "RMSE m", "RMSE log", "d1", "d2", "d3")
+
+NEAR_OBSTACLES = (
+    f"pixels of {', '.join(OBSTACLES)} nearer than {NEAR_M:g} m by the label store, and those told "
+    f"farther than {TOO_FAR:g} times that"
+)
 
 TextRow = Sequence[str]
 
@@ -64,6 +70,14 @@ def results_dict(
                 name: {"title": row.title, **_class_dict(row.classes)}
                 for name, row in scores.rows.items()
                 if row.classes is not None
+            },
+        },
+        "near_obstacles": {
+            "what": NEAR_OBSTACLES,
+            "rows": {
+                name: {"title": row.title, **dataclasses.asdict(row.near_obstacles)}
+                for name, row in scores.rows.items()
+                if row.near_obstacles.num_pixels
             },
         },
         "versions": package_versions(),
@@ -132,6 +146,16 @@ def class_table(scores: Scores, *, truth_name: str) -> str:
     return f"{title}\n{aligned(lines)}"
 
 
+def obstacle_table(scores: Scores) -> str:
+    """The share of near obstacles that each row tells too far; empty without any."""
+    found = [(row.title, row.near_obstacles) for row in scores.rows.values()]
+    lines: list[TextRow] = [("", "pixels", "told too far")]
+    for title, near in found:
+        if near.missed_share is not None:
+            lines.append((title, str(near.num_pixels), f"{100 * near.missed_share:.1f} %"))
+    return f"Near obstacles: {NEAR_OBSTACLES}\n{aligned(lines)}" if len(lines) > 1 else ""
+
+
 def by_distance(images: Sequence[ImageScore]) -> DistanceSums:
     """Adds up the error by distance of at least one image."""
     return functools.reduce(operator.add, (image.by_distance for image in images))
@@ -176,6 +200,7 @@ def all_tables(scores: Scores, evaluation: Evaluation) -> str:
         parts.append(distance_table(scores, protocol, row="model"))
     if evaluation.labels is not None:
         parts.append(class_table(scores, truth_name=evaluation.labels.manifest.seg_teacher))
+    parts.append(obstacle_table(scores))
     parts.append(cost_table(scores, evaluation.protocols[0]))
     return "\n\n".join(part for part in parts if part)
 
