@@ -105,15 +105,22 @@ def _write(output: Path, track: Any, stem: str) -> None:
     times_s = None if _FPS.value else track.times_s
     if times_s is None:
         fps = _FPS.value or ASSUMED_FPS
-        logging.info("%s_tum.txt: stamped as %g frames a second", stem, fps)
         times_s = [(number - track.numbers[0]) / fps for number in track.numbers]
     write_tum(output / f"{stem}_tum.txt", track.predicted, times_s)
+
+
+def _stamps(track: Any) -> str:
+    """Where the times of a track's TUM file come from."""
+    if _FPS.value:
+        return f"--fps {_FPS.value:g}"
+    return "the recording's own" if track.times_s else f"assumed: {ASSUMED_FPS:g} frames a second"
 
 
 def _results(tracks: Mapping[str, Any]) -> dict[str, Any]:
     rows, all_errors = [], []
     for stem, track in tracks.items():
         row = {"track": track.name, "files": stem, "frames": len(track.numbers)}
+        row["stamps"] = _stamps(track)
         if (errors_m := track.errors_m) is not None:
             all_errors.append(errors_m)
             row |= {**_mean_and_std(errors_m), "scale_to_truth": track.scale_to_truth}
@@ -134,6 +141,13 @@ def _say(results: dict[str, Any]) -> None:
             error = "no true poses"
         frames = f"{row['frames']} frames" if "frames" in row else ""
         sys.stdout.write(f"{row['track']:<40} {frames:>12}  5-frame ATE {error}\n")
+    if assumed := [row["files"] for row in results["tracks"] if row["stamps"].startswith("ass")]:
+        logging.warning(
+            "no times are known of %s: their TUM files are stamped as %g frames a second, so a "
+            "tool that pairs by time may pair wrong frames; give --fps",
+            ", ".join(assumed),
+            ASSUMED_FPS,
+        )
 
 
 if __name__ == "__main__":

@@ -178,6 +178,19 @@ def read_json(path: Path) -> Any:
     return parse_json(path, read_text(path))
 
 
+def read_record(path: Path) -> dict[str, Any]:
+    """Reads a JSON file that holds one record.
+
+    Raises:
+      FileNotFoundError: If it is missing.
+      DataError: As `read_json`, or if it holds anything else.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise DataError(path, f"must hold a record, found {str(content)[:60]}")
+    return content
+
+
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
     """Reads a file of one JSON record a line.
 

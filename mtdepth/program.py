@@ -3,9 +3,11 @@
 import sys
 from collections.abc import Callable, Sequence
 
+import tqdm
 from absl import app, flags, logging
 
-from mtdepth.files import DISK_ERRORS, DataError, UserError
+from mtdepth.defaults import DEMO
+from mtdepth.files import DataError, UserError, is_disk_error
 
 USER_ERRORS = (
     ConnectionError,
@@ -57,11 +59,34 @@ def run(main: Callable[..., int | None], *, choices: Sequence[str] = ()) -> None
         try:
             sys.exit(main(*chosen))
         except (*USER_ERRORS, OSError) as error:
-            is_users = isinstance(error, USER_ERRORS) or error.errno in DISK_ERRORS
-            if not is_users:
+            if not is_disk_error(error) and not isinstance(error, USER_ERRORS):
                 raise
-            logging.error("%s", error)
+            _end_bars()
+            logging.error("%s%s", error, _remedy(error))
             logging.debug("the error came from", exc_info=True)
             sys.exit(1)
 
+    _show_every_flag()
     app.run(guarded)
+
+
+def _remedy(error: Exception) -> str:
+    if is_disk_error(error):
+        return "; make room, then give the same command again"
+    if isinstance(error, FileNotFoundError) and f"{DEMO}/" in str(error) and not DEMO.exists():
+        return f"; or, to try it without data of your own, `make demo`: it fills {DEMO}/"
+    return ""
+
+
+def _end_bars() -> None:
+    """Ends progress bars, which would be drawn once more below the error."""
+    for bar in list(getattr(tqdm.tqdm, "_instances", ())):
+        bar.close()
+
+
+def _show_every_flag() -> None:
+    """Makes --help show the flags of all of our modules; absl shows those of the program's file."""
+    for module, defined in flags.FLAGS.flags_by_module_dict().items():
+        if not module.startswith("absl."):
+            for flag in defined:
+                flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)

@@ -12,7 +12,7 @@ same command again goes on where a stopped run left off. A recipe says how; see
 
     python -m mtdepth.train --recipe small_data --data LABELS --workdir runs/robot \
         --override near_m=1.0 --override augmentation.max_zoom=1.3 \
-        --override 'student.tasks=["depth"]'
+        --override student.tasks=[depth]
 
 MiniNet learns depth from monocular video alone. A --video is what lies there: KITTI raw recordings
 or one drive of them, KITTI's odometry or one sequence, a folder of frames (each folder in it is a
@@ -236,7 +236,7 @@ def choose_recipe(store: LabelStore) -> TrainRecipe:
     if store.has_train_ids or "segmentation" not in recipe.tasks:
         return recipe
     logging.info("%s has no train ids: training depth alone", store.root)
-    return overridden(recipe, ['student.tasks=["depth"]'])
+    return overridden(recipe, ["student.tasks=[depth]"])
 
 
 def train_student(kitti_root: Path) -> "TrainingLoop":

@@ -12,7 +12,7 @@ import tensorflow as tf
 from absl import logging
 
 from mtdepth.contract import MININET, NO_SCALE, STUDENT, Fit
-from mtdepth.files import DataError, UserError, read_json, sha256_of
+from mtdepth.files import DataError, UserError, read_record, sha256_of
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import DepthCodec, SigmoidDisparityCodec
 from mtdepth.models import mininet, student
@@ -214,12 +214,12 @@ def scale_of(workdir: Workdir, checkpoint: Checkpoint) -> tuple[float, str]:
     path = workdir.scale_path
     if not path.is_file():
         return 1.0, NO_SCALE
-    content = read_json(path)
+    content = read_record(path)
     try:
-        scale, source = float(content["scale"]), str(content["source"])
+        scale, source = content["scale"], str(content["source"])
         SigmoidDisparityCodec(scale=scale)  # has the rule
         sha256 = content.get("weights_sha256")
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             path,
             f"not a metric scale ({error}); find it again (`python -m mtdepth.metric_scale`), or "

@@ -11,7 +11,8 @@ from typing import Any, Literal
 from absl import logging
 
 from mtdepth.contract import DECODERS, MININET, STUDENT
-from mtdepth.files import DataError, UserError, read_json, write_json
+from mtdepth.datasets.plausible import check_focal
+from mtdepth.files import DataError, UserError, read_record, write_json
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.recipes.base import Recipe, TrainRecipe
 from mtdepth.recipes.schedule import TrainingSchedule
@@ -111,10 +112,8 @@ class Workdir:
                 f"{self.path} is no workdir: it has no recipe.json. "
                 f"`python -m mtdepth.train --workdir {self.path}` makes one"
             )
-        content = read_json(self.recipe_path)
-        if isinstance(content, dict) and content.get("network") == MININET:
-            return self._recipe_as(VideoRecipe)
-        return self._recipe_as(TrainRecipe)
+        is_video = read_record(self.recipe_path).get("network") == MININET
+        return self._recipe_as(VideoRecipe) if is_video else self._recipe_as(TrainRecipe)
 
     def student_recipe(self) -> TrainRecipe:
         """The recipe of a run that holds a student.
@@ -131,8 +130,8 @@ class Workdir:
 
     def _recipe_as(self, kind: type[Recipe]) -> Recipe:
         try:
-            return kind.from_dict(read_json(self.recipe_path))
-        except (ValueError, TypeError) as error:
+            return kind.from_dict(read_record(self.recipe_path))
+        except UserError as error:
             raise DataError(self.recipe_path, str(error)) from error
 
     def decoders(self) -> tuple[str, ...]:
@@ -166,14 +165,16 @@ class Workdir:
 
     def run(self) -> dict[str, Any]:
         """What the run was made from: see `begin`."""
-        return read_json(self.run_path)
+        return read_record(self.run_path)
 
     def training_camera(self) -> Intrinsics:
         """The camera that depths are metric for, at the network's input size."""
         try:
-            return Intrinsics.from_dict(self.run()["training_camera"])
-        except (KeyError, TypeError) as error:
+            camera = Intrinsics.from_dict(self.run()["training_camera"])
+            check_focal(camera.fx_px, width_px=camera.width_px, source="training_camera")
+        except (KeyError, TypeError, UserError) as error:
             raise DataError(self.run_path, f"no training_camera ({error})") from error
+        return camera
 
     def weights(self, checkpoint: Checkpoint = "best") -> Path:
         """An existing weight file.

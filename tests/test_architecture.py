@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "mtdepth.pretrained": (),
     "mtdepth.records": (),
     "mtdepth.defaults": ("mtdepth.datasets",),
-    "mtdepth.program": (),
+    "mtdepth.program": ("mtdepth.defaults",),
     "mtdepth.versions": (),
     "mtdepth.geometry": (),
     "mtdepth.datasets": ("mtdepth.geometry",),
@@ -50,7 +50,7 @@ MAY_IMPORT = {
         *("mtdepth.models.specs", "mtdepth.models.mininet_spec"),
     ),
     "mtdepth.workdir": (
-        *("mtdepth.geometry", "mtdepth.contract", "mtdepth.recipes", "mtdepth.models.specs"),
+        *(*GEOMETRY_AND_DATA_SETS, "mtdepth.contract", "mtdepth.recipes", "mtdepth.models.specs"),
     ),
     "mtdepth.reporting": (*GEOMETRY_AND_DATA_SETS, "mtdepth.runtime"),
     "mtdepth.data": (

@@ -116,7 +116,7 @@ class FineTuning:
         state = TrainingState(workdir.resume_path, self.model, optimizer)
         best = TrainingState(folder / "best.npz", self.model, optimizer)
 
-        def judge(_: Journal) -> dict[str, float]:
+        def judge(*_: object) -> dict[str, float]:
             if self.held_out is None or state.progress.step < self.schedule.first_score:
                 return {}
             self.before_score()

@@ -94,7 +94,8 @@ class PosePredictor:
         height_px, width_px = recipe.input_size_px
         self._size, self._fit, self._scale = (height_px, width_px), recipe.fit, scale
         self._training_camera = workdir.training_camera_or_none()
-        frame_step = workdir.run().get("video", {}).get("frame_step", 1)
+        video = workdir.run().get("video")
+        frame_step = video.get("frame_step", 1) if isinstance(video, dict) else 1
         if frame_step != 1:
             logging.warning(
                 "%s learned from frames %d apart, but is asked about neighbours: their motion may "

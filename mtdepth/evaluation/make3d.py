@@ -110,16 +110,18 @@ def make3d_errors(truth_m: Floats, predicted: Floats, *, median_scaling: bool) -
       median_scaling: Whether the prediction is first multiplied by median(truth) / median(it).
 
     Raises:
-      UserError: If no truth is left.
-      UserError: If the shapes differ.
+      UserError: If no truth is left, or a depth is predicted as NaN, infinite or negative.
+      ValueError: If the shapes differ.
     """
     if truth_m.shape != predicted.shape:
-        raise UserError(f"truth is {truth_m.shape}, prediction {predicted.shape}")
+        raise ValueError(f"truth is {truth_m.shape}, prediction {predicted.shape}")
     counts = (truth_m > 0) & (truth_m < MAX_DEPTH_M)
     if not counts.any():
         raise UserError(f"no laser depth below {MAX_DEPTH_M:g} m in the crop")
     truth, found = truth_m[counts].astype(np.float64), predicted[counts].astype(np.float64)
-    found = np.maximum(np.nan_to_num(found, nan=MIN_DEPTH_M), MIN_DEPTH_M)
+    if not (np.isfinite(found).all() and (found >= 0).all()):
+        raise UserError("the prediction holds NaN, infinite or negative depths")
+    found = np.maximum(found, MIN_DEPTH_M)
     if median_scaling:
         found = found * (np.median(truth) / np.median(found))
     return error_sums(truth, np.clip(found, MIN_DEPTH_M, MAX_DEPTH_M))

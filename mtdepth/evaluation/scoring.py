@@ -174,7 +174,10 @@ class Evaluation:
             # Labels scored against themselves are perfect and say nothing.
             if row.is_oracle and protocol.truth == "labels":
                 continue
-            score = score_image(truths[protocol.name], prediction.depth_m, protocol)
+            try:
+                score = score_image(truths[protocol.name], prediction.depth_m, protocol)
+            except UserError as error:
+                raise UserError(f"{row.title}: {error}") from error
             if not score.sums.num_pixels:
                 raise UserError(
                     f"{protocol.name}: of {score.num_valid} valid pixels none has a prediction "

@@ -241,7 +241,6 @@ def _depth_dict(row: RowScores, protocol: Protocol) -> dict[str, Any]:
         "all_pixels": total.errors().to_dict(),
         "num_frames": len(images),
         "num_valid_pixels": sum(image.num_valid for image in images),
-        "num_broken_pixels": sum(image.num_broken for image in images),
         "coverage": _coverage(images),
         "by_distance": by_distance(images).rows(),
         "per_image": [

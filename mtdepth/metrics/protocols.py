@@ -117,14 +117,12 @@ class ImageScore:
       sums: Of the seven errors, over the pixels that are valid and predicted.
       by_distance: The same pixels by distance.
       num_valid: Pixels that the protocol counts.
-      num_broken: Predicted pixels that were NaN, infinite or negative; they count, clamped.
       scale: What the prediction was multiplied by (1 without median scaling).
     """
 
     sums: ErrorSums
     by_distance: DistanceSums
     num_valid: int
-    num_broken: int
     scale: float
 
     @property
@@ -137,8 +135,6 @@ def score_image(truth_m: Floats, predicted_m: Floats, protocol: Protocol) -> Ima
     """Compares one prediction with its truth.
 
     A pixel predicted as exactly 0 has no prediction: it lowers the coverage and enters no error.
-    A broken prediction is not dropped, which would reward it: a NaN or a negative depth counts as
-    the near limit, an infinite one as the far limit.
 
     Args:
       truth_m: `[height, width]`, 0 where unmeasured.
@@ -147,6 +143,8 @@ def score_image(truth_m: Floats, predicted_m: Floats, protocol: Protocol) -> Ima
 
     Raises:
       ValueError: If the sizes differ, or the truth is not finite.
+      UserError: If a pixel that counts is predicted as NaN, infinite or negative; to drop it would
+        reward the network.
     """
     if truth_m.shape != predicted_m.shape:
         raise ValueError(
@@ -158,8 +156,8 @@ def score_image(truth_m: Floats, predicted_m: Floats, protocol: Protocol) -> Ima
     valid = protocol.counts(truth_m)
     used = valid & (predicted_m != 0)
     truth, predicted = truth_m[used].astype(np.float64), predicted_m[used].astype(np.float64)
-    num_broken = int(np.count_nonzero(~np.isfinite(predicted) | (predicted < 0)))
-    predicted = _repaired(predicted, protocol)
+    if broken := int(np.count_nonzero(~((predicted > 0) & (predicted < np.inf)))):
+        raise UserError(f"{broken} of {truth.size} pixels are NaN, infinite or negative")
     scale = 1.0
     if protocol.median_scaling and truth.size:
         scale = float(np.median(truth) / np.median(predicted))
@@ -169,20 +167,8 @@ def score_image(truth_m: Floats, predicted_m: Floats, protocol: Protocol) -> Ima
         sums=error_sums(truth, predicted),
         by_distance=distance_sums(truth, predicted, edges_m),
         num_valid=int(np.count_nonzero(valid)),
-        num_broken=num_broken,
         scale=scale,
     )
-
-
-def _repaired(predicted_m: npt.NDArray[np.float64], protocol: Protocol) -> npt.NDArray[np.float64]:
-    # Before the median, not after: one infinite or negative depth must not move the scale's sign.
-    finite = np.nan_to_num(
-        predicted_m,
-        nan=protocol.min_depth_m,
-        posinf=protocol.max_depth_m,
-        neginf=protocol.min_depth_m,
-    )
-    return np.where(finite > 0, finite, protocol.min_depth_m)
 
 
 def _registry() -> dict[str, Protocol]:

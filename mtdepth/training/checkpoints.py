@@ -2,14 +2,17 @@
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mtdepth.files import DataError, atomic_path, parse_json, read_npz
+from mtdepth.files import DataError, UserError, atomic_path, parse_json, read_npz
 from mtdepth.records import rebuilt
+
+_SMALL_BYTES = 2**17  # of a run's small files and logs
 
 
 @dataclasses.dataclass
@@ -51,6 +54,25 @@ class TrainingState:
         self.path, self.network, self.optimizer = path, network, optimizer
         self._average = list(average)
         self.progress = Progress()
+
+    def check_room(self) -> None:
+        """Checks that the disk can hold what a run writes, before it takes a step.
+
+        Raises:
+          UserError: If it cannot.
+        """
+        network, rest = (
+            sum(int(np.prod(each.shape)) * 4 for each in variables)
+            for variables in (self.network.variables, [*self.optimizer.variables, *self._average])
+        )
+        # A file is written beside the one that it replaces; best and last weights, then the logs.
+        again = network + rest + _SMALL_BYTES
+        needed = again if self.path.is_file() else 2 * again + 2 * network
+        if (free := shutil.disk_usage(self.path.parent).free) < needed:
+            raise UserError(
+                f"{self.path.parent}: {free / 1e6:.1f} MB free, this run needs {needed / 1e6:.1f} "
+                "MB; make room and give the same command again"
+            )
 
     def save(self) -> None:
         """Writes the file, atomically."""

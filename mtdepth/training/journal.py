@@ -8,7 +8,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from mtdepth.datasets.label_map import colorize
-from mtdepth.files import write_text
+from mtdepth.files import DataError, read_json_lines, write_text
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.runtime.colors import depth_colors
 from mtdepth.workdir import Workdir
@@ -34,8 +34,12 @@ class Journal:
     def read(workdir: Workdir) -> list[dict[str, Any]]:
         """The history of a run: an entry an epoch, none before the first has ended."""
         path = workdir.history_path
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        return [json.loads(line) for line in lines]
+        entries = read_json_lines(path) if path.exists() else []
+        for number, entry in enumerate(entries, start=1):
+            if not type(entry.get("epoch")) is type(entry.get("step")) is int:
+                why = f"line {number} lacks its epoch or step; delete the file to go on without it"
+                raise DataError(path, why)
+        return entries
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Adds curves."""
@@ -49,6 +53,8 @@ class Journal:
         Args:
           entry: JSON values; `epoch` and `step` among them.
         """
+        # JSON has no NaN.
+        entry = {k: None if v != v or abs(v) == np.inf else v for k, v in entry.items()}
         # A run that was killed while an epoch ended ends it again.
         self._entries = [old for old in self._entries if old["epoch"] != entry["epoch"]] + [entry]
         write_text(self._path, "".join(json.dumps(line) + "\n" for line in self._entries))

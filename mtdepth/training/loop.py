@@ -6,6 +6,7 @@ teachers and the fine-tuning of networks for a device are trained by it.
 
 import contextlib
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,12 +17,14 @@ import tqdm
 from absl import logging
 
 from mtdepth.data.features import FRAME
-from mtdepth.files import write_json
+from mtdepth.files import remove_leftovers, write_json
 from mtdepth.recipes.schedule import TrainingSchedule
+from mtdepth.training.batch_statistics import BatchStatistics
 from mtdepth.training.checkpoints import TrainingState
 from mtdepth.training.journal import Journal
 from mtdepth.training.process import STOPPED_STATUS, keep_freed_memory, stopped_by_signals
-from mtdepth.training.step import NonFiniteLossError, StepResult, TrainingStep
+from mtdepth.training.step import NonFiniteLossError, StepResult, Tensors, TrainingStep, adam
+from mtdepth.training.weight_average import WeightAverage
 from mtdepth.workdir import Checkpoint, Workdir
 
 SCALARS_EVERY_STEPS = 10
@@ -57,13 +60,16 @@ class TrainingLoop:
       state: What is saved, and restored at the start.
       step: Takes the steps.
       stream: The batches from a step on, without end; each holds `FRAME`, the frames' names.
-      judge: Scores the network at the end of an epoch; may show pictures in the journal.
+      judge: Scores the network at the end of an epoch, after so many steps; may show pictures in
+        the journal.
       save_weights: Writes the weights of a checkpoint; gets its score in words.
       weights_path: Where those of the best checkpoint stand, for the last message.
       remedy: What to do about a loss that is no number.
       chooser: The score that chooses the best weights.
       is_lower_better: Whether that score falls as the network improves.
-      prepare: Called before the network is judged or saved.
+      statistics: Re-estimated, from the batches of the last steps, before the network is judged or
+        saved; None for a network without batch normalisation.
+      num_statistics_batches: From so many.
       observe: Called with every batch and what its step found.
       as_judged: In this context the network holds the weights that are judged and saved.
       judges_start: Whether the network is judged before the first step, too.
@@ -75,13 +81,17 @@ class TrainingLoop:
     state: TrainingState
     step: TrainingStep
     stream: Callable[[int], Iterator[Batch]]
-    judge: Callable[[Journal], dict[str, float]]
+    judge: Callable[[Journal, int], dict[str, float]]
     save_weights: Callable[[Checkpoint, str], object]
     weights_path: Path
-    remedy: str
+    remedy: str = (
+        "Look at these frames' labels, or train anew in another --workdir with --override "
+        "learning_rate=... lower or --override clip_norm=5.0"
+    )
     chooser: str = TRAIN_LOSS
     is_lower_better: bool = True
-    prepare: Callable[[], object] = _nothing
+    statistics: BatchStatistics | None = None
+    num_statistics_batches: int = 0
     observe: Callable[[Batch, StepResult], object] = _nothing
     as_judged: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
     judges_start: bool = False
@@ -105,10 +115,12 @@ class TrainingLoop:
         Raises:
           NonFiniteLossError: If a loss is no number; names the step and the frames.
           DataError: If the state, or a file of a frame, is damaged.
-          UserError: If another process trains in this folder.
+          UserError: If another process trains in this folder, or the disk has no room.
           ValueError: If a frame does not suit the recipe.
         """
         with self.workdir.locked():
+            remove_leftovers(self.workdir.path)
+            self.state.check_room()
             if self.state.restore():
                 num_steps = self.schedule.num_steps
                 logging.info("going on at step %d of %d", self.state.progress.step, num_steps)
@@ -175,10 +187,17 @@ class TrainingLoop:
 
     def _judge(self, *, epoch: int) -> None:
         with self.as_judged():
-            self.prepare()
-            scores = self._note(self.judge(self._journal), epoch=epoch)
+            self._estimate_statistics()
+            found = self.judge(self._journal, self.state.progress.step)
+            scores = self._note(found, epoch=epoch)
             if self.chooser in scores:
                 self._save_checkpoints(scores[self.chooser])
+
+    def _estimate_statistics(self) -> None:
+        if self.statistics:
+            number = self.num_statistics_batches
+            first = max(0, self.state.progress.step - number)
+            self.statistics.estimate(itertools.islice(self.stream(first), number))
 
     def _note(self, scores: dict[str, float], *, epoch: int) -> dict[str, float]:
         """Tells the user, TensorBoard and the history of scores; adds the training loss."""
@@ -199,8 +218,11 @@ class TrainingLoop:
         """Writes the last weights, and the best where they are."""
         progress, name = self.state.progress, self.chooser
         sign = 1 if self.is_lower_better else -1
-        result = f"{name} {score:.4f}"
+        result = f"{progress.step} steps, {name} {score:.4f}"
         self.save_weights("last", result)
+        if not np.isfinite(score):
+            logging.error("%s is no number after %d steps: not the best", name, progress.step)
+            return
         if progress.best_score is None or sign * score < progress.best_score:
             progress.best_score, progress.best_step = sign * score, progress.step
             self.save_weights("best", result)
@@ -217,7 +239,7 @@ class TrainingLoop:
         """Keeps the weights from before a step that cannot be taken, and raises."""
         self._save()
         with self.as_judged():
-            self.prepare()
+            self._estimate_statistics()
             self.save_weights("last", "before a loss that is no number")
         bad = [name for name, value in result.losses.items() if not np.isfinite(value)]
         frames = ", ".join(name.decode() for name in np.asarray(batch[FRAME]))
@@ -230,6 +252,48 @@ class TrainingLoop:
     def _save(self) -> None:
         self.state.save()
         self._saved_at = time.monotonic()
+
+
+def training_loop(
+    workdir: Workdir,
+    recipe: TrainingSchedule,
+    network: Any,
+    losses: Callable[[Tensors], Tensors],
+    *,
+    options: RunOptions | None = None,
+    ema_decay: float = 0.0,
+    **parts: Any,
+) -> TrainingLoop:
+    """Puts a loop together as all trainings from a recipe have it: Adam, clipping, saved state.
+
+    Args:
+      workdir: The run's folder.
+      recipe: How to learn.
+      network: With the weights to begin with.
+      losses: See `TrainingStep`.
+      options: See `RunOptions`.
+      ema_decay: Of the weights' average, which is judged and saved in their place; 0 for none.
+      **parts: What differs between trainings: see `TrainingLoop`.
+    """
+    optimizer = adam(recipe)
+    average = WeightAverage(network, ema_decay) if ema_decay else None
+    return TrainingLoop(
+        workdir=workdir,
+        schedule=recipe,
+        step=TrainingStep(
+            network,
+            losses,
+            optimizer,
+            clip_norm=recipe.clip_norm,
+            after=average.update if average else _nothing,
+        ),
+        state=TrainingState(
+            workdir.resume_path, network, optimizer, average.variables if average else ()
+        ),
+        as_judged=average.in_place if average else contextlib.nullcontext,
+        checkpoint_seconds=(options or RunOptions()).checkpoint_seconds,
+        **parts,
+    )
 
 
 def run_as_program(run: TrainingLoop) -> int:

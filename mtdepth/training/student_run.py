@@ -1,14 +1,11 @@
 """A whole training of a student in a workdir: begun, gone on with, and finished."""
 
-import contextlib
-import itertools
-from collections.abc import Iterator
+import functools
 from typing import Any
 
 import keras
 import numpy as np
 
-from mtdepth.data.loader import Batch
 from mtdepth.data.supervised import TrainingBatches, training_camera
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.splits import evenly_spaced
@@ -19,14 +16,11 @@ from mtdepth.models.student import build_training_graph
 from mtdepth.models.weights import save_weights
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.training.batch_statistics import BatchStatistics
-from mtdepth.training.checkpoints import TrainingState
 from mtdepth.training.journal import Journal
-from mtdepth.training.loop import TRAIN_LOSS, RunOptions, TrainingLoop
+from mtdepth.training.loop import TRAIN_LOSS, RunOptions, TrainingLoop, training_loop
 from mtdepth.training.start import start_weights
-from mtdepth.training.step import TrainingStep, adam
 from mtdepth.training.student_objective import StudentObjective
 from mtdepth.training.validation import training_pictures, validate
-from mtdepth.training.weight_average import WeightAverage
 from mtdepth.versions import package_versions
 from mtdepth.workdir import Workdir
 
@@ -52,70 +46,57 @@ def student_run(
       UserError: If the workdir holds another run, or the store cannot serve the recipe.
     """
     options = options or RunOptions()
-    for labels in (store, val_store):
-        if labels:
-            _check_store(labels, recipe)
+    for labels in filter(None, (store, val_store)):
+        _check_store(labels, recipe)
     camera = training_camera(store, recipe)
     run = _describe(store, val_store, camera)
     workdir.check(recipe, run)
     keras.utils.set_random_seed(recipe.seed)
     graph = build_training_graph(recipe.spec, input_size=recipe.input_size_px)
-    optimizer = adam(recipe)
     objective = StudentObjective(graph, recipe)
-    average = WeightAverage(graph, recipe.ema_decay) if recipe.ema_decay else None
-    step = TrainingStep(
+    batches = TrainingBatches(store, recipe, camera, cache_bytes=options.cache_bytes)
+    loop = training_loop(
+        workdir,
+        recipe,
         graph,
         objective.losses,
-        optimizer,
-        clip_norm=recipe.clip_norm,
-        after=average.update if average else lambda: None,
-    )
-    statistics = BatchStatistics(graph, objective.run)
-    state = TrainingState(
-        workdir.resume_path, graph, optimizer, average.variables if average else ()
-    )
-    if not state.path.is_file():
-        start_weights(graph, recipe, camera)
-    # Not before the weights are there: a wrong weight file must not leave a run behind.
-    workdir.begin(recipe, run)
-    batches = TrainingBatches(store, recipe, camera, cache_bytes=options.cache_bytes)
-
-    def stream(step: int) -> Iterator[Batch]:
-        _write_training_mean(workdir, store, recipe)
-        return batches.from_step(step)
-
-    def estimate_statistics() -> None:
-        first = max(0, state.progress.step - recipe.statistics_batches)
-        shown = itertools.islice(batches.from_step(first), recipe.statistics_batches)
-        statistics.estimate(shown)
-
-    def judge(journal: Journal) -> dict[str, float]:
-        title, scores = "held-out", {}
-        if val_store:
-            result = validate(objective, val_store, recipe, focal_px=camera.focal_px)
-            scores, pictures = result.scores, result.pictures
-        else:
-            title = "training"
-            pictures = training_pictures(objective, store, recipe, focal_px=camera.focal_px)
-        journal.pictures(state.progress.step, pictures, recipe, title=title)
-        return scores
-
-    return TrainingLoop(
-        workdir=workdir,
-        schedule=recipe,
-        state=state,
-        step=step,
-        stream=stream,
-        judge=judge,
-        prepare=estimate_statistics,
-        as_judged=average.in_place if average else contextlib.nullcontext,
+        options=options,
+        ema_decay=recipe.ema_decay,
+        statistics=BatchStatistics(graph, objective.run),
+        num_statistics_batches=recipe.statistics_batches,
+        stream=batches.from_step,
+        judge=functools.partial(
+            _judge, objective, recipe, store, val_store, focal_px=camera.focal_px
+        ),
         save_weights=lambda checkpoint, _: save_weights(graph, workdir.weights_path(checkpoint)),
         weights_path=workdir.weights_path("best"),
         chooser="val_abs_rel" if val_store else TRAIN_LOSS,
-        remedy="Look at these frames' labels, or train anew in another --workdir with --override "
-        "learning_rate=... lower or --override clip_norm=5.0",
-        checkpoint_seconds=options.checkpoint_seconds,
     )
+    if not workdir.resume_path.is_file():
+        start_weights(graph, recipe, camera)
+    # Not before the weights are there: a wrong weight file must not leave a run behind.
+    workdir.begin(recipe, run)
+    _write_training_mean(workdir, store, recipe)
+    return loop
+
+
+def _judge(
+    objective: StudentObjective,
+    recipe: TrainRecipe,
+    store: LabelStore,
+    val_store: LabelStore | None,
+    journal: Journal,
+    step: int,
+    *,
+    focal_px: float,
+) -> dict[str, float]:
+    if val_store:
+        result = validate(objective, val_store, recipe, focal_px=focal_px)
+        journal.pictures(step, result.pictures, recipe, title="held-out")
+        return result.scores
+    pictures = training_pictures(objective, store, recipe, focal_px=focal_px)
+    journal.pictures(step, pictures, recipe, title="training")
+    return {}
 
 
 def _write_training_mean(workdir: Workdir, store: LabelStore, recipe: TrainRecipe) -> None:
@@ -140,7 +121,7 @@ def _check_store(store: LabelStore, recipe: TrainRecipe) -> None:
         raise UserError(
             f"{store.root} has no train ids, which task segmentation needs. Make them with "
             "`python -m data_prep.generate_teachers --seg_teacher ...`, or train depth alone with "
-            '--override student.tasks=["depth"]'
+            "--override student.tasks=[depth]"
         )
     # A store whose pictures have moved must not be found out an epoch later.
     store.read_sample(store.frames[0])

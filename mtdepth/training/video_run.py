@@ -16,10 +16,8 @@ from mtdepth.models.weights import load_weights, save_weights
 from mtdepth.pretrained.names import run_folder
 from mtdepth.recipes.video import VideoRecipe
 from mtdepth.runtime.fitting import fitted_intrinsics
-from mtdepth.training.checkpoints import TrainingState
 from mtdepth.training.journal import Journal
-from mtdepth.training.loop import TRAIN_LOSS, RunOptions, TrainingLoop
-from mtdepth.training.step import TrainingStep, adam
+from mtdepth.training.loop import TRAIN_LOSS, RunOptions, TrainingLoop, training_loop
 from mtdepth.training.video_health import HealthChecks
 from mtdepth.training.video_networks import VideoNetworks, build_networks
 from mtdepth.training.video_objective import VideoObjective
@@ -66,29 +64,28 @@ def video_run(
     networks = build_networks(begun)
     if begun.start_from:
         _start_from(networks, Workdir(run_folder(begun.start_from)))
-    optimizer, objective = adam(recipe), VideoObjective(networks, recipe)
-    health = HealthChecks()
-    state = TrainingState(workdir.resume_path, networks, optimizer)
+    objective, health = VideoObjective(networks, recipe), HealthChecks()
     # Not before the weights are there: a wrong weight file must not leave a run behind.
     workdir.begin(recipe, run)
 
-    def judge(journal: Journal) -> dict[str, float]:
+    def judge(journal: Journal, step: int) -> dict[str, float]:
         health.end_epoch()
         batch = next((held_out or batches).in_order(recipe.batch_size))
         picture = sheet(batch[FRAMES], objective.evaluate(batch)[1], number=NUM_PICTURES)
         title = "held-out" if held_out else "training"
-        journal.sheet(state.progress.step, picture, title=f"{title}: {PANELS}")
+        journal.sheet(step, picture, title=f"{title}: {PANELS}")
         return validate(objective, held_out, recipe) if held_out else {}
 
     def save(checkpoint: Checkpoint, _: str) -> None:
         save_weights(networks.pose_net, workdir.pose_weights_path(checkpoint))
         save_weights(networks.depth_net, workdir.weights_path(checkpoint))
 
-    return TrainingLoop(
-        workdir=workdir,
-        schedule=recipe,
-        state=state,
-        step=TrainingStep(networks, objective.losses, optimizer, clip_norm=recipe.clip_norm),
+    return training_loop(
+        workdir,
+        recipe,
+        networks,
+        objective.losses,
+        options=options,
         stream=batches.from_step,
         judge=judge,
         observe=health.look,
@@ -97,7 +94,6 @@ def video_run(
         chooser="val_photometric" if held_out else TRAIN_LOSS,
         remedy="Look at these frames and their intrinsics, or train anew in another --workdir "
         "with --override learning_rate=... lower or --override clip_norm=1.0",
-        checkpoint_seconds=options.checkpoint_seconds,
     )
 
 

@@ -18,9 +18,8 @@ from mtdepth.data.loader import Batch, frame_position, item_rng, load
 from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.files import UserError
 from mtdepth.training.batch_statistics import BatchStatistics
-from mtdepth.training.checkpoints import TrainingState
-from mtdepth.training.loop import TRAIN_LOSS, RunOptions, TrainingLoop
-from mtdepth.training.step import Tensors, TrainingStep, adam
+from mtdepth.training.loop import TRAIN_LOSS, RunOptions, TrainingLoop, training_loop
+from mtdepth.training.step import Tensors
 from mtdepth.versions import package_versions
 from mtdepth.workdir import Checkpoint, Workdir
 from teachers.training.labelled_sets import ClassFiles, Files, LabelledSet, PairFiles
@@ -92,10 +91,7 @@ def teacher_run(
     run = _describe(labels)
     workdir.check(recipe, run)
     keras.utils.set_random_seed(recipe.seed)
-    task, optimizer = open_task(), adam(recipe)
-    step = TrainingStep(task.graph, task.losses, optimizer, clip_norm=recipe.clip_norm)
-    state = TrainingState(workdir.resume_path, task.graph, optimizer)
-    statistics = BatchStatistics(task.graph, task.losses)
+    task = open_task()
     held_out = evenly_spaced(labels.val, number=MAX_VAL_FRAMES)
 
     def item(number: int) -> Batch:
@@ -110,10 +106,6 @@ def teacher_run(
     def stream(first_step: int) -> Iterator[Batch]:
         size = recipe.batch_size
         return load(item, itertools.count(first_step * size), batch_size=size)
-
-    def estimate_statistics() -> None:
-        first = max(0, state.progress.step - recipe.statistics_batches)
-        statistics.estimate(itertools.islice(stream(first), recipe.statistics_batches))
 
     # A set of another size or kind must be found out before a run is left behind.
     item(0)
@@ -130,26 +122,25 @@ def teacher_run(
     def save(checkpoint: Checkpoint, result: str) -> None:
         start = f"from {Path(recipe.start_from).name}" if recipe.start_from else "from scratch"
         origin = (
-            f"teachers.train, recipe {recipe.name}, {start}, {state.progress.step} steps on "
-            f"{len(labels.train)} frames of {labels.name}; {result}"
+            f"teachers.train, recipe {recipe.name}, {start}, on {len(labels.train)} "
+            f"frames of {labels.name}; {result}"
         )
         task.save(weights_path(checkpoint), origin=origin)
 
-    return TrainingLoop(
-        workdir=workdir,
-        schedule=recipe,
-        state=state,
-        step=step,
+    return training_loop(
+        workdir,
+        recipe,
+        task.graph,
+        task.losses,
+        options=options,
         stream=stream,
-        judge=lambda _: task.scores(held_out) if held_out else {},
-        prepare=estimate_statistics,
+        judge=lambda *_: task.scores(held_out) if held_out else {},
+        statistics=BatchStatistics(task.graph, task.losses),
+        num_statistics_batches=recipe.statistics_batches,
         save_weights=save,
         weights_path=weights_path("best"),
         chooser=task.score_name if held_out else TRAIN_LOSS,
         is_lower_better=task.is_lower_better or not held_out,
-        remedy="Look at these frames' labels, or train anew in another --workdir with --override "
-        "learning_rate=... lower or --override clip_norm=5.0",
-        checkpoint_seconds=(options or RunOptions()).checkpoint_seconds,
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtdepth.files import UserError
 from mtdepth.metrics.depth import ERROR_NAMES, per_image_mean
 from mtdepth.metrics.protocols import (
     PROTOCOLS,
@@ -79,13 +80,11 @@ def test_a_pixel_without_a_prediction_lowers_the_coverage_and_enters_no_error() 
     assert score.sums.errors().abs_rel == pytest.approx(0.2)
 
 
-def test_broken_predictions_cost_instead_of_vanishing() -> None:
-    truth = image([10.0, 10.0, 10.0, 10.0, 10.0])
-    score = score_image(truth, image([math.nan, -5.0, math.inf, -math.inf, 10.0]), FULL)
-    assert (score.num_broken, score.coverage) == (4, 1.0)
-    # NaN, negative: 0.001 (error 0.9999 each); infinite: 80 (error 7)
-    assert score.sums.errors().abs_rel == pytest.approx((3 * 0.9999 + 7) / 5)
-    assert score.sums.errors().d1 == pytest.approx(1 / 5)
+@pytest.mark.parametrize("broken", [math.nan, -5.0, math.inf, -math.inf])
+def test_a_broken_prediction_is_refused_where_it_counts(broken: float) -> None:
+    with pytest.raises(UserError, match="1 of 2 pixels are NaN, infinite or negative"):
+        score_image(image([10.0, 10.0, 0.0]), image([broken, 10.0, 10.0]), FULL)
+    assert score_image(image([10.0, 0.0]), image([10.0, broken]), FULL).coverage == 1.0
 
 
 @given(

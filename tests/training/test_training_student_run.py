@@ -3,7 +3,9 @@
 import importlib.metadata
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -124,17 +126,20 @@ def test_a_run_killed_while_its_last_epoch_ends_is_not_taken_for_finished(
 ) -> None:
     workdir = Workdir(tmp_path / "killed")
     run = student_run(workdir, RECIPE, store, val_store=store)
-    estimate, num_estimates = run.prepare, 0
+    assert run.statistics
+    estimate, num_estimates = run.statistics.estimate, 0
 
-    def killed_the_second_time() -> None:
+    def killed_the_second_time(batches: Iterable[object]) -> None:
         nonlocal num_estimates
         num_estimates += 1
         if num_estimates == 2:
             raise KilledError
-        estimate()
+        estimate(batches)
 
-    run.prepare = killed_the_second_time
-    with pytest.raises(KilledError):
+    with (
+        mock.patch.object(run.statistics, "estimate", killed_the_second_time),
+        pytest.raises(KilledError),
+    ):
         run.run()
     train(workdir.path, store)
     assert [entry["step"] for entry in history_of(workdir)] == [3, 6]
