@@ -9,7 +9,7 @@ PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT = $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow test-all test-web test-arm64 bench lint format demo clean
+.PHONY: help setup test test-slow test-all test-web test-arm64 fuzz bench lint format demo clean
 
 help:  ## what there is
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -59,6 +59,10 @@ test-web: $(READY_DEV)  ## the page in Chromium, RTSP from a real server (Debian
 test-arm64: $(READY_DEV)  ## the Pi bundle on emulated 64-bit ARM (apt, pip; 0.6 GB in ~/.cache/mtdepth)
 	$(BIN)/python tests/arm64/check.py
 
+FUZZ ?= --inputs 100000
+fuzz: $(READY_DEV)  ## damaged files for every reader; FUZZ="--inputs 1000000 --seed 1" tries others
+	PYTHONPATH=.:tests $(BIN)/python -m fuzz.run $(FUZZ)
+
 bench: $(READY_DEV)  ## speed figures of the README; half an hour on a quiet machine
 	PYTHONPATH=.:tests $(BIN)/python tests/benchmarks/demo_world_speed.py
 	PYTHONPATH=.:tests $(BIN)/python tests/benchmarks/psmnet_speed.py
@@ -93,4 +97,4 @@ demo: $(READY)  ## synthetic recordings -> labels -> training -> scores -> TFLit
 	@echo "          demo/kitti/contact_sheet.png (the streets)"
 
 clean:  ## delete what `make demo` made
-	rm -rf demo
+	rm -rf demo fuzz

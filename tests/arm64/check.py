@@ -64,8 +64,11 @@ def main(arguments: list[str]) -> None:
 def random_models(folder: Path) -> list[Path]:
     from fakes.four_sizes import export_random_sizes
 
+    from mtdepth.models.specs import StudentSpec
+
+    real = {"size": NETWORK_SIZE, "spec": StudentSpec(tasks=("depth", "segmentation"))}
     return [
-        export_random_sizes(folder / f"all_{precision}", precision=precision, size=NETWORK_SIZE)
+        export_random_sizes(folder / f"all_{precision}", precision=precision, **real)
         for precision in ("int8", "float32")  # type: ignore[misc]
     ]
 

@@ -137,6 +137,7 @@ def test_the_manifest_comes_after_the_frames(
     assert not (tmp_path / "cut" / "manifest.json").exists()
 
 
+@pytest.mark.slow
 def test_in_a_third_of_the_frames_something_stands_near() -> None:
     settings = dataclasses.replace(SETTINGS, num_drives=30, num_frames=10, seed=9)
     num_near = 0

@@ -23,13 +23,13 @@ from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import LabelStore, depth_path, read_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
-NUM_FRAMES = 36  # three drives, six frames, two cameras
+NUM_FRAMES = 24  # three drives, four frames, two cameras
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("kitti") / "raw"
-    return build_kitti_tree(root, num_drives=3, num_frames=6, size=(96, 320))
+    return build_kitti_tree(root, num_drives=3, num_frames=4)
 
 
 def start(tree: Path, output: Path, *, num_processes: int) -> subprocess.Popen[str]:

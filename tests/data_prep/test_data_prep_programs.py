@@ -3,18 +3,14 @@
 import re
 import shutil
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
-from fakes.programs import run_process, run_program
+from fakes.programs import run_program
 
 from data_prep.bias_table import BiasTable
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import LabelStore
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +39,7 @@ def no_tree_by_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_help_shows_one_full_example_and_the_flags_that_programs_share(
     name: str, shared: tuple[str, ...], tmp_path: Path
 ) -> None:
-    # The one real process of each program.
-    shown = run_process(f"data_prep.{name}", "--help", cwd=tmp_path).stdout
+    shown = run(name, "--help", cwd=tmp_path).stdout
     assert f"python -m data_prep.{name} --kitti_root KITTI" in shown
     assert [flag for flag in shared if f"\n  --{flag}:" not in shown] == []
 
@@ -131,27 +126,3 @@ def test_no_table_is_fitted_on_eigens_test_drives(tree: Path, tmp_path: Path) ->
     assert done.returncode == 1
     assert "Eigen's test drives, 2011_09_26_drive_0002_sync for one" in done.stderr
     assert not (tmp_path / "runs").exists()
-
-
-def test_a_killed_job_leaves_no_worker_behind_and_goes_on(tree: Path) -> None:
-    output = tree.parent / "killed"
-    arguments = ("--kitti_root", str(tree), "--split", "all", "--depth_teacher", "sgm")
-    arguments += ("--seg_teacher", "none", "--bias", "none", "--output", str(output))
-    with subprocess.Popen(
-        [sys.executable, "-m", "data_prep.generate_teachers", *arguments, "--num_processes", "2"],
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as job:
-        deadline = time.monotonic() + 60
-        while not list(output.rglob("depth/*/*/[0-9]*.png")) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        job.kill()
-        # Ends only when every process that holds the pipe, so every worker, has ended.
-        job.communicate(timeout=60)
-    assert not (output / "frames.jsonl").exists()
-    assert run("generate_teachers", *arguments, cwd=tree).returncode == 0
-    store = LabelStore.open(output)
-    assert len(store.frames) == 18  # three drives, three frames, two cameras
-    for frame in store.frames:
-        store.read_sample(frame)

@@ -39,13 +39,14 @@ def test_onnx_and_the_copy_say_what_keras_says(design: str) -> None:
     np.testing.assert_allclose(copy, expected, atol=allowed)
 
 
+@pytest.mark.slow
 # With random weights, all 22 hard swishes of L are more than the export's gate lets pass.
 @pytest.mark.parametrize(
     ("design", "decoder"),
     [
         ("fast", "L"),
-        pytest.param("narrow", "L", marks=pytest.mark.slow),
-        pytest.param("hard_swish", "S", marks=pytest.mark.slow),
+        ("narrow", "L"),
+        ("hard_swish", "S"),
     ],
 )
 def test_an_int8_file_runs_in_xnnpack_and_says_nearly_the_same(

@@ -1,5 +1,6 @@
 """Small exported networks, made by the exporter itself."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import keras
 import numpy as np
 from fakes.conditioned import condition, pictures
 from fakes.once import built_once
+from fakes.recipes import TINY_STUDENT
 
 from export.artefact import Part
 from export.graph import ClassOutput
@@ -45,7 +47,10 @@ def origin(decoder: str = "XS") -> Origin:
 def random_network(
     decoder: DecoderSize = "XS", tasks: tuple[Task, ...] = BOTH, design: str = "paper"
 ) -> keras.Model:
-    """A well-conditioned student with random weights, detached; the same object at every call."""
+    """A well-conditioned student with random weights, detached; the same object at every call.
+
+    L is the real network; the smaller sizes are of a tiny one, which is exported in a second.
+    """
     return _random_network(decoder, tasks, design)
 
 
@@ -62,6 +67,8 @@ def inference_network(network: keras.Model | None = None) -> InferenceNetwork:
 def _random_network(decoder: DecoderSize, tasks: tuple[Task, ...], design: str) -> keras.Model:
     keras.utils.set_random_seed(4)
     spec = designed(StudentSpec(tasks=tasks), design)
+    if decoder != "L" and design == "paper":
+        spec = replace(TINY_STUDENT, tasks=tasks)
     graph = build_training_graph(spec, input_size=SIZE)
     condition(graph, seed=4)
     return detach(graph, spec, decoder=decoder)

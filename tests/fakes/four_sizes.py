@@ -6,9 +6,10 @@ from functools import cache
 from pathlib import Path
 
 import keras
-from fakes.artefact import BOTH, CAMERA, CODEC, origin
+from fakes.artefact import CAMERA, CODEC, origin
 from fakes.conditioned import condition, pictures
 from fakes.once import built_once
+from fakes.recipes import TINY_STUDENT
 
 from export.artefact import Part
 from export.tflite.target import export_tflite
@@ -23,11 +24,12 @@ SIZE = (64, 96)
 
 @cache
 def networks(
-    decoders: tuple[DecoderSize, ...], size: tuple[int, int] = SIZE
+    decoders: tuple[DecoderSize, ...],
+    size: tuple[int, int] = SIZE,
+    spec: StudentSpec = TINY_STUDENT,
 ) -> dict[str, InferenceNetwork]:
     """Decoder sizes cut out of one well-conditioned random training graph."""
     keras.utils.set_random_seed(4)
-    spec = StudentSpec(tasks=BOTH)
     graph = build_training_graph(spec, input_size=size)
     condition(graph, seed=4)
     return {
@@ -38,12 +40,16 @@ def networks(
     }
 
 
-def parts(decoders: Sequence[DecoderSize], size: tuple[int, int] = SIZE) -> dict[str, Part]:
+def parts(
+    decoders: Sequence[DecoderSize],
+    size: tuple[int, int] = SIZE,
+    spec: StudentSpec = TINY_STUDENT,
+) -> dict[str, Part]:
     """The same with what their contracts say."""
     camera = CAMERA.resized(height_px=size[0], width_px=size[1])
     return {
         decoder: Part(network, replace(origin(decoder), training_camera=camera))
-        for decoder, network in networks(tuple(decoders), size).items()
+        for decoder, network in networks(tuple(decoders), size, spec).items()
     }
 
 
@@ -62,10 +68,11 @@ def export_random_sizes(
     precision: Precision,
     decoders: Sequence[DecoderSize] = ("L", "M", "S", "XS"),
     size: tuple[int, int] = SIZE,
+    spec: StudentSpec = TINY_STUDENT,
 ) -> Path:
     """Exports them to a folder and returns the path of the `.tflite` file."""
     export_tflite(
-        parts(decoders, size),
+        parts(decoders, size, spec),
         folder,
         precision=precision,
         class_output="scores",

@@ -1,4 +1,8 @@
-"""A recipe whose network is traced in a second: one bottleneck where the real one has several."""
+"""A student traced in a second: one bottleneck where the real one has several."""
+
+from typing import Any
+
+import keras
 
 from mtdepth.models.specs import BlockSpec, StageSpec, StudentSpec
 from mtdepth.recipes.base import TrainRecipe
@@ -13,9 +17,10 @@ TINY_STUDENT = StudentSpec(
 
 
 def tiny_recipe() -> TrainRecipe:
-    """Two epochs of three steps of two pictures of 64x96."""
+    """Two epochs of three steps of two pictures of 64x96, one decoder block."""
     return TrainRecipe(
         name="tiny",
+        decoder="XS",
         student=TINY_STUDENT,
         input_size_px=(64, 96),
         near_m=1.0,
@@ -31,3 +36,19 @@ def tiny_recipe() -> TrainRecipe:
         schedule="cosine",
         statistics_batches=2,
     )
+
+
+def tiny_graph(spec: StudentSpec, *, input_size: tuple[int, int]) -> Any:
+    """With the ends of `build_training_graph(spec)`, and next to nothing between them."""
+    image = keras.Input((*input_size, 3), name="image")
+    stem = keras.layers.Conv2D(8, 3, strides=4, padding="same", activation="relu", name="stem")
+    features = keras.layers.BatchNormalization(name="norm")(stem(image))
+    outputs = {}
+    for number in range(1, len(spec.blocks) + 1):
+        way = {"kernel_size": 5, "strides": 2 ** (5 - number) // 4 or 1, "padding": "same"}
+        name = f"depth_code_{number}"
+        outputs[name] = keras.layers.Conv2D(1, bias_initializer="ones", name=name, **way)(features)
+        if "segmentation" in spec.tasks:
+            name = f"class_scores_{number}"
+            outputs[name] = keras.layers.Conv2D(spec.num_classes, name=name, **way)(features)
+    return keras.Model(image, outputs, name="student")

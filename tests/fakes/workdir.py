@@ -1,5 +1,6 @@
 """A workdir with weights that were never trained, for tests that need only a network that runs."""
 
+import dataclasses
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 from fakes.once import built_once
+from fakes.recipes import TINY_STUDENT
 
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.models.student import build_training_graph
@@ -21,7 +23,7 @@ CAMERA = Intrinsics(fx_px=60.0, fy_px=58.0, cx_px=46.5, cy_px=15.0, width_px=96,
 def build_workdir(
     path: Path, *, overrides: tuple[str, ...] = (), camera: Intrinsics = CAMERA, seed: int = 3
 ) -> Workdir:
-    """Writes a workdir of the demo recipe at 32x96 with random weights in both checkpoints.
+    """Writes a workdir of the demo recipe at 32x96, of a tiny student with random weights.
 
     Args:
       path: Folder to create.
@@ -40,9 +42,8 @@ def build_workdir(
 
 def _build(path: Path, overrides: tuple[str, ...], camera: Intrinsics, seed: int) -> None:
     height_px, width_px = INPUT_SIZE_PX
-    recipe = overridden(
-        find_recipe("demo"), [f"input_size_px=[{height_px},{width_px}]", *overrides]
-    )
+    tiny = dataclasses.replace(find_recipe("demo"), student=TINY_STUDENT)
+    recipe = overridden(tiny, [f"input_size_px=[{height_px},{width_px}]", *overrides])
     workdir = Workdir(path)
     run = {"labels": "none", "labels_digest": "0", "val_labels": None}
     camera_fields = {"training_camera": camera.to_dict(), "scale_source": "none: not trained"}

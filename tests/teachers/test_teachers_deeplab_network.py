@@ -144,7 +144,7 @@ def test_backbone_weights_are_fitted_to_our_normalisation(
 
 def test_weights_of_another_backbone_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "backbone.weights.h5"
-    _backbone("mobilenet_v3_large").save_weights(path)
+    _backbone("resnet18").save_weights(path)
     with pytest.raises(DataError, match="does not hold the weights of this backbone"):
         build_deeplab(backbone=SMALL, head="v3", backbone_weights=path)
     extractor = _backbone(SMALL)

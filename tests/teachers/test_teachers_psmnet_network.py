@@ -91,7 +91,9 @@ def checkpoint_rule(reference: Path) -> Callable[..., Floats]:
     [pytest.param(False, marks=pytest.mark.slow), True],
     ids=["as trained", "folded"],
 )
-@pytest.mark.parametrize("name", ["psmnet_align", "psmnet_noalign"])
+@pytest.mark.parametrize(
+    "name", ["psmnet_align", pytest.param("psmnet_noalign", marks=pytest.mark.slow)]
+)
 def test_an_independent_run_is_matched(name: str, is_folded: bool, reference: Path) -> None:
     expected = np.load(reference / f"{name}.npz")
     rule = checkpoint_rule(reference)

@@ -108,6 +108,7 @@ def test_a_batch_is_its_members(teacher: PsmnetTeacher) -> None:
         np.testing.assert_allclose(teacher.predict(one), depth_m, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_bfloat16_stays_close(teacher: PsmnetTeacher, weights: Path) -> None:
     # The padded size of `sample`, for which the teacher is compiled already.
     views = picture(80, 96, seed=8), picture(80, 96, seed=9)

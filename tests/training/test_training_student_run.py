@@ -22,9 +22,11 @@ from mtdepth.trained import load_training_graph
 from mtdepth.training import student_objective
 from mtdepth.training.step import NonFiniteLossError
 from mtdepth.training.student_run import student_run
+from mtdepth.versions import package_versions
 from mtdepth.workdir import Workdir
 
 RECIPE = tiny_recipe()
+pytestmark = pytest.mark.usefixtures("tiny_students")
 
 
 @pytest.fixture
@@ -57,7 +59,6 @@ def tensorboard_tags(workdir: Workdir) -> set[str]:
     }
 
 
-@pytest.mark.slow
 def test_without_held_out_labels_the_training_loss_chooses_and_training_frames_are_shown(
     store: LabelStore, tmp_path: Path
 ) -> None:
@@ -120,7 +121,6 @@ class KilledError(Exception):
     """Stands for a kill."""
 
 
-@pytest.mark.slow
 def test_a_run_killed_while_its_last_epoch_ends_is_not_taken_for_finished(
     finished: Workdir, store: LabelStore, tmp_path: Path
 ) -> None:
@@ -146,36 +146,21 @@ def test_a_run_killed_while_its_last_epoch_ends_is_not_taken_for_finished(
     assert_same_weights(workdir, finished)
 
 
-def test_a_finished_run_is_left_alone(finished: Workdir, store: LabelStore) -> None:
-    before = finished.resume_path.stat().st_mtime_ns
-    train(finished.path, store)
-    assert finished.resume_path.stat().st_mtime_ns == before
-
-
-def test_another_recipe_in_the_same_workdir_is_refused(store: LabelStore, tmp_path: Path) -> None:
-    workdir = Workdir(tmp_path / "run")
-    student_run(workdir, RECIPE, store)
+def test_another_recipe_in_the_same_workdir_is_refused(
+    finished: Workdir, store: LabelStore
+) -> None:
     other = overridden(RECIPE, ["learning_rate=0.001"])
     with pytest.raises(ValueError, match=r"learning_rate: there 0\.004, now 0\.001"):
-        student_run(workdir, other, store)
+        student_run(finished, other, store, val_store=store)
 
 
-def test_other_labels_in_the_same_workdir_are_refused(store: LabelStore, tmp_path: Path) -> None:
-    workdir = Workdir(tmp_path / "run")
-    student_run(workdir, RECIPE, store)
+def test_other_labels_in_the_same_workdir_are_refused(finished: Workdir, store: LabelStore) -> None:
+    with pytest.raises(ValueError, match="other val_labels"):
+        student_run(finished, RECIPE, store)
     path = depth_path(store.root, store.frames[0])
     write_depth_png(path, np.full_like(store.read_depth(store.frames[0]), 3.0))
     with pytest.raises(ValueError, match="other labels"):
-        student_run(workdir, RECIPE, store)
-
-
-def test_other_held_out_labels_in_the_same_workdir_are_refused(
-    store: LabelStore, tmp_path: Path
-) -> None:
-    workdir = Workdir(tmp_path / "run")
-    student_run(workdir, RECIPE, store, val_store=store)
-    with pytest.raises(ValueError, match="other val_labels"):
-        student_run(workdir, RECIPE, store)
+        student_run(finished, RECIPE, store, val_store=store)
 
 
 def test_a_wrong_weight_file_leaves_no_run_behind(store: LabelStore, tmp_path: Path) -> None:
@@ -183,8 +168,7 @@ def test_a_wrong_weight_file_leaves_no_run_behind(store: LabelStore, tmp_path: P
     wrong = overridden(RECIPE, [f"encoder_weights={tmp_path / 'nowhere.h5'}"])
     with pytest.raises(FileNotFoundError, match=r"nowhere\.h5"):
         student_run(workdir, wrong, store)
-    student_run(workdir, RECIPE, store)
-    assert workdir.recipe() == RECIPE
+    assert not workdir.exists()
 
 
 def test_held_out_labels_whose_pictures_are_gone_are_found_out_at_the_start(
@@ -197,9 +181,7 @@ def test_held_out_labels_whose_pictures_are_gone_are_found_out_at_the_start(
         student_run(Workdir(tmp_path / "run"), RECIPE, store, val_store=moved)
 
 
-def test_a_bare_server_without_opencv_python_can_train(
-    store: LabelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bare_server_without_opencv_python_can_train(monkeypatch: pytest.MonkeyPatch) -> None:
     version = importlib.metadata.version
 
     def without_opencv_python(package: str) -> str:
@@ -208,9 +190,7 @@ def test_a_bare_server_without_opencv_python_can_train(
         return version(package)
 
     monkeypatch.setattr(importlib.metadata, "version", without_opencv_python)
-    workdir = Workdir(tmp_path / "run")
-    student_run(workdir, RECIPE, store)
-    assert "opencv-python" not in workdir.run()["versions"]
+    assert "opencv-python" not in package_versions()
 
 
 def test_segmentation_without_class_labels_is_refused_with_the_way_out(
@@ -270,10 +250,12 @@ def test_a_damaged_state_is_named(finished: Workdir, store: LabelStore, tmp_path
         student_run(workdir, RECIPE, store, val_store=store).run()
 
 
-def test_a_workdir_is_trained_in_by_one_process_at_a_time(
+def test_a_finished_run_is_left_alone_and_trained_in_by_one_process_at_a_time(
     finished: Workdir, store: LabelStore
 ) -> None:
+    before = finished.resume_path.stat().st_mtime_ns
     run = student_run(finished, RECIPE, store, val_store=store)
     with finished.locked(), pytest.raises(UserError, match="another process trains there"):
         run.run()
     assert run.run()
+    assert finished.resume_path.stat().st_mtime_ns == before

@@ -62,7 +62,7 @@ def store(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> LabelStore:
     return build_label_store(tmp_path_factory.mktemp("labels") / "labels", tree)
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("tiny_students")
 def test_a_run_saves_the_average_of_its_steps_and_goes_on_with_it_after_a_stop(
     store: LabelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
