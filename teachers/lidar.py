@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from mtdepth.datasets.calibration import StereoRig
 from mtdepth.datasets.frames import FrameId
-from mtdepth.datasets.lidar import project_to_depth, read_velodyne
+from mtdepth.datasets.lidar import project_to_depth
 from mtdepth.datasets.oxts import read_oxts, world_from_imu
 from mtdepth.datasets.recordings import Recordings
 from mtdepth.files import DataError, UserError
@@ -58,13 +58,13 @@ class LidarTeacher(Teacher[Floats]):
         if raw is None:
             raise ValueError(f"frame {frame} was loaded without its recordings")
         rig = raw.rig(frame)
-        sweeps: list[npt.NDArray[Any]] = [read_velodyne(raw.velodyne_path(frame))[:, :3]]
+        sweeps: list[npt.NDArray[Any]] = [raw.read_sweep(frame)[:, :3]]
         for offset in range(-self._num_neighbours, self._num_neighbours + 1):
             if offset and frame.index + offset >= 0:
                 neighbour = dataclasses.replace(frame, index=frame.index + offset)
-                if (path := raw.velodyne_path(neighbour)).is_file():
+                if raw.velodyne_path(neighbour).is_file():
                     T_neighbour_to_own = _motion(raw, rig, frame, neighbour)
-                    points = read_velodyne(path)[:, :3].astype(np.float64)
+                    points = raw.read_sweep(neighbour)[:, :3].astype(np.float64)
                     sweeps.append(points @ T_neighbour_to_own[:3, :3].T + T_neighbour_to_own[:3, 3])
         return project_to_depth(
             np.concatenate(sweeps),

@@ -187,9 +187,7 @@ def _rigs(
             rig, found = calibration.date_findings(path.parent, needs_imu=has_oxts)
             report.looked(*calibration.CHECKS)
         else:
-            rig = raw.rig(FrameId(drives[0], 0))
-            found = calibration.rig_findings(rig, str(path.relative_to(raw.root)))
-            rig = None if found else rig
+            rig, found = raw.rig(FrameId(drives[0], 0)), []  # opening it has checked it
             report.looked(calibration.CALIBRATION_VALUES)
         report.add(found)
         if rig is not None:
@@ -201,6 +199,15 @@ def _look_at_times(raw: Recordings, listing: presence.DriveListing, report: Repo
     """Time stamps and the presence of GPS/IMU packets."""
     folder = raw.drive_dir(listing.drive)
     sensors = [name for name in raw.layout.timed_sensors if (folder / name).is_dir()]
+    paths = {i: raw.oxts_path(FrameId(listing.drive, i)) for i in listing.moments}
+    packets = [i for i, path in paths.items() if path is not None and path.is_file()]
+    present = dict(
+        zip(
+            raw.layout.timed_sensors,
+            (listing.left, listing.right, listing.sweeps, packets),
+            strict=True,
+        )
+    )
     read: dict[str, times.Times] = {}
     for name in sensors:
         path = folder / name / "timestamps.txt"
@@ -212,16 +219,16 @@ def _look_at_times(raw: Recordings, listing: presence.DriveListing, report: Repo
         report.looked(times.TIMES_UNREADABLE)
         try:
             read[name] = read_times(path)
-        except ValueError as error:
-            report.add([Finding(times.TIMES_UNREADABLE, where, str(error))])
+        except DataError as error:
+            report.add([Finding(times.TIMES_UNREADABLE, where, error.why)])
             continue
         report.looked(times.TIMES_COUNT, times.TIMES_ORDER, times.TIME_JUMP)
-        last = listing.moments[-1]
-        report.add(times.sensor_findings(read[name], where, num_frames=last + 1))
+        found = times.sensor_findings(
+            read[name], where, num_frames=listing.moments[-1] + 1, present=present[name]
+        )
+        report.add(found)
     report.looked(times.SENSOR_DRIFT, number=int(len(read) > 1))
     report.add(times.drift_findings(read, listing.drive))
-    paths = {i: raw.oxts_path(FrameId(listing.drive, i)) for i in listing.moments}
-    packets = [i for i, path in paths.items() if path is not None and path.is_file()]
     report.looked(times.MISSING_OXTS, number=len(listing.moments) if packets else 0)
     report.add(times.missing_findings(listing.drive, listing.moments, packets))
 

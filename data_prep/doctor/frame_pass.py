@@ -14,7 +14,7 @@ from data_prep.jobs.pools import LocalPool
 from data_prep.jobs.run import EachFrame, Failed, run_frames
 from mtdepth.datasets.calibration import Side, StereoRig
 from mtdepth.datasets.frames import FrameId
-from mtdepth.datasets.lidar import project_to_depth, read_velodyne
+from mtdepth.datasets.lidar import project_to_depth
 from mtdepth.datasets.oxts import read_oxts
 from mtdepth.datasets.readers import open_recordings
 from mtdepth.files import DataError
@@ -124,11 +124,10 @@ class FrameReader:
         if not path.is_file():
             return
         where = self._shown(path)
-        points = _content(lambda: read_velodyne(path), sweeps.UNREADABLE_SWEEP, where, answer)
-        if points is None:
-            return
-        found = sweeps.value_findings(points, where, z_is_up=self._raw.layout.lidar_z_is_up)
-        if not answer.take(found, sweeps.SWEEP_VALUES) or rig is None or left is None:
+        points = _content(
+            lambda: self._raw.read_sweep(answer.frame), sweeps.UNREADABLE_SWEEP, where, answer
+        )
+        if points is None or rig is None or left is None:
             return
         size = (left.shape[0], left.shape[1])
         lidar_m = project_to_depth(points, rig, side="l", size=size, pixel_rule="nearest")

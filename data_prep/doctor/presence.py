@@ -10,7 +10,7 @@ from pathlib import Path
 from data_prep.doctor.findings import Check, Finding
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.recordings import Recordings
-from mtdepth.pictures import PICTURE_SUFFIXES
+from mtdepth.pictures import is_picture
 
 FRAME_NAME = Check(
     name="frame_name",
@@ -113,14 +113,14 @@ def name_findings(
     findings = [
         Finding(FRAME_NAME, f"{shown}/{path.name}", "passed over: its name is no frame number")
         for path in files
-        if not re.fullmatch(f"[0-9]{digits}", path.stem) or path.suffix not in suffixes
+        if not re.fullmatch(f"[0-9]{digits}", path.stem)
     ]
     findings += [
         Finding(NO_FILE, f"{shown}/{path.name}", "a folder" if path.is_dir() else "a broken link")
         for path in files
         if not path.is_file()
     ]
-    read = [path.suffix for path in files if path.suffix in PICTURE_SUFFIXES]
+    read = [path.suffix.lower() for path in files if is_picture(path)]
     kinds = Counter("png" if suffix == ".png" else "jpg" for suffix in read)
     if len(kinds) > 1:
         why = f"{kinds['png']} png and {kinds['jpg']} jpg"

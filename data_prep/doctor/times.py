@@ -20,7 +20,7 @@ TIMES_MISSING = Check(
 TIMES_UNREADABLE = Check(
     name="times_unreadable",
     severity="error",
-    fault="a timestamps.txt has a line that is no time",
+    fault="a timestamps.txt has a line that is no time, or none for a frame that is there",
     remedy="copy it again; a line is 2011-09-26 13:02:25.964389445",
 )
 TIMES_COUNT = Check(
@@ -82,32 +82,42 @@ _MAX_SPEED_M_PER_S = 100.0  # ours: 360 km/h
 _MAX_DRIFT = 0.5  # ours: of the usual step: beyond it another frame would be nearer
 
 
-def sensor_findings(times_s: Times, where: str, *, num_frames: int) -> list[Finding]:
+def sensor_findings(
+    times_s: Times, where: str, *, num_frames: int, present: Sequence[int]
+) -> list[Finding]:
     """Looks at one sensor's times.
 
     Args:
-      times_s: `[lines]`.
+      times_s: `[lines]`, NaN where a line is blank.
       where: The file.
       num_frames: The highest frame number of the drive plus one.
+      present: The numbers of the frames that the sensor has, which need a time.
     """
     if len(times_s) != num_frames:
         why = f"{len(times_s)} time stamps, frames up to number {num_frames - 1}"
         return [Finding(TIMES_COUNT, where, why)]
-    steps_s = np.diff(times_s)
+    known = np.flatnonzero(np.isfinite(times_s))
     findings = [
-        Finding(TIMES_ORDER, where, f"frame {index + 1} is {steps_s[index]:.3f} s after {index}")
-        for index in np.flatnonzero(steps_s <= 0)
+        Finding(TIMES_UNREADABLE, where, f"line {index + 1} is blank, but frame {index} is there")
+        for index in sorted(set(present).difference(known.tolist()))
+    ]
+    steps_s, steps = np.diff(times_s[known]), np.diff(known)
+    findings += [
+        Finding(TIMES_ORDER, where, f"frame {after} is {step_s:.3f} s after {before}")
+        for before, after, step_s in zip(known, known[1:], steps_s, strict=False)
+        if step_s <= 0
     ]
     if findings or not len(steps_s):
         return findings
-    usual_s = float(np.median(steps_s))
+    usual_s = float(np.median(steps_s / steps))
     return [
         Finding(
             TIME_JUMP,
             where,
-            f"{steps_s[index]:.3f} s from frame {index} to {index + 1}, usually {usual_s:.3f} s",
+            f"{step_s:.3f} s from frame {before} to {after}, usually {usual_s:.3f} s",
         )
-        for index in np.flatnonzero(steps_s > _JUMP * usual_s)
+        for before, after, step_s in zip(known, known[1:], steps_s, strict=False)
+        if step_s > _JUMP * usual_s * (after - before)
     ]
 
 
@@ -123,11 +133,11 @@ def drift_findings(times_s: dict[str, Times], drive: str) -> list[Finding]:
     findings = []
     for name in names[1:]:
         first, other = times_s[names[0]], times_s[name]
-        if len(first) != len(other) or len(first) < 2:
+        if len(first) != len(other) or np.isfinite(other - first).sum() < 2:
             continue
         apart_s = np.abs(other - first)
-        worst = int(np.argmax(apart_s))
-        if apart_s[worst] > _MAX_DRIFT * float(np.median(np.diff(first))):
+        worst = int(np.nanargmax(apart_s))
+        if apart_s[worst] > _MAX_DRIFT * float(np.nanmedian(np.diff(first))):
             why = f"{name} is {apart_s[worst]:.3f} s from {names[0]} at frame {worst}"
             findings.append(Finding(SENSOR_DRIFT, drive, why))
     return findings

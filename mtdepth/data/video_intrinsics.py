@@ -5,6 +5,7 @@ from pathlib import Path
 
 from absl import logging
 
+from mtdepth.datasets.plausible import camera_problem
 from mtdepth.files import DataError, read_json
 from mtdepth.geometry.camera import Intrinsics
 
@@ -45,7 +46,7 @@ def read_intrinsics(path: Path) -> Intrinsics:
 
     Raises:
       FileNotFoundError: If it is missing.
-      DataError: If it is not a JSON object of the six numbers.
+      DataError: If it is not a JSON object of the six numbers, or they are no camera's.
     """
     content = read_json(path)
     try:
@@ -54,6 +55,8 @@ def read_intrinsics(path: Path) -> Intrinsics:
         camera = Intrinsics.from_dict(content)
     except ValueError as error:
         raise DataError(path, f"{error}. The file looks like {EXAMPLE}") from error
+    if why := camera_problem(camera):
+        raise DataError(path, why)
     for doubt in doubts(camera):
         logging.warning("%s: %s", path, doubt)
     return camera

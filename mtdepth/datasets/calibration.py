@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.files import DataError, UserError
+from mtdepth.datasets import plausible
+from mtdepth.files import DataError, UserError, read_text
 from mtdepth.geometry.camera import Intrinsics
 
 Matrix = npt.NDArray[np.float64]
@@ -238,28 +239,25 @@ def rig_from_projections(
       baseline_m: Where the file states it, instead of the quotients.
 
     Raises:
-      DataError: If the matrices are no rectified pair.
+      DataError: If the matrices are no rectified pair, or of no rig that could exist.
     """
-    left = _pinhole(path, "02", P_rect_02, size_left)
+    left = _pinhole(path, "left", P_rect_02, size_left)
     camera = None
     if P_rect_03 is not None:
-        right = _pinhole(path, "03", P_rect_03, size_right)
+        right = _pinhole(path, "right", P_rect_03, size_right)
         if abs(right.cx_px - left.cx_px) > MAX_CX_DIFFERENCE_PX:
             raise DataError(
                 path,
-                "P_rect_02 and P_rect_03 (P2 and P3 of an odometry sequence) must have one "
-                f"principal column, or every disparity is off; found {left.cx_px} and "
-                f"{right.cx_px}",
+                "the two projections must have one principal column, or every disparity is off; "
+                f"found {left.cx_px} and {right.cx_px}",
             )
         if baseline_m is None:
             baseline_m = float(P_rect_02[0, 3] / left.fx_px - P_rect_03[0, 3] / right.fx_px)
-        if not baseline_m > 0:
-            raise DataError(
-                path,
-                f"camera 03 must lie to the right of camera 02, got a baseline of "
-                f"{baseline_m:.4f} m; are the two projections exchanged?",
-            )
+        if why := plausible.baseline_problem(baseline_m):
+            raise DataError(path, why)
         camera = RightCamera(intrinsics=right, P_rect=P_rect_03, baseline_m=baseline_m)
+    if why := plausible.rotation_problem(R_rect_00):
+        raise DataError(path, f"R_rect_00 is {why}")
     return StereoRig(
         intrinsics_left=left,
         P_rect_02=P_rect_02,
@@ -272,7 +270,7 @@ def rig_from_projections(
 
 def _pinhole(path: Path, name: str, P_rect: Matrix, size: tuple[int, int]) -> Intrinsics:
     try:
-        return Intrinsics(
+        camera = Intrinsics(
             fx_px=float(P_rect[0, 0]),
             fy_px=float(P_rect[1, 1]),
             cx_px=float(P_rect[0, 2]),
@@ -281,7 +279,21 @@ def _pinhole(path: Path, name: str, P_rect: Matrix, size: tuple[int, int]) -> In
             height_px=size[0],
         )
     except ValueError as error:
-        raise DataError(path, f"camera {name} is no pinhole camera: {error}") from error
+        raise DataError(path, f"the {name} camera is no pinhole camera: {error}") from error
+    if why := plausible.camera_problem(camera):
+        raise DataError(path, f"the {name} camera: {why}")
+    return camera
+
+
+def rigid_transform(path: Path, name: str, transform: Matrix) -> Matrix:
+    """Returns a 4x4 from one sensor of a rig to another.
+
+    Raises:
+      DataError: If it is none; names the file and the entry.
+    """
+    if why := plausible.transform_problem(transform):
+        raise DataError(path, f"{name} must be a rotation and a shift in metres, it is {why}")
+    return transform
 
 
 class CalibrationFile:
@@ -301,7 +313,7 @@ class CalibrationFile:
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no such calibration file; {remedy}")
         self._values: dict[str, str] = {}
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in read_text(path).splitlines():
             key, colon, values = line.partition(":")
             if colon:
                 self._values[key.strip()] = values
@@ -340,4 +352,4 @@ def _rigid(file: CalibrationFile) -> Matrix:
     transform = np.eye(4)
     transform[:3, :3] = file.matrix("R", (3, 3))
     transform[:3, 3] = file.matrix("T", (3,))
-    return transform
+    return rigid_transform(file.path, "R, T", transform)

@@ -1,6 +1,7 @@
 """Where and when a camera was at each picture of KITTI: odometry's poses, GPS/IMU, time stamps."""
 
 import logging
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def true_times_s(files: Mapping[int, Path]) -> dict[int, float]:
       odometry (`times.txt`), since 1970 in its recordings (`timestamps.txt`). Empty for pictures
       from elsewhere, or where no such file can be read.
     """
-    found = _found(files)
+    found, first = _found(files), next(iter(files.values()), Path())
     try:
         if isinstance(found, OdometrySequence):
             times_s = found.times_s
@@ -66,11 +67,19 @@ def true_times_s(files: Mapping[int, Path]) -> dict[int, float]:
             times_s = read_times(found / "timestamps.txt")
         else:
             return {}
-    except (FileNotFoundError, DataError, ValueError) as error:
+    except (FileNotFoundError, DataError) as error:
         logging.warning("the recording's own times are not used: %s", error)
         return {}
+    known_s = times_s[np.isfinite(times_s)]
+    if (np.diff(known_s) <= 0).any():
+        logging.warning("the recording's own times are not used: in %s they go back", first.parent)
+        return {}
     rows = {number: int(path.stem) for number, path in files.items()}
-    return {number: float(times_s[row]) for number, row in rows.items() if row < len(times_s)}
+    return {
+        number: float(times_s[row])
+        for number, row in rows.items()
+        if row < len(times_s) and np.isfinite(times_s[row])
+    }
 
 
 def consecutive_runs(numbers: Iterable[int]) -> list[list[int]]:
@@ -86,7 +95,7 @@ def consecutive_runs(numbers: Iterable[int]) -> list[list[int]]:
 
 def _found(files: Mapping[int, Path]) -> OdometrySequence | Path | None:
     """The sequence that pictures are of, or the camera's folder of a drive; None for others."""
-    first = next(iter(files.values()), Path("/")).resolve()
+    first = Path(os.path.realpath(next(iter(files.values()), "/")))  # also of links in a circle
     if len(first.parents) < 4:  # such as `/video/000000.png`
         return None
     folder, camera, place, above = first.parents[:4]

@@ -16,7 +16,7 @@ _DRIVE = re.compile(r"\d{4}_\d{2}_\d{2}_drive_\d{4}_sync")
 # Folders of other rigs. A bare number is an odometry list's sequence, and what begins like one of
 # KITTI's drives is one misspelt.
 _OTHER_DRIVE = re.compile(r"(?!\d+$)(?!\d{4}_\d{2}_\d{2}_drive)[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_FORM = "a frame is written `2011_09_26/2011_09_26_drive_0001_sync 0000000005 l`"
+_FORM = "a frame is written by its drive, its number and l or r"
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -122,8 +122,8 @@ def numbered_files(
 
     Args:
       folder: May be absent.
-      suffixes: Of the files looked for; of two with one name the earlier suffix wins. Other files
-        and hidden ones are passed over.
+      suffixes: Of the files looked for, in small letters, which stand for large ones too; of two
+        with one name the earlier suffix wins. Other files and hidden ones are passed over.
       num_digits: Of every name: files of other names are passed over as well. None for any, as
         long as each file has a number of its own.
 
@@ -133,8 +133,10 @@ def numbered_files(
     """
     found: dict[int, Path] = {}
     paths = folder.iterdir() if folder.is_dir() else ()
-    wanted = [path for path in paths if path.suffix in suffixes and not path.name.startswith(".")]
-    for path in sorted(wanted, key=lambda path: (suffixes.index(path.suffix), path.name)):
+    ranks = {suffix: rank for rank, suffix in enumerate(suffixes)}
+    shown = (path for path in paths if not path.name.startswith("."))
+    wanted = [(ranks[path.suffix.lower()], path) for path in shown if path.suffix.lower() in ranks]
+    for _, path in sorted(wanted):
         is_number = re.fullmatch(r"[0-9]+", path.stem) is not None
         if num_digits is not None:
             if is_number and len(path.stem) == num_digits:
@@ -160,9 +162,9 @@ def find_image(folder: Path, stem: str, *, what: str, remedy: str) -> Path:
     Raises:
       FileNotFoundError: If there is none.
     """
-    candidates = [folder / f"{stem}{suffix}" for suffix in PICTURE_SUFFIXES]
-    for path in candidates:
-        if path.is_file():
-            return path
-    names = ", ".join(path.name for path in candidates)
+    for suffix in PICTURE_SUFFIXES:
+        for name in (f"{stem}{suffix}", f"{stem}{suffix.upper()}"):
+            if (folder / name).is_file():
+                return folder / name
+    names = ", ".join(f"{stem}{suffix}" for suffix in PICTURE_SUFFIXES)
     raise FileNotFoundError(f"no {what}: none of {names} is in {folder}; {remedy}")

@@ -20,7 +20,7 @@ from mtdepth.datasets.eigen import (
 )
 from mtdepth.datasets.frames import CAMERA_OF_SIDE, FrameId, is_kitti_drive
 from mtdepth.datasets.recordings import Layout, Recordings
-from mtdepth.files import UserError
+from mtdepth.files import DataError, UserError, read_text
 
 _STAMP = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(\.\d{1,9})?")
 _DATE = re.compile(r"\d{4}_\d{2}_\d{2}")
@@ -144,18 +144,22 @@ class KittiRaw(Recordings):
 def read_times(path: Path) -> npt.NDArray[np.float64]:
     """Reads a `timestamps.txt`: seconds since 1970, one a frame from number 0, `[lines]`.
 
+    A blank line, as KITTI has where a sweep was lost, is a time that nobody knows: NaN.
+
     Raises:
-      ValueError: If a line is no time; names it.
+      FileNotFoundError: If it is missing.
+      DataError: If a line is no time; names it.
     """
-    stamps = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    # An empty last line is the end of the one before it.
-    lines = stamps[:-1] if stamps[-1] == "" else stamps
     seconds = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         text = line.strip()
-        if not _STAMP.fullmatch(text):
-            raise ValueError(f"line {number} is {text[:40]!r}")
-        seconds.append(np.datetime64(text.replace(" ", "T"), "ns").astype(np.int64) / 1e9)
+        try:
+            if text and not _STAMP.fullmatch(text):
+                raise ValueError("no time such as 2011-09-26 13:02:25.964389445")
+            moment = np.datetime64(text.replace(" ", "T") or "NaT", "ns")
+        except ValueError as error:
+            raise DataError(path, f"line {number} is {text[:40]!r}: {error}") from error
+        seconds.append(moment.astype(np.int64) / 1e9 if text else np.nan)
     return np.array(seconds, np.float64)
 
 

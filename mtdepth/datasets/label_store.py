@@ -12,8 +12,10 @@ evaluation and notebooks:
 """
 
 import dataclasses
+import itertools
 import json
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +27,14 @@ from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES
 from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.recordings import ROOT_VARIABLE
-from mtdepth.files import DataError, content_digest, read_json, write_json, write_text
+from mtdepth.files import (
+    DataError,
+    content_digest,
+    read_json,
+    read_json_lines,
+    write_json,
+    write_text,
+)
 from mtdepth.pictures import read_gray_png, write_png
 
 Floats = npt.NDArray[np.float32]
@@ -35,6 +44,7 @@ FORMAT_VERSION = 1
 DEPTH_UNITS_PER_M = 256.0  # KITTI's own depth PNGs, depth devkit readme
 DISPARITY_UNITS_PER_PX = 256.0  # KITTI's own disparity PNGs, stereo 2015 devkit
 MANIFEST = "manifest.json"
+_SHARD = re.compile(r"frames-([0-9]{1,9})-of-([0-9]{1,9})")
 MAKE_COMMAND = "python -m data_prep.generate_teachers"
 
 
@@ -163,12 +173,15 @@ def _check_train_ids(path: Path, train_id: TrainIds) -> None:
     counts = np.bincount(train_id.ravel(), minlength=256)
     others = counts[NUM_CLASSES:IGNORE_ID]
     if others.any():
-        found = NUM_CLASSES + int(np.flatnonzero(others)[0])
-        raise ValueError(
-            f"{path}: train ids are 0..{NUM_CLASSES - 1} or {IGNORE_ID} (ignore), found {found}; "
+        found = NUM_CLASSES + np.flatnonzero(others)
+        remedy = (
             "Cityscapes label ids are turned into train ids by "
             "mtdepth.datasets.label_map.label_id_to_train_id"
         )
+        if list(found) == [NUM_CLASSES]:
+            remedy = f"is {NUM_CLASSES} your void? Then write {IGNORE_ID}"
+        rule = f"train ids are 0..{NUM_CLASSES - 1} or {IGNORE_ID} (ignore)"
+        raise ValueError(f"{path}: {rule}, found {found[0]}; {remedy}")
 
 
 class LabelStore:
@@ -305,6 +318,9 @@ def read_manifest(root: Path) -> Manifest:
     if set(content) != names:
         wrong = sorted(names.symmetric_difference(content))
         raise DataError(path, f"missing or unknown fields {wrong}; make it again")
+    for name, value in content.items():
+        if not isinstance(value, str) and name != "format_version":
+            raise DataError(path, f"{name} must be text, got {value!r}; make it again")
     return Manifest(**content)
 
 
@@ -318,15 +334,17 @@ def _missing_lists(root: Path) -> list[str]:
     """The lists that unfinished shards still owe; none once a whole job or all shards are done."""
     if (root / "frames.jsonl").is_file():
         return []
-    parts = {path.stem for path in root.glob("frames-*-of-*.jsonl")}
-    owed = [
-        [f"frames-{index}-of-{num_shards}" for index in range(num_shards)]
-        for num_shards in sorted({int(part.rpartition("-")[2]) for part in parts})
-    ]
-    if any(parts.issuperset(names) for names in owed):
+    indices: dict[int, set[int]] = {}
+    for path in root.glob("frames-*-of-*.jsonl"):
+        if match := _SHARD.fullmatch(path.stem):
+            indices.setdefault(int(match[2]), set()).add(int(match[1]))
+    if any(len(found) == num_shards for num_shards, found in indices.items()):
         return []
-    names = owed[0] if owed else ["frames"]
-    return [f"{name}.jsonl" for name in names if name not in parts]
+    if not indices:
+        return ["frames.jsonl"]
+    num_shards, found = min(indices.items())
+    owed = (index for index in range(num_shards) if index not in found)
+    return [f"frames-{index}-of-{num_shards}.jsonl" for index in itertools.islice(owed, 10)]
 
 
 def write_records(path: Path, records: Iterable[FrameRecord]) -> None:
@@ -348,13 +366,10 @@ def read_records(root: Path) -> list[FrameRecord]:
     """
     merged: dict[FrameId, FrameRecord] = {}
     for path in sorted(root.glob("frames*.jsonl")):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, fields in enumerate(read_json_lines(path), start=1):
             try:
-                fields: dict[str, Any] = json.loads(line)
-                size_px = fields.pop("size_px")
-                fields["size_px"] = size_px and (size_px[0], size_px[1])
-                record = FrameRecord(frame=FrameId.parse(fields.pop("frame")), **fields)
-            except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+                record = _record(fields)
+            except (KeyError, TypeError, ValueError) as error:
                 raise DataError(
                     path, f"line {number} is damaged ({error!r}); `{MAKE_COMMAND}` writes it again"
                 ) from error
@@ -362,3 +377,21 @@ def read_records(root: Path) -> list[FrameRecord]:
             if known is None or known.status == "failed":
                 merged[record.frame] = record
     return [merged[frame] for frame in sorted(merged)]
+
+
+def _record(fields: dict[str, Any]) -> FrameRecord:
+    """A line of a list as its record; KeyError, TypeError or ValueError where it is none."""
+    status, why, size_px = fields["status"], fields["why"], fields["size_px"]
+    if status not in ("finished", "failed") or not isinstance(why, str):
+        raise ValueError(f"status {status!r}, why {why!r}")
+    if size_px is not None:
+        if [type(side) for side in size_px] != [int, int] or min(size_px) < 1:
+            raise ValueError(f"size_px {size_px}")
+        size_px = (size_px[0], size_px[1])
+    share = fields["labelled_fraction"]
+    if share is not None and not 0 <= share <= 1:
+        raise ValueError(f"labelled_fraction {share}")
+    frame = FrameId.parse(str(fields["frame"]))
+    return FrameRecord(
+        frame=frame, status=status, why=why, size_px=size_px, labelled_fraction=share
+    )

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdepth.datasets.calibration import Side, StereoRig
-from mtdepth.files import DataError
+from mtdepth.datasets.plausible import sweep_problem
+from mtdepth.files import DataError, read_bytes
 
 PixelRule = Literal["eigen", "nearest"]
 PIXEL_RULES: tuple[PixelRule, ...] = ("eigen", "nearest")
@@ -16,29 +17,38 @@ _NUM_VALUES = 4  # x, y, z, reflectance
 _POINT_BYTES = _NUM_VALUES * 4
 
 
-def read_velodyne(path: Path) -> npt.NDArray[np.float32]:
-    """Reads one sweep.
+def read_velodyne(path: Path, *, z_is_up: bool = False) -> npt.NDArray[np.float32]:
+    """Reads one sweep, without the points that are NaN or infinite, as where no echo came back.
+
+    Args:
+      path: The file.
+      z_is_up: Whether the third axis is known to point up, as KITTI's does.
 
     Returns:
       `[points, 4]`: x forward, y left, z up in metres (velodyne frame), reflectance in 0..1.
 
     Raises:
       FileNotFoundError: If it is missing.
-      DataError: If it is empty or its length is not a whole number of points.
+      DataError: If it is empty, its length is not a whole number of points, or its numbers are no
+        echoes of a scanner (`plausible.sweep_problem`).
     """
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: no such laser scan; KITTI has none for a few frames, otherwise download "
             "the drive's _sync.zip again"
         )
-    content = path.read_bytes()
+    content = read_bytes(path)
     if not content or len(content) % _POINT_BYTES:
         raise DataError(
             path,
             f"a sweep is a whole number of points of {_POINT_BYTES} bytes (four float32), found "
             f"{len(content)} bytes; it was cut short, copy or download it again",
         )
-    return np.frombuffer(content, np.dtype("<f4")).reshape(-1, _NUM_VALUES)
+    points = np.frombuffer(content, np.dtype("<f4")).reshape(-1, _NUM_VALUES)
+    points = points[np.isfinite(points[:, :3]).all(axis=1)]
+    if why := sweep_problem(points, z_is_up=z_is_up):
+        raise DataError(path, f"no sweep in metres around its scanner: {why}")
+    return points
 
 
 def project_to_depth(

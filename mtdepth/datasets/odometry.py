@@ -19,6 +19,7 @@ from mtdepth.datasets.calibration import (
     StereoRig,
     check_side,
     rig_from_projections,
+    rigid_transform,
 )
 from mtdepth.datasets.frames import numbered_files
 from mtdepth.datasets.splits import read_list
@@ -197,7 +198,9 @@ class OdometrySequence:
         size_left = self._image_size("l")
         T_velodyne_to_camera_0 = None
         if "Tr" in file:
-            T_velodyne_to_camera_0 = np.vstack([file.matrix("Tr", (3, 4)), [0.0, 0.0, 0.0, 1.0]])
+            T_velodyne_to_camera_0 = rigid_transform(
+                file.path, "Tr", np.vstack([file.matrix("Tr", (3, 4)), [0.0, 0.0, 0.0, 1.0]])
+            )
         return rig_from_projections(
             path=file.path,
             P_rect_02=file.matrix("P2", (3, 4)),

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
-from mtdepth.files import DataError
+from mtdepth.files import DataError, read_text
 
 EARTH_RADIUS_M = 6378137.0  # KITTI development kit, latlonToMercator.m: WGS 84, at the equator
 
@@ -81,7 +81,7 @@ def read_oxts(path: Path) -> OxtsPacket:
         raise FileNotFoundError(
             f"{path}: no such GPS/IMU packet; download the drive's _sync.zip again"
         )
-    words = path.read_text(encoding="utf-8", errors="replace").split()
+    words = read_text(path).split()
     if len(words) != len(FIELD_NAMES):
         raise DataError(
             path,

@@ -100,6 +100,8 @@ def baseline_problem(baseline_m: float) -> str:
     if low <= baseline_m <= high:
         return ""
     unit = "" if baseline_m < low else ": centimetres?" if baseline_m < 20 else ": millimetres?"
+    if baseline_m <= 0:
+        unit = "; the right camera lies to the right: are the two exchanged?"
     return f"a baseline of {baseline_m:.4g} m, a rig's is from {low} to {high:g} m{unit}"
 
 

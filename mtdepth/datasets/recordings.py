@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from mtdepth.datasets.calibration import Side, StereoRig, check_side
 from mtdepth.datasets.frames import FrameId, numbered_files
+from mtdepth.datasets.lidar import read_velodyne
 from mtdepth.files import DataError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.pictures import PICTURE_SUFFIXES, read_rgb
@@ -165,6 +166,10 @@ class Recordings(abc.ABC):
         sweeps = self._numbered(frame.drive, folder, (LIDAR_SUFFIX,))
         absent = self.drive_dir(frame.drive) / folder / f"{frame.name}{LIDAR_SUFFIX}"
         return sweeps.get(frame.index, absent)
+
+    def read_sweep(self, frame: FrameId) -> npt.NDArray[np.float32]:
+        """The frame's laser scan, `[points, 4]`; raises as `read_velodyne`."""
+        return read_velodyne(self.velodyne_path(frame), z_is_up=self.layout.lidar_z_is_up)
 
     def oxts_path(self, frame: FrameId) -> Path | None:
         """Where the frame's GPS/IMU packet lies, present or not; None where a layout has none."""

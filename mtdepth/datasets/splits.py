@@ -7,7 +7,7 @@ from typing import TypeVar
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.readers import READERS
 from mtdepth.datasets.recordings import Recordings
-from mtdepth.files import DataError, UserError
+from mtdepth.files import DataError, UserError, read_text
 
 Frame = TypeVar("Frame")
 Line = TypeVar("Line")
@@ -36,7 +36,10 @@ def resolve_split(raw: Recordings, split: str) -> list[FrameId]:
         frames, source = raw.all_frames(), f"all below {raw.root}"
     elif found := [path for path in paths if path.is_file()]:
         # A dictionary keeps the list's order.
-        frames, source = list(dict.fromkeys(read_frame_list(found[0]))), str(found[0])
+        try:
+            frames, source = list(dict.fromkeys(read_frame_list(found[0]))), str(found[0])
+        except DataError as error:
+            raise DataError(error.path, f"{error.why}; here `{layout.list_line}`") from error
     else:
         for reader in READERS:
             if split in reader.layout.split_names:
@@ -80,12 +83,8 @@ def read_list(path: Path, parse: Callable[[str], Line]) -> list[Line]:
       FileNotFoundError: If it is missing.
       DataError: If it is not text, or a line has another form; names the line.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(path, f"a list of frames is a text file ({error})") from error
     found = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         if text := line.partition("#")[0].strip():
             try:
                 found.append(parse(text))

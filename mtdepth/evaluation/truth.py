@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import read_depth_png
-from mtdepth.datasets.lidar import project_to_depth, read_velodyne
+from mtdepth.datasets.lidar import project_to_depth
 from mtdepth.datasets.recordings import Recordings
 from mtdepth.files import DataError, UserError
 from mtdepth.metrics.protocols import Truth
@@ -62,7 +62,7 @@ class TruthReader:
         return label_depth_m
 
     def _lidar(self, frame: FrameId, *, size: tuple[int, int], pixel_rule: Any) -> Floats:
-        points = read_velodyne(self.raw.velodyne_path(frame))
+        points = self.raw.read_sweep(frame)
         rig = self.raw.rig(frame)
         return project_to_depth(points, rig, side=frame.side, size=size, pixel_rule=pixel_rule)
 

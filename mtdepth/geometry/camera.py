@@ -165,17 +165,13 @@ class Intrinsics:
         names = {field.name for field in dataclasses.fields(cls)}
         if set(content) != names:
             raise UserError(f"a camera has exactly {sorted(names)}, got {sorted(content)}")
-        try:
-            return cls(
-                fx_px=float(content["fx_px"]),
-                fy_px=float(content["fy_px"]),
-                cx_px=float(content["cx_px"]),
-                cy_px=float(content["cy_px"]),
-                width_px=int(content["width_px"]),
-                height_px=int(content["height_px"]),
-            )
-        except TypeError as error:
-            raise UserError(f"every value of a camera is a number, got {content}") from error
+        for name, value in content.items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise UserError(f"every value of a camera is a number, got {name} {value!r}")
+            if name in ("width_px", "height_px") and not float(value).is_integer():
+                raise UserError(f"{name} must be a whole number, got {value}")
+        sides = {name: int(content[name]) for name in ("width_px", "height_px")}
+        return cls(**{name: float(value) for name, value in content.items()} | sides)  # type: ignore[arg-type]  # by name
 
 
 def depth_for_focal(depth_m: Floats, *, from_px: float, to_px: float) -> Floats:

@@ -106,7 +106,7 @@ def change_sweep(change: Callable[[Any], Any]) -> Any:
 
 
 def with_nan(points: Any) -> Any:
-    points[3, 1] = np.nan
+    points[::3, :3] = np.nan
     return points
 
 
@@ -237,9 +237,9 @@ DAMAGES: dict[str, tuple[Any, set[str]]] = {
         lambda root: shutil.copyfile(picture(root), picture(root).with_name("1.png")),
         {"frame_name"},
     ),
-    "a suffix of another form": (
-        lambda root: shutil.copyfile(picture(root), picture(root).with_suffix(".PNG")),
-        {"frame_name"},
+    "a suffix in capitals": (
+        lambda root: picture(root).rename(picture(root).with_suffix(".PNG")),
+        set(),
     ),
     "a sweep's name of another form": (
         move(
@@ -302,15 +302,18 @@ DAMAGES: dict[str, tuple[Any, set[str]]] = {
     # Sweeps.
     "a cut sweep": (replace_file(sweep, lambda content: content[:-3]), {"unreadable_sweep"}),
     "an empty sweep": (replace_file(sweep, lambda _: b""), {"unreadable_sweep"}),
-    "a point that is not finite": (change_sweep(with_nan), {"sweep_values"}),
-    "a sweep in millimetres": (change_sweep(lambda points: 1000 * points), {"sweep_values"}),
+    "points without an echo": (change_sweep(with_nan), set()),
+    "a sweep in millimetres": (change_sweep(lambda points: 1000 * points), {"unreadable_sweep"}),
     "a sweep of float64": (
         replace_file(
             sweep, lambda content: np.frombuffer(content, np.float32).astype(float).tobytes()
         ),
-        {"sweep_values"},
+        {"unreadable_sweep"},
     ),
-    "a sweep with y up": (change_sweep(lambda points: points[:, [1, 2, 0, 3]]), {"sweep_values"}),
+    "a sweep with y up": (
+        change_sweep(lambda points: points[:, [1, 2, 0, 3]]),
+        {"unreadable_sweep"},
+    ),
     "a sector of a sweep": (
         change_sweep(lambda points: points[points[:, 1] > 0]),
         {"sweep_coverage"},
@@ -372,6 +375,17 @@ DAMAGES: dict[str, tuple[Any, set[str]]] = {
     "a line that is no time": (
         change_times("oxts", lambda lines: [*lines[:2], "nan", lines[3]]),
         {"times_unreadable"},
+    ),
+    "a blank time of a frame that is there": (
+        change_times("velodyne_points", lambda lines: [*lines[:2], "", lines[3]]),
+        {"times_unreadable"},
+    ),
+    "a blank time of a sweep that was lost": (
+        lambda root: [
+            change_times("velodyne_points", lambda lines: [*lines[:2], "", lines[3]])(root),
+            sweep(root, 2).unlink(),
+        ],
+        {"missing_sweep"},
     ),
     "time that goes back": (
         change_times("", lambda lines: [lines[0], lines[2], lines[1], lines[3]]),
@@ -560,7 +574,7 @@ def test_a_rig_of_one_camera_is_healthy_and_a_drives_own_calibration_is_looked_a
     assert report.is_healthy
     assert found_by(report) == {"one_camera"}
     (drives[-1] / "rig.json").write_text(json.dumps(content | {"fx_px": 3.0, "fy_px": 3.0}))
-    assert found_by(diagnose(root)) == {"one_camera", "calibration_values"}
+    assert found_by(diagnose(root)) == {"calibration_values"}
 
 
 def test_a_rig_without_lidar_is_healthy(tree: Path, tmp_path: Path) -> None:
@@ -630,7 +644,7 @@ REAL_DAMAGES: dict[str, tuple[Any, set[str]]] = {
             # A multiple of four points, so that the length gives nothing away.
             lambda content: np.frombuffer(content, "<f4").reshape(-1, 4)[:100_000, :3].tobytes(),
         ),
-        {"sweep_values"},
+        {"unreadable_sweep"},
     ),
     "sweeps of other frames": (other_frames_sweeps, {"lidar_agreement"}),
     "a baseline of another rig": (

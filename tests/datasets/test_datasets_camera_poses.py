@@ -59,3 +59,9 @@ def test_pictures_have_the_recordings_own_times(tmp_path: Path) -> None:
     found = true_times_s({1: drive / "data" / "0000000001.png"})
     assert found == {1: 1317042146.068}
     assert true_times_s({0: tmp_path / "frames" / "000000.png"}) == {}
+    # A time that was lost is nobody's; times that go back are not used.
+    (drive / "timestamps.txt").write_text("\n".join([stamps[0], "", stamps[1]]))
+    pictures = {i: drive / "data" / f"000000000{i}.png" for i in range(3)}
+    assert list(true_times_s(pictures)) == [0, 2]
+    (drive / "timestamps.txt").write_text("\n".join(reversed(stamps)))
+    assert true_times_s(pictures) == {}

@@ -20,6 +20,7 @@ from mtdepth.datasets.label_store import (
     depth_path,
     read_depth_png,
     read_records,
+    read_train_id_png,
     records_path,
     train_id_path,
     write_depth_png,
@@ -205,9 +206,45 @@ def test_a_store_without_classes_gives_none(tmp_path: Path, tree: Path) -> None:
 
 def test_a_damaged_list_names_its_line(store: LabelStore) -> None:
     path = store.root / "frames.jsonl"
-    path.write_text(path.read_text() + '{"frame": "nonsense"}\n')
-    with pytest.raises(DataError, match=f"line {len(store.records) + 1} is damaged"):
+    whole = path.read_text()
+    number = len(store.records) + 1
+    good = json.loads(whole.splitlines()[0])
+    for line in (
+        {"frame": "nonsense"},
+        good | {"frame": [1]},
+        good | {"status": "finishd"},
+        good | {"size_px": 64},
+        good | {"size_px": [64]},
+        good | {"size_px": [64, "192"]},
+        good | {"labelled_fraction": "all"},
+        [good],
+        7,
+    ):
+        path.write_text(whole + json.dumps(line) + "\n")
+        with pytest.raises(DataError, match=f"line {number} is (damaged|no record)"):
+            LabelStore.open(store.root)
+    path.write_text(whole)
+    manifest = json.loads((store.root / "manifest.json").read_text())
+    (store.root / "manifest.json").write_text(json.dumps(manifest | {"kitti_root": [1]}))
+    with pytest.raises(DataError, match="kitti_root must be text"):
         LabelStore.open(store.root)
+
+
+def test_a_shard_of_many_is_named_at_once(store: LabelStore) -> None:
+    (store.root / "frames.jsonl").rename(store.root / "frames-0-of-99999999.jsonl")
+    (store.root / "frames-x-of-y.jsonl").touch()
+    with pytest.raises(DataError, match=r"frames-1-of-99999999\.jsonl, frames-2-of"):
+        LabelStore.open(store.root)
+
+
+def test_void_as_nineteen_is_told_from_label_ids(tmp_path: Path) -> None:
+    path = tmp_path / "ids.png"
+    cv2.imwrite(str(path), np.array([[0, 18, 19, 255]], np.uint8))
+    with pytest.raises(DataError, match=r"found 19; is 19 your void\? Then write 255"):
+        read_train_id_png(path)
+    cv2.imwrite(str(path), np.array([[7, 19, 26, 33]], np.uint8))
+    with pytest.raises(DataError, match="label_id_to_train_id"):
+        read_train_id_png(path)
 
 
 def test_records_round_trip(tmp_path: Path) -> None:

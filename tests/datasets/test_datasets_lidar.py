@@ -142,6 +142,19 @@ def test_a_sweep_is_read_point_by_point(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_velodyne(path), values.reshape(2, 4))
 
 
+def test_points_without_an_echo_are_left_out_and_other_columns_named(tmp_path: Path) -> None:
+    path = tmp_path / "0000000000.bin"
+    points = np.random.default_rng(0).uniform(-20, 20, (1000, 4)).astype("<f4")
+    points[:, 3] = 0.5
+    points[::3, 1] = np.nan
+    path.write_bytes(points.tobytes())
+    assert len(read_velodyne(path)) == 666
+    wide = np.column_stack([points, np.zeros(1000, "<f4")])
+    path.write_bytes(wide.astype("<f4").tobytes())
+    with pytest.raises(DataError, match=r"0000000000\.bin: no sweep .*5 columns, .* float64\?"):
+        read_velodyne(path)
+
+
 @pytest.mark.parametrize("num_bytes", [0, 4, 15, 33])
 def test_a_sweep_of_odd_length_is_named(tmp_path: Path, num_bytes: int) -> None:
     path = tmp_path / "0000000000.bin"

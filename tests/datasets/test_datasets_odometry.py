@@ -7,10 +7,10 @@ from mtdepth.datasets.odometry import OdometryFrame, OdometrySequence, read_odom
 from mtdepth.files import DataError
 from mtdepth.pictures import read_rgb, write_png
 
-CALIBRATION = """P0: 70 0 6 0 0 71 4 0 0 0 1 0
-P1: 70 0 6 -35 0 71 4 0 0 0 1 0
-P2: 70 0 6 7 0 71 4 0.1 0 0 1 0.003
-P3: 70 0 6 -28 0 71 4 0.2 0 0 1 0.004
+CALIBRATION = """P0: 70 0 30 0 0 71 20 0 0 0 1 0
+P1: 70 0 30 -35 0 71 20 0 0 0 1 0
+P2: 70 0 30 7 0 71 20 0.1 0 0 1 0.003
+P3: 70 0 30 -28 0 71 20 0.2 0 0 1 0.004
 """
 TR = "Tr: 0 -1 0 0.1 0 0 -1 0.2 1 0 0 0.3\n"
 
@@ -18,7 +18,7 @@ TR = "Tr: 0 -1 0 0.1 0 0 -1 0.2 1 0 0 0.3\n"
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     folder = tmp_path / "sequences/09"
-    for name, size in (("image_2", (5, 7)), ("image_3", (5, 8))):
+    for name, size in (("image_2", (45, 70)), ("image_3", (45, 80))):
         for index in (1, 0):
             write_png(folder / name / f"{index:06d}.png", np.zeros((*size, 3), np.uint8))
     (folder / "calib.txt").write_text(CALIBRATION + TR)
@@ -65,10 +65,10 @@ def test_the_rig_is_that_of_the_colour_cameras(root: Path) -> None:
     rig = OdometrySequence(root, 9).rig
     assert rig.baseline_m == pytest.approx((7 + 28) / 70)
     left, right = rig.intrinsics_left, rig.intrinsics_right
-    assert (left.fx_px, left.fy_px, left.cx_px, left.cy_px) == (70, 71, 6, 4)
+    assert (left.fx_px, left.fy_px, left.cx_px, left.cy_px) == (70, 71, 30, 20)
     # The size is that of the pictures, since the file does not say it.
-    assert (left.height_px, left.width_px) == (5, 7)
-    assert (right.height_px, right.width_px) == (5, 8)
+    assert (left.height_px, left.width_px) == (45, 70)
+    assert (right.height_px, right.width_px) == (45, 80)
     # 10 m ahead of the scanner: (0.1, 0.2, 10.3), then the third row's 0.003.
     assert (rig.velodyne_to_image("l") @ [10, 0, 0, 1])[2] == pytest.approx(10.303)
 
@@ -83,7 +83,7 @@ def test_a_sequence_without_laser_has_no_way_from_the_scanner(root: Path) -> Non
 def test_a_sequence_of_left_pictures_only_has_a_rig(root: Path) -> None:
     for path in (root / "sequences/09/image_3").iterdir():
         path.unlink()
-    assert OdometrySequence(root, 9).rig.intrinsics_right.width_px == 7
+    assert OdometrySequence(root, 9).rig.intrinsics_right.width_px == 70
 
 
 def test_what_is_missing_is_named(root: Path) -> None:

@@ -49,7 +49,7 @@ def touch(root: Path, drive: str, kind: str, *names: str) -> None:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     write_rig(tmp_path, T_lidar_to_camera=T_LIDAR_TO_CAMERA)
-    touch(tmp_path, "garden_1", "left", "3.png", "000012.jpg", "13.jpeg")
+    touch(tmp_path, "garden_1", "left", "3.png", "000012.JPG", "13.Jpeg")
     touch(tmp_path, "garden_1", "right", "0003.png", ".12.png")
     touch(tmp_path, "garden_1", "lidar", "00003.bin")
     touch(tmp_path, "bay-2.b", "left", "1672531200000000000.png")
@@ -71,7 +71,7 @@ def test_frames_are_found_by_number_whatever_the_digits(root: Path) -> None:
     assert raw.drives() == ["bay-2.b", "garden_1"]
     assert raw.frames_of("garden_1") == [FrameId("garden_1", index) for index in (3, 12, 13)]
     assert raw.frames_of("garden_1", "r") == [FrameId("garden_1", 3, "r")]
-    assert raw.image_path(FrameId("garden_1", 12)) == root / "garden_1/left/000012.jpg"
+    assert raw.image_path(FrameId("garden_1", 12)) == root / "garden_1/left/000012.JPG"
     assert raw.image_path(FrameId("garden_1", 3, "r")) == root / "garden_1/right/0003.png"
     assert raw.velodyne_path(FrameId("garden_1", 3, "r")) == root / "garden_1/lidar/00003.bin"
     assert not raw.velodyne_path(FrameId("garden_1", 12)).exists()
@@ -177,14 +177,16 @@ def test_shrunk_pictures_are_told_from_cropped_ones(root: Path) -> None:
     [
         ({"fx_px": None}, "no fx_px"),
         ({"fx": 700}, "unknown fx"),
-        ({"fx_px": "700"}, "fx_px must be a finite number, got '700'"),
-        ({"fx_px": True}, "fx_px must be a finite number, got True"),
-        ({"cx_px": float("nan")}, "cx_px must be a finite number"),
+        ({"fx_px": "700"}, "fx_px must be a number, got '700'"),
+        ({"fx_px": True}, "fx_px must be a number, got 'True'"),
+        ({"cx_px": float("nan")}, "NaN is no number"),
         ({"fy_px": -1.0}, "no pinhole camera.*must be positive"),
         ({"height_px": 6.5}, "height_px must be a whole number"),
         ({"width_px": 0}, "at least one pixel"),
-        ({"baseline_m": -0.12}, "baseline_m must be positive"),
-        ({"T_lidar_to_camera": [[1, 0], [0, 1]]}, r"4 rows of 4 finite numbers, got \(2, 2\)"),
+        ({"baseline_m": -0.12}, "baseline of -0.12 m"),
+        ({"baseline_m": 60.0}, "baseline of 60 m.*millimetres"),
+        ({"fx_px": 0.58, "fy_px": 0.58}, "left camera: a focal length .*normalised"),
+        ({"T_lidar_to_camera": [[1, 0], [0, 1]]}, r"4 rows of 4 numbers, got \(2, 2\)"),
         ({"T_lidar_to_camera": [[1, 0], [0]]}, "4 rows of 4 numbers"),
         ({"T_lidar_to_camera": np.diag([1, 1, -1, 1]).tolist()}, "must be a rotation"),
         ({"T_lidar_to_camera": np.diag([1, 1.1, 1, 1]).tolist()}, "must be a rotation"),
@@ -279,6 +281,16 @@ def test_a_list_names_frames_of_a_rig(tmp_path: Path) -> None:
     raw = rig_with_drives(tmp_path, 1)
     (tmp_path / "mine.txt").write_text("drive_00 1 l\ndrive_00 0 r  # blurred\n")
     assert resolve_split(raw, "mine.txt") == [FrameId("drive_00", 1), FrameId("drive_00", 0, "r")]
+
+
+def test_a_list_may_be_utf_16_and_its_fault_is_told_in_the_rigs_words(root: Path) -> None:
+    path = root / "list.txt"
+    path.write_text("garden_1 3 l\r\n", encoding="utf-16")
+    assert resolve_split(RigFolder(root), str(path)) == [FrameId("garden_1", 3)]
+    path.write_text("garden_1 left 3", encoding="utf-8-sig")
+    with pytest.raises(DataError, match=r"line 1: .*; here `garden_1 0000000005 l`") as caught:
+        resolve_split(RigFolder(root), str(path))
+    assert "2011_09_26" not in str(caught.value)
 
 
 @pytest.mark.parametrize("split", ["eigen_train", "eigen_test"])

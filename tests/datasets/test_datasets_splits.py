@@ -135,7 +135,7 @@ def test_a_bad_line_is_named_with_file_and_number(raw: KittiRaw, tmp_path: Path)
 def test_a_binary_file_is_no_list(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="text file"):
+    with pytest.raises(DataError, match="not text in UTF-8"):
         read_frame_list(path)
 
 
