@@ -1,6 +1,5 @@
 """Which camera took a picture: by one focal length, or by a file of intrinsics."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from mtdepth.files import DataError, UserError, read_json
@@ -8,19 +7,6 @@ from mtdepth.geometry.camera import Intrinsics
 
 # Sides may differ by so much from the camera's aspect ratio: a row or column lost in scaling.
 _ASPECT_TOLERANCE = 0.01
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mount:
-    """How the camera is mounted on a vehicle.
-
-    Attributes:
-      height_m: Of the optical centre above the ground.
-      pitch_deg: How far it looks down; 0 is level.
-    """
-
-    height_m: float
-    pitch_deg: float = 0.0
 
 
 class CameraModel:

@@ -16,10 +16,6 @@ from export.device.live import Grabber, LiveSource, Request
 _FATAL_ONLY = 1  # of OpenCV's log levels
 
 
-def _called_camera(text: str) -> str:
-    return f"camera {text}"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """A kind of camera or stream.
@@ -32,7 +28,7 @@ class Kind:
 
     is_name: Callable[[str], bool]
     opener: Callable[[str, Request], Callable[[], Grabber]]
-    called: Callable[[str], str] = _called_camera
+    called: Callable[[str], str] = "camera {}".format
 
 
 KINDS = (
@@ -50,18 +46,15 @@ KINDS = (
 
 
 def is_live_name(text: str) -> bool:
-    """Whether a source's name is that of a camera or of a network stream."""
+    """Whether a source's name is that of a camera or of a network stream; UserError if nearly."""
+    streams.check_is_no_address("" if streams.is_address(text) else text)
     return any(kind.is_name(text) for kind in KINDS)
 
 
 def open_live(text: str, *, request: Request, max_retries: int | None = None) -> LiveSource:
-    """Opens a camera or a network stream.
+    """Opens a camera or a network stream by a name that `is_live_name`.
 
-    Args:
-      text: A camera's number, `/dev/videoN`, a name of it in `/dev/v4l`, `picamera2`,
-        `picamera2:1`, or an address.
-      request: What a camera is asked for.
-      max_retries: Attempts in a row to open it again when it is lost; None: without end.
+    When it is lost, it is opened again with `max_retries` attempts in a row; None: without end.
 
     Raises:
       OSError: If it cannot be opened.

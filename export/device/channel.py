@@ -12,12 +12,10 @@ class ClosedError(Exception):
 
 
 class Channel(Generic[Item]):
-    """A short queue between two threads.
+    """A queue of `capacity` between two threads.
 
-    Args:
-      capacity: Items that it holds.
-      newest_wins: Whether a full channel drops its oldest item (live sources, which must not fall
-        behind), or lets the sender wait (files, of which no frame may be lost).
+    With `newest_wins` a full one drops its oldest item (live sources, which must not fall behind);
+    else the sender waits (files, of which no frame may be lost). `num_dropped` counts.
     """
 
     def __init__(self, capacity: int, *, newest_wins: bool) -> None:
@@ -28,12 +26,7 @@ class Channel(Generic[Item]):
         self._newest_wins = newest_wins
         self._is_closed = False
         self._changed = threading.Condition()
-        self._num_dropped = 0
-
-    @property
-    def num_dropped(self) -> int:
-        """Items that were thrown away because a newer one came before they were taken."""
-        return self._num_dropped
+        self.num_dropped = 0
 
     def put(self, item: Item) -> bool:
         """Hands an item over; returns whether the channel still takes any."""
@@ -44,17 +37,13 @@ class Channel(Generic[Item]):
                 return False
             if len(self._items) == self._capacity:
                 self._items.popleft()
-                self._num_dropped += 1
+                self.num_dropped += 1
             self._items.append(item)
             self._changed.notify_all()
             return True
 
     def get(self) -> Item:
-        """Waits for the next item.
-
-        Raises:
-          ClosedError: If the channel was closed and everything that it held was taken.
-        """
+        """Waits for the next item; ClosedError if there will be none."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_closed or self._items)
             if not self._items:
@@ -94,13 +83,9 @@ class Latest(Generic[Item]):
             return self._item
 
     def newer_than(self, number: int, *, timeout_s: float) -> tuple[int, Item] | None:
-        """Waits for an item after the one of that number (0: any).
+        """Waits for an item after the one of that number (0: any); gives its number and the item.
 
-        Returns:
-          Its number and the item; None when the time is up.
-
-        Raises:
-          ClosedError: If there will be none.
+        None when the time is up; ClosedError if there will be none.
         """
         with self._changed:
             self._changed.wait_for(

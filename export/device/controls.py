@@ -16,11 +16,8 @@ AUTO = "auto"
 class Settings:
     """What is wished for now.
 
-    Attributes:
-      is_paused: Nothing is predicted.
-      look: How results are painted.
-      size: Of the network, or `auto` where a governor chooses; None: as it is.
-      threshold_m: Nearer obstacles are warned of, in the model's unit.
+    `size` is the network's, or `auto` where a governor chooses; None: as it is. Obstacles nearer
+    than `threshold_m`, in the model's unit, are warned of.
     """
 
     is_paused: bool = False
@@ -32,9 +29,7 @@ class Settings:
 class Controls:
     """Settings that any thread may change and any may wait for.
 
-    Args:
-      settings: At the start.
-      sizes: That may be asked for, with `auto` where there is a governor.
+    `sizes` may be asked for, with `auto` where there is a governor.
     """
 
     def __init__(self, settings: Settings, *, sizes: tuple[str, ...]) -> None:
@@ -50,10 +45,7 @@ class Controls:
             return self._settings
 
     def change(self, wishes: dict[str, Any]) -> Settings:
-        """Takes what a viewer sent: any of `paused`, `palette`, `size`, `threshold`.
-
-        Returns:
-          The new settings.
+        """Takes what a viewer sent, any of `paused`, `palette`, `size`, `threshold`, or nothing.
 
         Raises:
           UserError: If a wish is unknown or illegal; nothing is changed then.

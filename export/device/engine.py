@@ -3,7 +3,8 @@
 import platform
 import time
 from collections import deque
-from dataclasses import astuple, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -33,46 +34,22 @@ class FrameTimes:
         return self.preprocess_ms + self.inference_ms + self.postprocess_ms
 
 
-class Latency:
-    """The times of the last ten thousand frames."""
-
-    def __init__(self) -> None:
-        self._frames: deque[FrameTimes] = deque(maxlen=_NUM_KEPT)
-
-    def add(self, times: FrameTimes) -> None:
-        """Counts a frame."""
-        self._frames.append(times)
-
-    @property
-    def last(self) -> FrameTimes | None:
-        """Of the last frame."""
-        return self._frames[-1] if self._frames else None
-
-    def summary(self) -> dict[str, dict[str, float]]:
-        """Median and 90th percentile of each stage and of their sum, `{}` without a frame."""
-        # A copy: another thread may add to it meanwhile.
-        rows = [(*astuple(times), times.total_ms) for times in list(self._frames)]
-        if not rows:
-            return {}
-        columns = np.array(rows).T
-        names = ("preprocess_ms", "inference_ms", "postprocess_ms", "total_ms")
-        return {
-            name: {
-                "median": round(float(np.median(column)), 3),
-                "p90": round(float(np.quantile(column, 0.9)), 3),
-            }
-            for name, column in zip(names, columns, strict=True)
+def summary(frames: Iterable[FrameTimes]) -> dict[str, dict[str, float]]:
+    """Median and 90th percentile of each stage and of their sum, `{}` without a frame."""
+    rows = [{**asdict(times), "total_ms": times.total_ms} for times in frames]
+    return {
+        name: {
+            "median": round(float(np.median([row[name] for row in rows])), 3),
+            "p90": round(float(np.quantile([row[name] for row in rows], 0.9)), 3),
         }
+        for name in (rows[0] if rows else ())
+    }
 
 
 class Engine:
     """Models at work on a camera's pictures. To be used by one thread; `report` by any.
 
-    Args:
-      models: The networks; the one that is selected is run once at once.
-      num_threads: That they run with, for the report.
-      camera: Of the pictures.
-      rule: What counts as an obstacle.
+    The network that is selected is run once at once; `num_threads` is for the report.
     """
 
     def __init__(
@@ -87,7 +64,9 @@ class Engine:
         self._num_threads = num_threads
         self._camera = camera or CameraModel()
         self._rule = rule or Rule()
-        self._latency = {size: Latency() for size in models.sizes}
+        self._times: dict[str, deque[FrameTimes]] = {
+            size: deque(maxlen=_NUM_KEPT) for size in models.sizes
+        }
         self.num_frames = 0
         self._first_result_s: float | None = None
         models.select(models.size)
@@ -95,7 +74,8 @@ class Engine:
     @property
     def last_times(self) -> FrameTimes | None:
         """Of the last frame of the size that runs."""
-        return self._latency[self.models.size].last
+        times = self._times[self.models.size]
+        return times[-1] if times else None
 
     def predict(self, picture: Picture, look: Look) -> Result:
         """Runs the network on one picture.
@@ -113,43 +93,43 @@ class Engine:
         raw = backend.run(fitted)
         inferred = time.perf_counter()
         prediction = predictor.restore(backend.decode(raw), image_size=size, camera=camera)
+        now_s = time.monotonic()
         times = FrameTimes(
             preprocess_ms=(prepared - start) * 1e3,
             inference_ms=(inferred - prepared) * 1e3,
             postprocess_ms=(time.perf_counter() - inferred) * 1e3,
         )
-        self._latency[self.models.size].add(times)
+        self._times[self.models.size].append(times)
         self.num_frames += 1
         if self.num_frames == 1:
             self._first_result_s = telemetry.process_age_s()
         return Result(
             number=self.num_frames,
             name=picture.name,
-            time_s=time.monotonic(),
+            time_s=now_s,
             captured_s=picture.time_s,
             image_rgb=image_rgb,
             prediction=prediction,
             camera=camera,
             valid_m=backend.contract.valid_depth_m,
             is_metric=backend.contract.is_metric,
-            caption=self._caption(times),
+            caption=self._caption(times, age_s=now_s - picture.time_s),
             look=look,
             rule=self._rule,
         )
 
     def report(self, *, wall_s: float, num_failures: int, num_dropped: int) -> dict[str, Any]:
-        """What `latency.json` holds.
+        """What `latency.json` holds of a run that took `wall_s`.
 
-        Args:
-          wall_s: Time of the whole run.
-          num_failures: Pictures that gave no result.
-          num_dropped: Pictures that were too old to be predicted.
+        `num_failures` pictures gave no result, `num_dropped` were too old to be predicted.
         """
         contract = self.models.backend.contract
         peak_bytes = telemetry.peak_memory_bytes()
-        of_size = {size: latency.summary() for size, latency in self._latency.items()}
-        summary = of_size[self.models.size]
-        total_ms = summary.get("total_ms", {}).get("median", 0.0)
+        # Copies: another thread may add to them meanwhile.
+        of_size = {size: summary(list(times)) for size, times in self._times.items()}
+        present = of_size[self.models.size]
+        total_ms = present.get("total_ms", {}).get("median", 0.0)
+        start_s = self._first_result_s
         return {
             "model": str(self.models.backend.path),
             "sha256": contract.sha256,
@@ -161,30 +141,27 @@ class Engine:
             "num_failures": num_failures,
             "num_dropped": num_dropped,
             "warm_up_runs": 1,
-            **summary,
+            **present,
             "by_size": {size: each for size, each in of_size.items() if each},
             "frames_per_second": {
                 # Without reading, drawing and writing; and as a user waits for it.
                 "network_and_its_ends": round(1e3 / total_ms, 2) if total_ms else 0.0,
                 "whole_loop": round(self.num_frames / wall_s, 2) if wall_s else 0.0,
             },
-            "start_to_first_result_s": _rounded(self._first_result_s),
+            "start_to_first_result_s": None if start_s is None else round(start_s, 2),
             "peak_memory_mib": None if peak_bytes is None else round(peak_bytes / 2**20, 1),
             "machine": platform.machine(),
             "python": platform.python_version(),
         }
 
-    def _caption(self, times: FrameTimes) -> tuple[str, ...]:
+    def _caption(self, times: FrameTimes, *, age_s: float) -> tuple[str, ...]:
         contract = self.models.backend.contract
         is_unscaled = contract.is_metric and not self._camera.is_known
         return (
             f"{contract.decoder} {contract.precision}",
             f"{times.total_ms:.1f} ms",
             f"{1e3 / times.total_ms:.0f} frames/s",
+            f"{age_s:.2f} s old",
             f"{self._num_threads} thread{'s' * (self._num_threads > 1)}",
             "focal not given" if is_unscaled else "" if contract.is_metric else "relative depth",
         )
-
-
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 2)

@@ -23,12 +23,7 @@ MIN_FRAMES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What is to be held.
-
-    Attributes:
-      target_fps: Frames a second that are predicted; None: no matter.
-      max_temperature_c: Of the processor; None: no matter.
-    """
+    """What is to be held: predicted frames a second, the processor's heat; None is no matter."""
 
     target_fps: float | None = None
     max_temperature_c: float | None = None
@@ -43,11 +38,7 @@ class Limits:
 class Measurement:
     """What was seen since the last decision.
 
-    Attributes:
-      now_s: By the monotonic clock.
-      frame_ms: Median time of the present size's last frames, input to output; None before any.
-      num_frames: So many of them.
-      temperature_c: None where the machine does not say.
+    `frame_ms` is the median time of the present size's last `num_frames` frames, input to output.
     """
 
     now_s: float
@@ -58,12 +49,9 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """What the governor remembers.
+    """What the governor remembers: the size that runs now, and since when.
 
-    Attributes:
-      size: That runs now.
-      since_s: When it was chosen.
-      known_ms: Time of each size that has run, and when it was measured.
+    `known_ms` holds the time of each size that has run, and when it was measured.
     """
 
     size: str
@@ -78,67 +66,35 @@ def next_state(
 
     Slower than the target, or hotter than allowed: one size smaller. Faster by a margin, where the
     next larger size is not known to be too slow, and cooler by a margin: one size larger. Every
-    size is kept for a while before the next decision.
-
-    Args:
-      state: Of the last decision.
-      measurement: Since then.
-      sizes: All there are, largest first.
-      limits: To be held.
-
-    Returns:
-      The state with the size to run; the same size where nothing is to be done.
+    size is kept for a while before the next decision. `sizes` are all there are, largest first.
     """
-    known_ms = _updated(state.known_ms, state.size, measurement)
-    remembering = dataclasses.replace(state, known_ms=known_ms)
-    if measurement.frame_ms is None or measurement.num_frames < MIN_FRAMES:
-        return remembering
-    position = sizes.index(state.size)
-    held_s = measurement.now_s - state.since_s
-    is_hot = _is_hot(measurement, limits, spare_c=0)
-    if _is_slow(measurement.frame_ms, limits) or is_hot:
-        wait_s = COOLING_S if is_hot and not _is_slow(measurement.frame_ms, limits) else PATIENCE_S
-        step = 1 if held_s >= wait_s else 0
-    else:
-        step = -1 if held_s >= COOLING_S and _has_room(measurement, limits) else 0
-    position = min(max(position + step, 0), len(sizes) - 1)
-    size = sizes[position]
-    if size == state.size or (step < 0 and not _may_grow(size, known_ms, limits)):
-        return remembering
-    return State(size=size, since_s=measurement.now_s, known_ms=known_ms)
-
-
-def _updated(
-    known_ms: dict[str, tuple[float, float]], size: str, measurement: Measurement
-) -> dict[str, tuple[float, float]]:
-    fresh = {
-        name: entry
-        for name, entry in known_ms.items()
-        if measurement.now_s - entry[1] < REMEMBERED_S
+    now_s, frame_ms = measurement.now_s, measurement.frame_ms
+    known_ms = {
+        name: entry for name, entry in state.known_ms.items() if now_s - entry[1] < REMEMBERED_S
     }
-    if measurement.frame_ms is not None and measurement.num_frames >= MIN_FRAMES:
-        fresh[size] = (measurement.frame_ms, measurement.now_s)
-    return fresh
+    if frame_ms is None or measurement.num_frames < MIN_FRAMES:
+        return dataclasses.replace(state, known_ms=known_ms)
+    known_ms[state.size] = (frame_ms, now_s)
+    is_slow, is_hot = _is_slow(frame_ms, limits), _is_hot(measurement, limits)
+    held_s = now_s - state.since_s
+    step = 0
+    if is_slow or is_hot:
+        step = 1 if held_s >= (PATIENCE_S if is_slow else COOLING_S) else 0
+    elif held_s >= COOLING_S and not _is_hot(measurement, limits, spare_c=SPARE_C):
+        step = 0 if _is_slow(frame_ms, limits, spare=SPARE_SHARE) else -1
+    size = sizes[min(max(sizes.index(state.size) + step, 0), len(sizes) - 1)]
+    # Not to a larger one that is known to be too slow.
+    is_known = step < 0 and size in known_ms
+    if size == state.size or (is_known and _is_slow(known_ms[size][0], limits, spare=SPARE_SHARE)):
+        return dataclasses.replace(state, known_ms=known_ms)
+    return State(size=size, since_s=now_s, known_ms=known_ms)
 
 
-def _is_slow(frame_ms: float, limits: Limits) -> bool:
-    return limits.target_fps is not None and frame_ms > 1e3 / limits.target_fps
+def _is_slow(frame_ms: float, limits: Limits, *, spare: float = 0.0) -> bool:
+    return limits.target_fps is not None and frame_ms / (1 - spare) > 1e3 / limits.target_fps
 
 
-def _is_hot(measurement: Measurement, limits: Limits, *, spare_c: float) -> bool:
+def _is_hot(measurement: Measurement, limits: Limits, *, spare_c: float = 0.0) -> bool:
     if limits.max_temperature_c is None or measurement.temperature_c is None:
         return False
     return measurement.temperature_c > limits.max_temperature_c - spare_c
-
-
-def _has_room(measurement: Measurement, limits: Limits) -> bool:
-    if _is_hot(measurement, limits, spare_c=SPARE_C) or measurement.frame_ms is None:
-        return False
-    return not _is_slow(measurement.frame_ms / (1 - SPARE_SHARE), limits)
-
-
-def _may_grow(size: str, known_ms: dict[str, tuple[float, float]], limits: Limits) -> bool:
-    """Whether a larger size is not known to be too slow."""
-    if size not in known_ms:
-        return True
-    return not _is_slow(known_ms[size][0] / (1 - SPARE_SHARE), limits)

@@ -13,8 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from export.device.obstacles import rule_in_words
-from export.device.recording import BusyError, GoneError, Target
+from export.device.recording import BusyError, GoneError
 from export.device.result import Result
 from mtdepth.files import DISK_ERRORS, DataError
 
@@ -28,15 +27,11 @@ _TAIL_BYTES = 2**20
 
 
 class LineWriter:
-    """Writes each result as one line, at once.
+    """Writes each result as one line, at once, to a file, a named pipe, or the standard output `-`.
 
     Lines are whole: one that a disk takes half of is cut away again, and one that a pipe took half
-    of is ended before the next. Into a pipe a line begins only where there is room for it.
-
-    Args:
-      target: A file, a named pipe, or `-` for the standard output.
-      is_live: Whether a slow reader is left without old lines, and a file is appended to.
-      clock: Seconds.
+    of is ended before the next. Into a pipe a line begins only where there is room for it. With
+    `is_live` a slow reader is left without old lines, and a file is appended to.
 
     Raises:
       OSError: If the file cannot be made, or there is no standard output.
@@ -46,9 +41,7 @@ class LineWriter:
     def __init__(
         self, target: str, *, is_live: bool = False, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._target = target
-        self._is_live = is_live
-        self._clock = clock
+        self._target, self._is_live, self._clock = target, is_live, clock
         self._is_stream = is_stream(target)
         self._is_abandoned = False
         self._descriptor: int | None = None
@@ -59,13 +52,7 @@ class LineWriter:
             _prepare(Path(target), is_live=is_live)
 
     def write(self, result: Result) -> None:
-        """Writes one line.
-
-        Raises:
-          BusyError: If its reader takes nothing.
-          GoneError: If its reader went away for good.
-          OSError: If it cannot be stored.
-        """
+        """Writes one line, as `Writer` says."""
         line = json.dumps(obstacle_line(result), separators=(",", ":")).encode() + b"\n"
         if self._descriptor is None:
             self._descriptor = self._opened()
@@ -79,9 +66,9 @@ class LineWriter:
         try:
             self._pass_rest(descriptor)
         except BusyError:
+            # Where it has begun, its end comes before the next.
             if not self._rest:
                 raise
-            # It has begun: its end comes before the next.
 
     def close(self, *, is_kept: bool = True) -> None:
         """Ends the last line where somebody takes it, and closes the file."""
@@ -169,11 +156,6 @@ class LineWriter:
             time.sleep(_POLL_S)
 
 
-def open_lines(target: Target) -> LineWriter:
-    """`obstacles.jsonl` in the run's folder."""
-    return LineWriter(str(target.folder / "obstacles.jsonl"), is_live=target.source.is_live)
-
-
 def is_stream(target: str) -> bool:
     """Whether a target is no file but a pipe, a device or the standard output."""
     path = Path(target)
@@ -182,14 +164,14 @@ def is_stream(target: str) -> bool:
 
 def obstacle_line(result: Result) -> dict[str, Any]:
     """The nearest obstacles of a result, as JSON holds them."""
-    has_classes = result.prediction.train_id is not None
     return {
         "name": result.name,
         "number": result.number,
         "captured_s": round(result.captured_s, 3),
         "time_s": round(result.time_s, 3),
+        "age_s": round(result.time_s - result.captured_s, 3),
         "unit": result.unit,
-        "rule": rule_in_words(has_classes=has_classes, camera=result.camera, rule=result.rule),
+        "rule": result.rule_in_words,
         "columns": [obstacle.to_dict() for obstacle in result.obstacles],
     }
 

@@ -21,12 +21,7 @@ _MAX_WHY = 300
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a camera is asked for; it may give something else.
-
-    Attributes:
-      size: (height, width); None: as the camera likes.
-      fps: Pictures a second; None likewise.
-    """
+    """What a camera is asked for, (height, width) and pictures a second; None: as it likes."""
 
     size: tuple[int, int] | None = None
     fps: float | None = None
@@ -47,11 +42,7 @@ class Grabber(Protocol):
 
 
 def wait_s(attempt: int) -> float:
-    """How long to wait before attempt 0, 1, ...: doubled each time, never longer than ten seconds.
-
-    A camera that was unplugged comes back at once when it is plugged in; a server that is down is
-    not asked more often than that.
-    """
+    """How long to wait before attempt 0, 1, ...: doubled each time, never longer than ten seconds."""
     return min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(attempt, 10))
 
 
@@ -67,7 +58,6 @@ class LiveSource:
 
     Raises:
       OSError: From `opener`, if it cannot be opened the first time: a wrong name is told at once.
-      ImportError: Likewise, where a package is missing.
     """
 
     is_live = True
@@ -82,9 +72,7 @@ class LiveSource:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
-        self._opener = opener
-        self._max_retries = max_retries
-        self._clock = clock
+        self._opener, self._max_retries, self._clock = opener, max_retries, clock
         self._stopping = threading.Event()
         self._wait = wait or self._stopping.wait
         self._lost_at_s: float | None = None
@@ -99,9 +87,8 @@ class LiveSource:
         """`live`, or since when nothing came."""
         now_s = self._clock()
         if self._lost_at_s is not None:
-            return (
-                f"lost {now_s - self._lost_at_s:.0f} s ago, attempts: {self._attempts}{self._why}"
-            )
+            gone_s = now_s - self._lost_at_s
+            return f"lost {gone_s:.0f} s ago, attempts: {self._attempts}{self._why}"
         silent_s = now_s - self._last_s
         return "live" if silent_s < SILENT_S else f"no picture for {silent_s:.0f} s"
 

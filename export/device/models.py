@@ -12,11 +12,7 @@ from mtdepth.runtime.tflite import TfliteBackend, open_sizes
 
 
 class SizedModels:
-    """Networks of several sizes, one of which runs. To be used by one thread.
-
-    Args:
-      backends: By size, largest first; at least one.
-    """
+    """Networks by size, the largest first, one of which runs. To be used by one thread."""
 
     def __init__(self, backends: Mapping[str, TfliteBackend]) -> None:
         if not backends:
@@ -61,10 +57,8 @@ class SizedModels:
 def open_models(path: Path, *, num_threads: int) -> SizedModels:
     """Opens what `--model` named.
 
-    Args:
-      path: A `.tflite` file of one or of several sizes, or a folder that holds `.tflite` files of
-        different sizes, directly or each in a folder of its own.
-      num_threads: Of each interpreter.
+    A `.tflite` file of one or of several sizes, or a folder that holds `.tflite` files of different
+    sizes, directly or each in a folder of its own.
 
     Raises:
       FileNotFoundError: If there is none, or a contract is missing.

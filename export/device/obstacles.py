@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from export.device.camera_model import Mount
 from mtdepth.datasets.label_map import CLASS_NAMES, NUM_CLASSES
 from mtdepth.geometry.camera import Intrinsics
 
@@ -32,6 +31,14 @@ _IS_OBSTACLE = np.array([name in OBSTACLE_CLASSES for name in CLASS_NAMES] + [Fa
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mount:
+    """How the camera is mounted: metres above the ground, degrees that it looks down."""
+
+    height_m: float
+    pitch_deg: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rule:
     """What is looked for.
 
@@ -42,6 +49,14 @@ class Rule:
 
     num_columns: int = 24
     mount: Mount | None = None
+
+    def in_words(self, *, has_classes: bool, camera: Intrinsics | None) -> str:
+        """What makes a pixel an obstacle, for whoever reads the numbers."""
+        if has_classes:
+            return "classes"
+        if camera is not None and self.mount is not None:
+            return "above the ground plane"
+        return "depth only: the ground counts as well"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,15 +92,6 @@ class Obstacle:
         }
 
 
-def rule_in_words(*, has_classes: bool, camera: Intrinsics | None, rule: Rule) -> str:
-    """What makes a pixel an obstacle, for whoever reads the numbers."""
-    if has_classes:
-        return "classes"
-    if camera is not None and rule.mount is not None:
-        return "above the ground plane"
-    return "depth only: the ground counts as well"
-
-
 def nearest_obstacles(
     depth_m: Floats, train_id: Bytes | None, *, camera: Intrinsics | None, rule: Rule
 ) -> list[Obstacle]:
@@ -117,9 +123,21 @@ def nearest_obstacles(
         is_here = is_obstacle[strip]
         depths = depth_m[strip][is_here]
         classes = None if ids is None else ids[strip][is_here]
-        nearest = _nearest(depths, classes, least=max(1, round(MIN_SHARE * is_here.size)))
         pixels = (int(left * step), min(int(right * step), width_px) - 1)
-        found.append(_obstacle(pixels, *nearest, camera))
+        bearing_rad = camera and math.atan((sum(pixels) / 2 - camera.cx_px) / camera.fx_px)
+        least = max(1, round(MIN_SHARE * is_here.size))
+        depth, class_name, by_class = _nearest(depths, classes, least=least)
+        is_far = depth is None or bearing_rad is None
+        found.append(
+            Obstacle(
+                column_px=pixels,
+                bearing_deg=None if bearing_rad is None else math.degrees(bearing_rad),
+                depth=depth,
+                distance=None if is_far else depth / math.cos(bearing_rad),
+                class_name=class_name,
+                by_class=by_class,
+            )
+        )
     return found
 
 
@@ -172,28 +190,6 @@ def _nearest(
 def _low(depths: Floats) -> float:
     rank = int(NEAR_SHARE * depths.size)
     return float(np.partition(depths, rank)[rank])
-
-
-def _obstacle(
-    pixels: tuple[int, int],
-    depth: float | None,
-    class_name: str | None,
-    by_class: dict[str, float],
-    camera: Intrinsics | None,
-) -> Obstacle:
-    bearing_deg = distance = None
-    if camera is not None:
-        bearing_rad = math.atan((sum(pixels) / 2 - camera.cx_px) / camera.fx_px)
-        bearing_deg = math.degrees(bearing_rad)
-        distance = None if depth is None else depth / math.cos(bearing_rad)
-    return Obstacle(
-        column_px=pixels,
-        bearing_deg=bearing_deg,
-        depth=depth,
-        distance=distance,
-        class_name=class_name,
-        by_class=by_class,
-    )
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.device import picture_files, point_cloud
-from export.device.lines import STANDARD_OUTPUT, LineWriter, is_stream, open_lines
+from export.device import picture_files
+from export.device.lines import STANDARD_OUTPUT, LineWriter, is_stream
 from export.device.recording import Disk, Recording, Target, Writer
 from export.device.result import Result
 from export.device.sources import Source
@@ -44,9 +44,13 @@ OUTPUTS = {
     "npz": Output(of_picture=picture_files.write_arrays),
     "classes": Output(of_picture=picture_files.write_classes),
     "ply": Output(
-        of_picture=point_cloud.write_cloud, needs_camera="without, pixels have no direction"
+        of_picture=picture_files.write_cloud, needs_camera="without, pixels have no direction"
     ),
-    "obstacles": Output(of_run=open_lines),
+    "obstacles": Output(
+        of_run=lambda target: LineWriter(
+            str(target.folder / "obstacles.jsonl"), is_live=target.source.is_live
+        )
+    ),
     "video": Output(of_run=open_video),
 }
 
@@ -73,12 +77,7 @@ class FileWriter:
 
 @dataclass(frozen=True)
 class Recorder:
-    """What a run records.
-
-    Attributes:
-      folder: Where to; None: no files.
-      recordings: One for each writer.
-    """
+    """What a run records, one for each writer, and the folder, None without files."""
 
     folder: Path | None
     recordings: tuple[Recording, ...]
@@ -153,9 +152,6 @@ def claim_run_folder(output: Path) -> Path:
     """Makes the next of `run_0001`, `run_0002`, ...; of several programs each gets its own.
 
     Numbers, not times: a board without a clock of its own wakes up in the past.
-
-    Raises:
-      OSError: If it cannot be made for another reason than a full disk.
     """
     found = [_RUN.fullmatch(path.name) for path in output.glob("run_*")]
     number = 1 + max((int(match[1]) for match in found if match is not None), default=0)

@@ -1,6 +1,7 @@
 """The pictures that the device shows: input, depth with a scale, classes with a legend."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -28,14 +29,7 @@ _RELATIVE_SHARES = (0.02, 0.98)
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """What the colours of depth stand for.
-
-    Attributes:
-      near_m: Depth of the first colour.
-      far_m: Depth of the last.
-      is_metric: Whether these are metres; False for a model whose depth has no unit.
-      palette: One of `mtdepth.runtime.colors.PALETTES`.
-    """
+    """What the first and the last colour of depth stand for: metres, or relative depth."""
 
     near_m: float
     far_m: float
@@ -81,9 +75,10 @@ def draw_overlay(
     Returns:
       `[h, w, 3]` RGB; the panels beside each other, or below each other for a wide picture.
     """
-    factor = math.ceil(MIN_PANEL_HEIGHT_PX / image_rgb.shape[0])
-    strip = _text_strip(image_rgb.shape[0] * factor, caption)
-    panels = [_panel(image_rgb, strip, factor), draw_depth(prediction.depth_m, scale=scale)]
+    panels = [
+        _panel(image_rgb, lambda height_px: _text_strip(height_px, caption)),
+        draw_depth(prediction.depth_m, scale=scale),
+    ]
     if prediction.train_id is not None:
         panels.append(draw_classes(image_rgb, prediction.train_id, alpha=alpha))
     is_wide = image_rgb.shape[1] > MAX_ASPECT_SIDE_BY_SIDE * image_rgb.shape[0]
@@ -92,16 +87,14 @@ def draw_overlay(
 
 def draw_depth(depth_m: npt.NDArray[np.float32], *, scale: Scale) -> Image:
     """Depth in colours, with the bar that says which is which."""
-    factor = math.ceil(MIN_PANEL_HEIGHT_PX / depth_m.shape[0])
     colors = depth_colors(depth_m, near_m=scale.near_m, far_m=scale.far_m, palette=scale.palette)
-    return _panel(colors, _scale_strip(depth_m.shape[0] * factor, scale), factor)
+    return _panel(colors, lambda height_px: _scale_strip(height_px, scale))
 
 
 def draw_classes(image_rgb: Image, train_id: Image, *, alpha: float) -> Image:
     """The picture painted with its classes, with their names."""
-    factor = math.ceil(MIN_PANEL_HEIGHT_PX / image_rgb.shape[0])
     painted = paint_classes(image_rgb, train_id, alpha=alpha)
-    return _panel(painted, _legend_strip(image_rgb.shape[0] * factor, train_id), factor)
+    return _panel(painted, lambda height_px: _legend_strip(height_px, train_id))
 
 
 def paint_classes(image_rgb: Image, train_id: Image, *, alpha: float) -> Image:
@@ -128,25 +121,22 @@ def scale_marks_m(near_m: float, far_m: float) -> list[float]:
     return [near_m, *between, far_m]
 
 
-def _panel(image: Image, strip: Image, factor: int) -> Image:
+def _panel(image: Image, strip: Callable[[int], Image]) -> Image:
+    factor = math.ceil(MIN_PANEL_HEIGHT_PX / image.shape[0])
     size = (image.shape[1] * factor, image.shape[0] * factor)
     enlarged = cv2.resize(image, size, interpolation=cv2.INTER_NEAREST)
-    return np.concatenate([enlarged, strip], axis=1)
+    return np.concatenate([enlarged, strip(size[1])], axis=1)
 
 
-def _empty_strip(height_px: int) -> Image:
-    return np.full((height_px, STRIP_WIDTH_PX, 3), _BACKGROUND, np.uint8)
-
-
-def _text_strip(height_px: int, lines: tuple[str, ...]) -> Image:
-    strip = _empty_strip(height_px)
+def _text_strip(height_px: int, lines: tuple[str, ...] = ()) -> Image:
+    strip = np.full((height_px, STRIP_WIDTH_PX, 3), _BACKGROUND, np.uint8)
     for number, line in enumerate(lines):
         _write(strip, line, left_px=8, baseline_px=(number + 1) * _LINE_PX)
     return strip
 
 
 def _scale_strip(height_px: int, scale: Scale) -> Image:
-    strip = _empty_strip(height_px)
+    strip = _text_strip(height_px)
     margin_px = _LINE_PX // 2
     length_px = height_px - 2 * margin_px
     near_m, far_m = scale.near_m, scale.far_m
@@ -173,7 +163,7 @@ def _marks(scale: Scale) -> list[tuple[float, str]]:
 
 
 def _legend_strip(height_px: int, train_id: Image) -> Image:
-    strip = _empty_strip(height_px)
+    strip = _text_strip(height_px)
     counts = np.bincount(train_id.ravel(), minlength=256)[: len(CLASS_NAMES)]
     # Largest first; what does not fit is the smallest.
     present = [index for index in np.argsort(-counts, kind="stable") if counts[index]]

@@ -21,12 +21,9 @@ _NAME = re.compile(r"picamera2(:\d+)?")
 
 
 class PicameraGrabber:
-    """A Raspberry Pi camera.
+    """A Raspberry Pi camera: a `picamera2.Picamera2` that was started with format BGR888.
 
-    Args:
-      camera: A `picamera2.Picamera2` that was started with format BGR888, whose bytes are in the
-        order R, G, B (picamera2 manual, appendix A).
-      fps: That it was asked for.
+    Its bytes are in the order R, G, B (picamera2 manual, appendix A).
     """
 
     def __init__(self, camera: Any, *, fps: float) -> None:
@@ -45,12 +42,7 @@ class PicameraGrabber:
             return np.asarray(self._camera.wait(job), np.uint8)
 
     def release(self) -> None:
-        """Stops the camera and frees it.
-
-        Raises:
-          TimeoutError: If its driver hangs.
-          OSError: If it says that it cannot.
-        """
+        """Stops the camera and frees it; TimeoutError if its driver hangs."""
         errors: list[OSError] = []
         # Of a camera that gives nothing any more libcamera may wait for ever.
         thread = threading.Thread(target=self._close, args=(errors,), daemon=True)
@@ -91,11 +83,7 @@ def is_name(text: str) -> bool:
 
 
 def open_picamera2(text: str, request: Request) -> PicameraGrabber:
-    """Opens a camera and starts it.
-
-    Args:
-      text: `picamera2`, or `picamera2:1` as `rpicam-hello --list-cameras` counts.
-      request: What it is asked for.
+    """Opens `picamera2`, or `picamera2:1` as `rpicam-hello --list-cameras` counts, and starts it.
 
     Raises:
       OSError: If that fails.

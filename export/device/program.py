@@ -34,14 +34,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from export.device.camera_model import CameraModel, Mount, read_intrinsics
+from export.device.camera_model import CameraModel, read_intrinsics
 from export.device.cameras import is_live_name, open_live
 from export.device.controls import AUTO, Controls, Settings
 from export.device.engine import Engine
 from export.device.governor import Limits
 from export.device.live import Request
 from export.device.models import open_models
-from export.device.obstacles import Rule
+from export.device.obstacles import Mount, Rule
 from export.device.options import parse as parse_options
 from export.device.options import write_kinds
 from export.device.outputs import open_outputs

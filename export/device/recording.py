@@ -1,5 +1,6 @@
 """One writer at work in a thread of its own: when it stops, and when it goes on."""
 
+import contextlib
 import logging
 import shutil
 import threading
@@ -53,7 +54,7 @@ class Writer(Protocol):
         Raises:
           UserError: If this one cannot be stored.
           BusyError: If its reader takes nothing.
-          OSError: If nothing can be stored now.
+          OSError: If nothing can be stored now; GoneError: nor ever again.
         """
 
     def close(self, *, is_kept: bool = True) -> None:
@@ -74,12 +75,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Disk:
-    """The disk that a folder is on.
-
-    Attributes:
-      folder: Made where it is missing.
-      free_bytes: How much room is left there.
-    """
+    """The disk that a folder, which is made where it is missing, is on."""
 
     folder: Path
     free_bytes: Callable[[Path], int] = field(default=lambda folder: shutil.disk_usage(folder).free)
@@ -126,12 +122,8 @@ class Recording:
         disk: Disk | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.name = name
-        self.is_gone = False
-        self._writer = writer
-        self._is_live = is_live
-        self._disk = disk
-        self._clock = clock
+        self.name, self.is_gone = name, False
+        self._writer, self._is_live, self._disk, self._clock = writer, is_live, disk, clock
         self._results: Channel[Result] = Channel(_CAPACITY, newest_wins=is_live)
         self._thread: threading.Thread | None = None
         self._is_kept = True
@@ -159,12 +151,7 @@ class Recording:
         return self._results.num_dropped + self._num_left_out
 
     def start(self, *, report: Report, on_fault: Callable[[Exception], None]) -> None:
-        """Begins.
-
-        Args:
-          report: Takes what failed.
-          on_fault: Takes an error that is to end the run.
-        """
+        """Begins; `report` takes what failed, `on_fault` an error that is to end the run."""
         self._thread = threading.Thread(
             target=self._work, args=(report, on_fault), name=f"record {self.name}", daemon=True
         )
@@ -176,11 +163,7 @@ class Recording:
             self._results.put(result)
 
     def close(self, *, is_kept: bool) -> None:
-        """Takes no more; what was handed over is still written.
-
-        Args:
-          is_kept: False where an error ended the run.
-        """
+        """Takes no more; what was handed over is still written. Kept unless an error ended it."""
         self._is_kept = self._is_kept and is_kept
         self._results.close()
 
@@ -195,12 +178,9 @@ class Recording:
 
     def _work(self, report: Report, on_fault: Callable[[Exception], None]) -> None:
         try:
-            while True:
-                try:
-                    result = self._results.get()
-                except ClosedError:
-                    break
-                self._take(result, report)
+            with contextlib.suppress(ClosedError):
+                while True:
+                    self._take(self._results.get(), report)
         # Whatever it is: the main thread raises it.
         except Exception as error:  # noqa: BLE001
             self._is_kept = False
@@ -260,9 +240,8 @@ class Recording:
         self._waits_since_s = None
         if self._why:
             now_s = self._clock()
-            _LOG.warning(
-                "%s: recording goes on after %.0f s", self.name, now_s - self._stopped_at_s
-            )
+            gone_s = now_s - self._stopped_at_s
+            _LOG.warning("%s: recording goes on after %.0f s", self.name, gone_s)
             self._why = ""
             self._went_on_at_s = now_s
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,12 +26,7 @@ JPEG_QUALITY = 80
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """How results are painted.
-
-    Attributes:
-      palette: Of depth.
-      alpha: Share of the class colours over the picture.
-    """
+    """How results are painted: depth's palette, and the class colours' share over the picture."""
 
     palette: str = MAGMA
     alpha: float = 0.5
@@ -71,6 +67,16 @@ class Result:
     _jpegs: dict[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     @property
+    def age_s(self) -> float:
+        """How old the picture is now."""
+        return time.monotonic() - self.captured_s
+
+    @property
+    def rule_in_words(self) -> str:
+        """What counts as an obstacle, in words."""
+        return self.rule.in_words(has_classes=self._has_classes, camera=self.camera)
+
+    @property
     def unit(self) -> str:
         """Of its depth: `m` or `relative`."""
         return "m" if self.is_metric else "relative"
@@ -109,21 +115,13 @@ class Result:
         )
 
     def draw(self, view: str) -> Image:
-        """One view of the result, RGB.
-
-        Raises:
-          UserError: If there is no such view.
-        """
+        """One view of the result, RGB; UserError if there is no such view."""
         if view not in self.views:
             raise UserError(f"view must be one of {', '.join(self.views)}, got {view!r}")
         return VIEWS[view](self)
 
     def jpeg(self, view: str) -> bytes:
-        """One view, small enough to be sent; encoded once, by whoever asks first.
-
-        Raises:
-          UserError: If there is no such view.
-        """
+        """One view, small enough to be sent; encoded once, by whoever asks first."""
         with self._lock:
             if view not in self._jpegs:
                 is_wide = self.image_rgb.shape[1] > MAX_VIEW_WIDTH_PX
@@ -160,16 +158,11 @@ class Result:
         )
 
 
-def _draw_classes(result: Result) -> Image:
-    train_id = result.prediction.train_id
-    if train_id is None:
-        raise UserError("the model gives no classes")
-    return draw_classes(result.image_rgb, train_id, alpha=result.look.alpha)
-
-
 VIEWS: dict[str, Callable[[Result], Image]] = {
     "overlay": lambda result: result.overlay,
     "picture": lambda result: result.image_rgb,
     "depth": lambda result: draw_depth(result.prediction.depth_m, scale=result.scale),
-    "classes": _draw_classes,
+    "classes": lambda result: draw_classes(
+        result.image_rgb, np.asarray(result.prediction.train_id), alpha=result.look.alpha
+    ),
 }

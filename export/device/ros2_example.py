@@ -7,7 +7,9 @@ Nothing here imports it. It needs ROS 2 (rclpy, sensor_msgs) beside what the dev
 
 Topics: `depth/image` (sensor_msgs/Image, 32FC1, metres, NaN = not measured), `classes/image`
 (mono8, train ids, 255 = unknown), `depth/camera_info`. A model whose depth has no unit is refused:
-the messages' unit is the metre. It was tried with stand-ins for ROS only: no ROS 2 was at hand.
+the messages' unit is the metre. Messages are stamped with the time at which the picture came, and
+the newest picture wins: what came while another was being predicted is left out. It was tried with
+stand-ins for ROS only: no ROS 2 was at hand.
 """
 
 import argparse
@@ -21,35 +23,36 @@ import numpy.typing as npt
 
 from export.device.camera_model import CameraModel
 from export.device.cameras import open_live
+from export.device.controls import Controls, Settings
 from export.device.engine import Engine
 from export.device.live import Request
 from export.device.models import open_models
-from export.device.result import Look, Result
-from export.device.sources import Picture
+from export.device.recording import Recording
+from export.device.result import Result
+from export.device.service import Service
 from mtdepth.geometry.camera import Intrinsics
 
 
 class DepthTopics:
     """Publishes each result; as sensor data, so the newest counts and none is sent again.
 
-    Args:
-      node: Of rclpy.
-      messages: The module `sensor_msgs.msg`.
-      qos: Quality of service.
-      frame_id: Of the camera.
+    Takes rclpy's node, the module `sensor_msgs.msg`, `rclpy.duration.Duration`, quality of service.
     """
 
-    def __init__(self, node: Any, messages: Any, *, qos: Any, frame_id: str) -> None:
-        self._node = node
-        self._messages = messages
+    def __init__(
+        self, node: Any, messages: Any, *, duration: Any, qos: Any, frame_id: str
+    ) -> None:
+        self._node, self._messages, self._duration = node, messages, duration
         self._frame_id = frame_id
         self._depth = node.create_publisher(messages.Image, "depth/image", qos)
         self._classes = node.create_publisher(messages.Image, "classes/image", qos)
         self._camera = node.create_publisher(messages.CameraInfo, "depth/camera_info", qos)
 
-    def publish(self, result: Result) -> None:
+    def write(self, result: Result) -> None:
         """Sends one result."""
-        stamp = self._node.get_clock().now().to_msg()
+        # ROS has a clock of its own: the picture came so long before now.
+        came = self._node.get_clock().now() - self._duration(seconds=result.age_s)
+        stamp = came.to_msg()
         depth_m = result.prediction.depth_m
         measured_m = np.where(depth_m > 0, depth_m, np.float32(np.nan)).astype("<f4")
         self._depth.publish(self._image(measured_m, "32FC1", stamp))
@@ -57,6 +60,12 @@ class DepthTopics:
             self._classes.publish(self._image(result.prediction.train_id, "mono8", stamp))
         if result.camera is not None:
             self._camera.publish(self._camera_info(result.camera, stamp))
+
+    def close(self, *, is_kept: bool = True) -> None:
+        """Nothing is left open."""
+
+    def abandon(self) -> None:
+        """Nobody is waited for."""
 
     def _image(self, pixels: npt.NDArray[Any], encoding: str, stamp: object) -> Any:
         message = self._messages.Image()
@@ -102,18 +111,25 @@ def main() -> int:
     engine = Engine(models, num_threads=options.num_threads, camera=camera)
     rclpy.init(args=ros_arguments)
     node = rclpy.create_node("mtdepth")
-    topics = DepthTopics(node, messages, qos=qos, frame_id=options.frame_id)
-    source = open_live(options.source, request=Request())
+    duration = importlib.import_module("rclpy.duration").Duration
+    topics = DepthTopics(node, messages, duration=duration, qos=qos, frame_id=options.frame_id)
+    service = Service(
+        open_live(options.source, request=Request()),
+        engine,
+        Controls(Settings(), sizes=models.sizes),
+        recordings=[Recording("topics", topics, is_live=True)],
+    )
+    service.start()
     try:
-        for item in source.frames():
-            if not rclpy.ok():
-                break
-            if isinstance(item, Picture):
-                topics.publish(engine.predict(item, Look()))
+        while rclpy.ok() and not service.is_done.wait(0.1):
+            pass
     finally:
-        source.close()
+        service.stop()
+        service.join()
         node.destroy_node()
         rclpy.try_shutdown()
+    if service.fault is not None:
+        raise service.fault
     return 0
 
 

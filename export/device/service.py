@@ -6,6 +6,7 @@ behind ever makes something before it wait. With files every frame is waited for
 latest result when they like.
 """
 
+import contextlib
 import logging
 import statistics
 import threading
@@ -36,15 +37,9 @@ _LAST_JOIN_S = 30.0
 
 
 class Service:
-    """A source, a model and recordings at work until the source ends or `stop`.
+    """A source, a model and recordings at work until the source ends, `max_frames`, or `stop`.
 
-    Args:
-      source: Of pictures.
-      engine: That predicts them.
-      controls: That a viewer may change.
-      recordings: Of results; not started yet.
-      limits: Of the governor that changes sizes.
-      max_frames: Results after which it ends.
+    `controls` are what a viewer may change, `limits` the governor's, who changes sizes.
     """
 
     def __init__(
@@ -57,9 +52,7 @@ class Service:
         limits: Limits | None = None,
         max_frames: int | None = None,
     ) -> None:
-        self.source = source
-        self.engine = engine
-        self.controls = controls
+        self.source, self.engine, self.controls = source, engine, controls
         self.latest: Latest[Result] = Latest()
         self.is_done = threading.Event()
         self.failures: list[Unreadable] = []
@@ -185,15 +178,13 @@ class Service:
                 break
 
     def _infer(self) -> None:
-        while self._max_frames is None or self.engine.num_frames < self._max_frames:
-            try:
+        with contextlib.suppress(ClosedError):
+            while self._max_frames is None or self.engine.num_frames < self._max_frames:
                 picture = self._pictures.get()
-            except ClosedError:
-                break
-            if self.controls.wait_while_paused() and self.source.is_live:
-                continue  # it is as old as the pause
-            self._select_size()
-            self._predict(picture)
+                if self.controls.wait_while_paused() and self.source.is_live:
+                    continue  # it is as old as the pause
+                self._select_size()
+                self._predict(picture)
         self._pictures.close(is_emptied=True)
         self.source.close()
 

@@ -34,21 +34,13 @@ _SNAPSHOT_KINDS = ("overlay", "depth", "npz")
 class Display:
     """Shows nothing; a window and a page differ in what they do ten times a second.
 
-    Args:
-      service: Not started yet.
-      options: Of the command line.
-      stopped: Set when the user wants the end.
-
-    Raises:
-      OSError: If there is no screen, or the port is in use.
+    `stopped` is set when the user wants the end. OSError tells of no screen, or a port in use.
     """
 
     def __init__(
         self, service: Service, options: argparse.Namespace, stopped: threading.Event
     ) -> None:
-        self.service = service
-        self.options = options
-        self.stopped = stopped
+        self.service, self.options, self.stopped = service, options, stopped
         self.throttling: telemetry.Throttling | None = None
         self.open()
 

@@ -1,5 +1,7 @@
 """Where pictures come from: files of all kinds; `export.device.live` has cameras and networks."""
 
+import itertools
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,12 +15,20 @@ import numpy.typing as npt
 from mtdepth.files import DataError, UserError
 from mtdepth.pictures import PICTURE_SUFFIXES, is_picture, pictures_in, read_rgb
 
+_LOG = logging.getLogger(__name__)
+
 Image = npt.NDArray[np.uint8]
 
 # Cameras and files that do not say their rate.
 ASSUMED_FPS = 25.0
 # Who says more knows nothing: some streams tell the 90,000 ticks a second of their clock.
 _MAX_FPS = 240
+# Of so many pictures a film's own time stamps are held against the rate that it tells.
+_NUM_TIMED = 60
+_MAX_RATE_DEVIATION = 0.1
+# What a run writes beside its `latency.json`: never pictures of a camera.
+RUN_NAME = "latency.json"
+RESULT_ENDS = ("_overlay", "_depth", "_classes")
 
 
 @dataclass(frozen=True)
@@ -73,46 +83,42 @@ class Source(Protocol):
         """Ends `frames` soon, from any thread."""
 
 
-@dataclass(frozen=True)
-class PictureFiles:
+@dataclass
+class Files:
+    """Pictures or a video, which nobody has to wait for."""
+
+    name: str
+    status = "files"
+    is_live = False
+
+    def close(self) -> None:
+        """Nothing waits."""
+
+
+@dataclass
+class PictureFiles(Files):
     """Picture files, in order, each with a name of its own."""
 
     paths: tuple[Path, ...]
-    is_live = False
     fps = None
-    status = "files"
-
-    @property
-    def name(self) -> str:
-        """The file, or the folder of several."""
-        return str(self.paths[0] if len(self.paths) == 1 else self.paths[0].parent)
 
     def frames(self) -> Frames:
-        """Reads them one by one."""
-        names = _distinct_names(self.paths)
-        for name, path in zip(names, self.paths, strict=True):
+        """Reads them one by one, by their stems, or whole names where two share a stem."""
+        stems = [path.stem for path in self.paths]
+        for path in self.paths:
+            name = path.stem if stems.count(path.stem) == 1 else path.name
             try:
                 yield Picture(name, read_rgb(path))
             except (DataError, OSError) as error:
                 yield Unreadable(name, str(error))
 
-    def close(self) -> None:
-        """Nothing is left open."""
 
-
-@dataclass(frozen=True)
-class VideoFile:
+@dataclass
+class VideoFile(Files):
     """A video file, which is opened anew each time it is read."""
 
     path: Path
     fps: float
-    is_live = False
-    status = "file"
-
-    @property
-    def name(self) -> str:
-        """The file's name."""
-        return self.path.name
 
     def frames(self) -> Frames:
         """Reads until the end."""
@@ -121,11 +127,8 @@ class VideoFile:
         promised = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) - 1
         number = 0
         try:
-            while True:
-                is_read, image_bgr = capture.read()
-                if not is_read:
-                    break
-                yield Picture(f"{number:06d}", rgb_of(image_bgr))
+            while (found := capture.read())[0]:
+                yield Picture(f"{number:06d}", rgb_of(found[1]))
                 number += 1
         finally:
             capture.release()
@@ -134,46 +137,28 @@ class VideoFile:
         elif number < promised:
             yield Unreadable(self.name, f"ended after {number} of {promised + 1} pictures")
 
-    def close(self) -> None:
-        """Nothing waits."""
 
-
-@dataclass(frozen=True)
-class Repeated:
+class Repeated(Files):
     """A source of files, from the start again whenever it ends."""
 
-    source: Source
-    is_live = False
     status = "repeated"
 
-    @property
-    def name(self) -> str:
-        """The source's."""
-        return self.source.name
-
-    @property
-    def fps(self) -> float | None:
-        """The source's."""
-        return self.source.fps
+    def __init__(self, source: PictureFiles | VideoFile) -> None:
+        super().__init__(source.name)
+        self._source, self.fps = source, source.fps
 
     def frames(self) -> Frames:
         """Reads it again and again, each picture under its old name; ends where none is given."""
         has_pictures = True
         while has_pictures:
             has_pictures = False
-            for item in self.source.frames():
+            for item in self._source.frames():
                 has_pictures = has_pictures or isinstance(item, Picture)
                 yield item
 
-    def close(self) -> None:
-        """Nothing waits."""
-
 
 def open_files(text: str) -> PictureFiles | VideoFile:
-    """Opens files that the user named.
-
-    Args:
-      text: A folder of pictures, a picture or a video file.
+    """Opens files that the user named: a folder of pictures, a picture or a video file.
 
     Raises:
       FileNotFoundError: If there is no such file or folder.
@@ -182,21 +167,59 @@ def open_files(text: str) -> PictureFiles | VideoFile:
     """
     path = Path(text)
     if path.is_dir():
-        found = pictures_in(path)
-        if not found:
-            raise UserError(f"{path} holds no picture ({', '.join(PICTURE_SUFFIXES)})")
-        return PictureFiles(tuple(found))
+        return PictureFiles(str(path), _of_folder(path))
     if not path.is_file():
         raise FileNotFoundError(
             f"{path}: no such source; give a folder, a picture, a video file, a camera's number, "
-            "/dev/videoN, /dev/v4l/by-id/NAME, picamera2, or an rtsp:// or http:// address"
+            "/dev/videoN, /dev/v4l/by-id/NAME, picamera2, or an address: rtsp:// http:// srt:// "
+            "udp://"
         )
     if is_picture(path):
-        return PictureFiles((path,))
+        return PictureFiles(str(path), (path,))
+    return VideoFile(path.name, path, _rate_of(path))
+
+
+def _of_folder(folder: Path) -> tuple[Path, ...]:
+    """Its pictures, without what an earlier run wrote beside them."""
+    found = pictures_in(folder)
+    stems = {path.stem for path in found}
+    is_of_run = (folder / RUN_NAME).is_file()
+    kept = [path for path in found if not _is_result(path.stem, stems, is_of_run=is_of_run)]
+    if not kept:
+        why = "only results of an earlier run" if found else "no picture"
+        raise UserError(f"{folder} holds {why} ({', '.join(PICTURE_SUFFIXES)}); give another")
+    if len(kept) < len(found):
+        num_results = len(found) - len(kept)
+        _LOG.warning("%s: %d results of an earlier run are left out", folder, num_results)
+    return tuple(kept)
+
+
+def _is_result(stem: str, stems: set[str], *, is_of_run: bool) -> bool:
+    made_of = next((stem.removesuffix(end) for end in RESULT_ENDS if stem.endswith(end)), None)
+    return made_of is not None and (
+        is_of_run or made_of in stems or made_of.removesuffix("_relative") in stems
+    )
+
+
+def _rate_of(path: Path) -> float:
+    """Frames a second: those that it tells, unless its own time stamps say something else."""
     capture = _open_video(path)
-    fps = capture.get(cv2.CAP_PROP_FPS) or ASSUMED_FPS
+    told = capture.get(cv2.CAP_PROP_FPS)
+    times_ms = []
+    while len(times_ms) < _NUM_TIMED and capture.grab():
+        times_ms.append(capture.get(cv2.CAP_PROP_POS_MSEC))
     capture.release()
-    return VideoFile(path, fps)
+    is_told = 0 < told <= _MAX_FPS
+    steps_ms = [after - before for before, after in itertools.pairwise(times_ms)]
+    if not steps_ms or min(steps_ms) <= 0:
+        return told if is_told else ASSUMED_FPS
+    stamped = 1e3 * len(steps_ms) / sum(steps_ms)
+    if is_told and abs(stamped / told - 1) <= _MAX_RATE_DEVIATION:
+        return told
+    if stamped > _MAX_FPS:
+        return ASSUMED_FPS
+    _LOG.warning("%s tells %g frames/s, its time stamps say %.4g: taken", path, told, stamped)
+    return stamped
 
 
 class CaptureGrabber:
@@ -220,19 +243,18 @@ class CaptureGrabber:
         self._capture.release()
 
 
-def rgb_of(image_bgr: Image) -> Image:
-    """OpenCV's order of channels, turned round."""
-    return np.asarray(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2RGB), np.uint8)
+def rgb_of(image: Image) -> Image:
+    """OpenCV's order of channels, turned round; a grey camera's `[height, width]` three times."""
+    if image.dtype == np.uint16:  # of a grey camera with more than 8 bits
+        image = (image >> 8).astype(np.uint8)
+    is_grey = image.ndim == 2 or image.shape[2] == 1
+    code = cv2.COLOR_GRAY2RGB if is_grey else cv2.COLOR_BGR2RGB
+    return np.asarray(cv2.cvtColor(image, code), np.uint8)
 
 
 def _open_video(path: Path) -> cv2.VideoCapture:
-    capture = cv2.VideoCapture(str(path))
+    # Absolute: FFmpeg takes what stands before a colon for a protocol.
+    capture = cv2.VideoCapture(str(path.absolute()))
     if not capture.isOpened():
         raise DataError(path, "cannot be opened as a video")
     return capture
-
-
-def _distinct_names(paths: tuple[Path, ...]) -> list[str]:
-    """Stems, or whole file names where two pictures share a stem."""
-    stems = [path.stem for path in paths]
-    return [path.stem if stems.count(path.stem) == 1 else path.name for path in paths]

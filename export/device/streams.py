@@ -21,12 +21,21 @@ _TCP_PORTS = {"rtsp": 554, "http": 80, "https": 443}
 # Parameters that say which picture is sent; of any other the value may be a secret.
 _HARMLESS = {"channel", "subtype", "stream", "profile", "resolution", "fps", "mode", "unicast"}
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+# What may have been meant for an address, and hold secrets.
+_NEARLY = re.compile(r"\s*[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 HIDDEN = "***"
 
 
 def is_address(text: str) -> bool:
     """Whether a network stream is meant."""
     return _ADDRESS.match(text) is not None
+
+
+def check_is_no_address(text: str) -> None:
+    """Refuses what is nearly an address, in words that tell none of its secrets."""
+    if _NEARLY.match(text) and "@" in text:
+        kind = text.partition(":")[0].strip()
+        raise UserError(f"--source {kind}:... is no address: an address begins with {kind}://")
 
 
 def without_secrets(address: str) -> str:

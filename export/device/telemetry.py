@@ -67,20 +67,13 @@ def throttling(root: Path = ROOT) -> Throttling | None:
 
 
 def parse_throttled(text: str) -> Throttling:
-    """Reads `throttled=0x50005` of vcgencmd, or the kernel's `50005`.
-
-    Raises:
-      ValueError: If it is no such number.
-    """
+    """Reads `throttled=0x50005` of vcgencmd, or the kernel's `50005`; ValueError of another text."""
     bits = int(text.strip().rpartition("=")[2], 16)
-    return Throttling(
-        now=_reasons(bits),
-        since_boot=_reasons(bits >> _SINCE_BOOT_SHIFT),
+    now, since_boot = (
+        tuple(name for bit, name in _THROTTLED_BITS.items() if bits >> shift + bit & 1)
+        for shift in (0, _SINCE_BOOT_SHIFT)
     )
-
-
-def _reasons(bits: int) -> tuple[str, ...]:
-    return tuple(name for bit, name in _THROTTLED_BITS.items() if bits >> bit & 1)
+    return Throttling(now=now, since_boot=since_boot)
 
 
 def _throttled_texts(root: Path) -> Iterator[str]:

@@ -50,6 +50,12 @@ class Identity:
     product: tuple[str, ...]
     serial: str
 
+    def likenesses(self, other: "Identity") -> tuple[bool, ...]:
+        """Whether another is it, it moved, its twin at the port, something else at the port."""
+        is_twin, is_at_port = self.product == other.product, self.port == other.port
+        is_moved = bool(self.product) and is_twin and self.serial == other.serial
+        return self == other, is_moved, is_at_port and is_twin, is_at_port
+
 
 def is_name(text: str) -> bool:
     """Whether a camera is meant; a file or folder of that number is one."""
@@ -58,69 +64,45 @@ def is_name(text: str) -> bool:
 
 
 def identity_of(node: Path, root: Path = ROOT) -> Identity | None:
-    """Which camera a node is.
-
-    Args:
-      node: `/dev/videoN`, or a link to it.
-      root: Of the file system.
-
-    Returns:
-      None where the kernel does not say.
-    """
+    """Which camera `/dev/videoN`, or a link to it, is; None where the kernel does not say."""
     entry = root / _CLASS / node.resolve().name
     device = entry / "device"
     if not _NODE.fullmatch(entry.name) or not device.exists():
         return None
     place = device.resolve()
     usb = next((each for each in (place, place.parent) if (each / "idVendor").is_file()), None)
-    if usb is None:
-        return Identity(
-            port=place.name, interface="", index=_read(entry / "index"), product=(), serial=""
-        )
     return Identity(
-        port=usb.name,
+        port=(usb or place).name,
         # 1-1.4:1.0 is the first part, in its first configuration, of what is at port 1-1.4.
-        interface=place.name.partition(":")[2],
+        interface=place.name.partition(":")[2] if usb else "",
         index=_read(entry / "index"),
-        product=(_read(usb / "idVendor"), _read(usb / "idProduct")),
-        serial=_read(usb / "serial"),
+        product=(_read(usb / "idVendor"), _read(usb / "idProduct")) if usb else (),
+        serial=_read(usb / "serial") if usb else "",
     )
 
 
 def present(root: Path = ROOT) -> dict[Path, Identity]:
     """Every camera node that the kernel tells of, `/dev/videoN`, and what it is."""
-    found = {}
-    for entry in sorted((root / _CLASS).glob("video*")):
-        identity = identity_of(entry, root)
-        if identity is not None:
-            found[root / "dev" / entry.name] = identity
-    return found
+    entries = sorted((root / _CLASS).glob("video*"))
+    found = {root / "dev" / entry.name: identity_of(entry, root) for entry in entries}
+    return {node: identity for node, identity in found.items() if identity is not None}
 
 
 def find(camera: Identity, beside: Collection[Identity] = (), root: Path = ROOT) -> Path | None:
-    """Where a camera is now.
+    """Where a camera that was open is now, `/dev/videoN`; None where it is not plugged in.
 
     The same product and serial at the same port come first; then those at another port; then
     another of the same product at the port, and then whatever is plugged in there. Where two are
-    equal, none is guessed.
-
-    Args:
-      camera: That was open.
-      beside: Those that were there when it was, and are therefore not it.
-      root: Of the file system.
-
-    Returns:
-      `/dev/videoN`; None where it is not plugged in.
+    equal, none is guessed. Those that were there `beside` it are not it.
     """
     part = (camera.interface, camera.index)
     others = {
-        node: other
+        node: camera.likenesses(other)
         for node, other in present(root).items()
         if other not in beside and (other.interface, other.index) == part
     }
-    for is_it in (_is_same, _is_moved, _is_twin_at_port, _is_at_port):
-        nodes = [node for node, other in others.items() if is_it(camera, other)]
-        if nodes:
+    for rank in range(4):
+        if nodes := [node for node, likenesses in others.items() if likenesses[rank]]:
             return nodes[0] if len(nodes) == 1 else None
     return None
 
@@ -136,23 +118,6 @@ def names_of(root: Path = ROOT) -> list[str]:
         f"/dev/{path.name}" + (f" = {links[path.name]}" if path.name in links else "")
         for path in found
     ]
-
-
-def _is_same(camera: Identity, other: Identity) -> bool:
-    return camera == other
-
-
-def _is_moved(camera: Identity, other: Identity) -> bool:
-    same = (camera.product, camera.serial) == (other.product, other.serial)
-    return same and bool(camera.product)
-
-
-def _is_twin_at_port(camera: Identity, other: Identity) -> bool:
-    return camera.port == other.port and camera.product == other.product
-
-
-def _is_at_port(camera: Identity, other: Identity) -> bool:
-    return camera.port == other.port
 
 
 def _read(path: Path) -> str:
@@ -171,11 +136,10 @@ class V4l2Camera:
     """
 
     def __init__(self, text: str, request: Request, root: Path = ROOT) -> None:
-        self._text = text
-        self._request = request
-        self._root = root
-        name = f"dev/video{text}" if text.isdecimal() else text.removeprefix("/")
-        self._node = root / name
+        self._text, self._request, self._root = text, request, root
+        self._node = root / (f"dev/video{text}" if text.isdecimal() else text.removeprefix("/"))
+        # Whether the system itself lets its name follow the camera.
+        self._is_link = text.startswith(_LINKS)
         self._identity: Identity | None = None
         self._beside: list[Identity] = []
 
@@ -203,19 +167,12 @@ class V4l2Camera:
             self._beside = list(found.values())
         return grabber
 
-    @property
-    def _is_link(self) -> bool:
-        """Whether the system itself lets its name follow the camera."""
-        return self._text.startswith(_LINKS)
-
     def _where(self) -> Path:
         now = identity_of(self._node, self._root)
         if self._node.exists() and (self._identity is None or self._identity == now):
             return self._node.resolve() if self._is_link else self._node
-        found = None
-        if self._identity is not None:
-            found = find(self._identity, self._beside, self._root)
-        if found is None:
+        found = self._identity and find(self._identity, self._beside, self._root)
+        if not found:
             raise OSError(
                 f"camera {self._text} cannot be opened: there is no such device{_devices()}"
             )
@@ -242,12 +199,9 @@ def _open_capture(text: str, node: str, api: int, request: Request) -> Grabber:
     if request.fps is not None:
         capture.set(cv2.CAP_PROP_FPS, request.fps)
     capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # older frames are of no use
+    given = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FPS)
     _LOG.info(
-        "camera %s gives %dx%d (width x height) at %g frames/s",
-        text,
-        capture.get(cv2.CAP_PROP_FRAME_WIDTH),
-        capture.get(cv2.CAP_PROP_FRAME_HEIGHT),
-        capture.get(cv2.CAP_PROP_FPS),
+        "camera %s gives %dx%d (width x height) at %g frames/s", text, *map(capture.get, given)
     )
     return CaptureGrabber(capture)
 

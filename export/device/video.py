@@ -42,12 +42,8 @@ class VideoWriter:
     a run over files, so that a half one never looks whole. A camera's is always kept: it has no
     other end. What follows an interruption, or has another size, becomes `overlay_2`.
 
-    Args:
-      folder: Where to.
-      fps: Pictures a second.
-      kinds: Suffixes and codecs to try.
-      is_live: Whether the pictures are a live source's: the time between them counts, so that the
-        video plays at their pace, and no file is replaced.
+    Of a live source the time between the pictures counts, so that the video plays at their pace,
+    and no file is replaced.
     """
 
     def __init__(
@@ -58,17 +54,11 @@ class VideoWriter:
         kinds: tuple[tuple[str, str], ...] = VIDEO_KINDS,
         is_live: bool = False,
     ) -> None:
-        self._folder = folder
-        self._fps = fps
-        self._kinds = kinds
-        self._is_live = is_live
+        self._folder, self._fps, self._kinds, self._is_live = folder, fps, kinds, is_live
         self._writer: cv2.VideoWriter | None = None
-        self._size = (0, 0)
-        self._path = folder
+        self._size, self._path = (0, 0), folder
         self._start_s = 0.0
-        self._num_written = 0
-        self._num_checked = 0
-        self._num_bytes = 0
+        self._num_written = self._num_checked = self._num_bytes = 0
 
     def write(self, result: Result) -> None:
         """Appends one result.
@@ -147,7 +137,9 @@ class VideoWriter:
             # Not by OpenCV, which does not say why a disk refuses.
             self._path.write_bytes(b"")
             fourcc = cv2.VideoWriter.fourcc(*codec)
-            writer = cv2.VideoWriter(str(self._path), fourcc, self._fps, (width_px, height_px))
+            # Absolute: FFmpeg takes what stands before a colon for a protocol.
+            name = str(self._path.absolute())
+            writer = cv2.VideoWriter(name, fourcc, self._fps, (width_px, height_px))
             if writer.isOpened():
                 return writer
             self._path.unlink(missing_ok=True)

@@ -2,29 +2,33 @@
 
 Standard library only. Each viewer has a thread of its own, which takes the newest result when it
 has sent the last one; nothing here is waited for by inference. A viewer that takes nothing for a
-few seconds is let go.
+few seconds is let go, and so is who does not end its request.
 """
 
 import contextlib
 import errno
 import http.server
 import logging
+import math
 import socket
 import socketserver
 import sys
 import threading
+import time
 from typing import Any
 
 from export.device.web_handler import LOCAL, MAX_VIEWERS, Handler, Site
 
 _LOG = logging.getLogger(__name__)
 
-# A viewer that takes nothing for so long is let go.
+# A viewer that takes nothing for so long is let go, and who has not said what it wants.
 SEND_TIMEOUT_S = 5.0
 # Browsers open six each; more would only take the memory of the rest.
 _MAX_CONNECTIONS = 64
 # What the kernel keeps for a viewer that reads slowly: a few pictures, no seconds of them.
 _SEND_BUFFER_BYTES = 128 * 1024
+# A button that is held would fill the disk.
+SNAPSHOT_EVERY_S = 1.0
 
 
 class WebServer:
@@ -34,7 +38,7 @@ class WebServer:
       site: What is served.
       host: Address to listen at; `0.0.0.0` is every one of the machine.
       port: To listen at; 0: any that is free.
-      send_timeout_s: After which a viewer that takes nothing is let go.
+      send_timeout_s: After which a viewer that takes nothing, or asks nothing, is let go.
 
     Raises:
       OSError: If the port is in use, or the address is not this machine's.
@@ -76,7 +80,7 @@ class WebServer:
         """Serves no more; whoever is connected is let go."""
         self._server.shutdown()
         self._server.server_close()
-        self._server.hang_up()
+        self._server.hang_up(before_s=math.inf)
         self._thread.join()
 
 
@@ -97,10 +101,13 @@ class _Server(http.server.ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 16
 
-    def __init__(self, address: tuple[str, int], handler: type) -> None:
+    def __init__(self, address: tuple[str, int], handler: type[Handler]) -> None:
         self._lock = threading.Lock()
         self.num_viewers = 0
-        self._connections: set[socket.socket] = set()
+        # Of each connection, when its request must be whole; infinite while it is answered.
+        self._due_s: dict[socket.socket, float] = {}
+        self._request_timeout_s = handler.timeout
+        self._snapshot_due_s = -math.inf
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
         super().__init__(address, handler)
@@ -121,28 +128,53 @@ class _Server(http.server.ThreadingHTTPServer):
         with self._lock:
             self.num_viewers -= 1
 
+    def may_save(self) -> bool:
+        with self._lock:
+            is_due = time.monotonic() >= self._snapshot_due_s
+            if is_due:
+                self._snapshot_due_s = time.monotonic() + SNAPSHOT_EVERY_S
+            return is_due
+
+    def expect(self, connection: socket.socket, *, is_asking: bool) -> None:
+        """Gives a connection time for its whole request, or for our answer."""
+        with self._lock:
+            due_s = time.monotonic() + self._request_timeout_s
+            self._due_s[connection] = due_s if is_asking else math.inf
+
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
-        with self._lock:
-            self._connections.add(connection)
+        self.expect(connection, is_asking=True)
         return connection, address
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        del request, client_address
+        """Lets a new one in; where all places are taken, for who has kept silent for longest."""
+        del client_address
         with self._lock:
-            return len(self._connections) <= _MAX_CONNECTIONS
+            if len(self._due_s) <= _MAX_CONNECTIONS:
+                return True
+            silent = [each for each, due_s in self._due_s.items() if due_s < math.inf]
+            oldest = min(silent, key=lambda each: self._due_s[each])
+            self._hang_up(oldest)
+            return oldest is not request
 
     def shutdown_request(self, request: Any) -> None:
         with self._lock:
-            self._connections.discard(request)
+            self._due_s.pop(request, None)
         super().shutdown_request(request)
 
-    def hang_up(self) -> None:
+    def service_actions(self) -> None:
+        self.hang_up(before_s=time.monotonic())
+
+    def hang_up(self, *, before_s: float) -> None:
         with self._lock:
-            for connection in self._connections:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
+            for connection in [each for each, due_s in self._due_s.items() if due_s <= before_s]:
+                self._hang_up(connection)
+
+    def _hang_up(self, connection: socket.socket) -> None:
+        self._due_s[connection] = math.inf
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         del request

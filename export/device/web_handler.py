@@ -3,17 +3,18 @@
 import http.server
 import json
 import logging
+import math
 import re
+import secrets
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from export.device.channel import ClosedError
-from export.device.obstacles import Obstacle, rule_in_words
 from export.device.result import VIEWS, Result
 from export.device.service import Service
 from export.device.telemetry import Throttling
@@ -31,9 +32,8 @@ _POLL_S = 0.5
 _BOUNDARY = "frame"
 _BOUNDARY_LINE = f"--{_BOUNDARY}\r\n".encode("ascii")
 # The page is one file: nothing is loaded from elsewhere.
-_PAGE_POLICY = (
-    "default-src 'self'; img-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-)
+_PAGE_POLICY = "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+TOKEN_HEADER = "X-Mtdepth-Token"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +42,16 @@ class Site:
 
     Attributes:
       service: At work.
-      state: Content of `/state.json`.
+      state: Content of `/state.json`, but for the token.
       save: Stores a snapshot, returns where; None where there is no --output.
+      token: Of this start: what presses a button has read this server's own page or state, which
+        other sites cannot.
     """
 
     service: Service
     state: Callable[[], dict[str, Any]]
     save: Callable[[Result], list[str]] | None = None
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -57,16 +60,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
     Attributes:
       site: What is served.
       host: That the server listens at.
-      server: Whose `admit` and `dismiss` count viewers.
+      server: Which counts viewers, and the time that each takes.
+      timeout: For a whole request, and for each part of an answer, in seconds.
     """
 
     # `do_GET`, `do_POST` and `format` are the base class's names.
     site: Site
     host: str
     server: Any
+    timeout: float
     protocol_version = "HTTP/1.1"
     server_version = "mtdepth"
     sys_version = ""
+
+    def handle_one_request(self) -> None:
+        """Reads and answers one; the whole of it has to come in time, not each byte of it."""
+        self.server.expect(self.connection, is_asking=True)
+        super().handle_one_request()
 
     def do_GET(self) -> None:
         """Page, numbers, pictures."""
@@ -78,7 +88,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             policy = ("Content-Security-Policy", _PAGE_POLICY)
             self._send(PAGE.read_bytes(), "text/html; charset=utf-8", policy)
         elif url.path == "/state.json":
-            self._send_json(self.site.state())
+            self._send_json({**self.site.state(), "token": self.site.token})
+        elif url.path == "/favicon.ico":
+            self.send_response(HTTPStatus.NO_CONTENT)
+            self.end_headers()
         elif url.path in ("/stream.mjpg", "/snapshot.jpg"):
             self._pictures(url.path, query.get("view", "overlay"))
         else:
@@ -102,7 +115,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.BAD_REQUEST, str(error))
             return
         self.site.service.repaint()
-        self._send_json({**self.site.state(), "saved": saved})
+        self._send_json({**self.site.state(), "token": self.site.token, "saved": saved})
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Says it to whoever looks for it, not for every picture."""
@@ -113,7 +126,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if result is None:
             raise UserError("there is no picture yet")
         # Without an --output the page's own download is the snapshot.
-        return [] if self.site.save is None else self.site.save(result)
+        if self.site.save is None:
+            return []
+        if not self.server.may_save():
+            raise UserError("one snapshot a second: this one was not stored")
+        return self.site.save(result)
 
     def _body(self) -> bytes | None:
         try:
@@ -132,6 +149,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         Else a web site that the viewer looks at could make its own name point here (DNS rebinding)
         and read the camera.
         """
+        self.server.expect(self.connection, is_asking=False)
         try:
             named = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
         except ValueError:  # half an IPv6 address
@@ -147,10 +165,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         origin = self.headers.get("Origin")
         # Compared as text: half an address need not be understood to be refused.
         is_own = origin is None or origin.partition("://")[2] == self.headers.get("Host")
-        kind = self.headers.get_content_type()
-        if is_own and kind == "application/json":
+        given = self.headers.get(TOKEN_HEADER, "").encode()
+        if not is_own or self.headers.get_content_type() != "application/json":
+            why = "buttons take JSON, from this machine's own page"
+        elif not secrets.compare_digest(given, self.site.token.encode()):
+            why = f"a button needs the header {TOKEN_HEADER}: the token of /state.json"
+        else:
             return True
-        self._refuse(HTTPStatus.FORBIDDEN, "buttons take JSON, from this machine's own page")
+        self._refuse(HTTPStatus.FORBIDDEN, why)
         return False
 
     def _pictures(self, path: str, view: str) -> None:
@@ -254,6 +276,7 @@ def state_of(service: Service, throttling: Throttling | None) -> dict[str, Any]:
         "dropped": service.num_dropped,
         "failures": len(service.failures),
         "fps": round(service.frames_per_second, 2),
+        "age_s": None if result is None else round(result.age_s, 3),
         "ms": None if times is None else round(times.total_ms, 2),
         "inference_ms": None if times is None else round(times.inference_ms, 2),
         "temperature_c": service.temperature_c,
@@ -274,21 +297,11 @@ def state_of(service: Service, throttling: Throttling | None) -> dict[str, Any]:
 def _of_result(result: Result | None, threshold: float) -> dict[str, Any]:
     if result is None:
         return {"unit": None, "obstacle": None, "obstacle_rule": None, "is_near": False}
-    has_classes = result.prediction.train_id is not None
-    nearest = min(
-        (obstacle for obstacle in result.obstacles if obstacle.depth is not None),
-        key=_depth,
-        default=None,
-    )
+    found = [(each.depth, each) for each in result.obstacles if each.depth is not None]
+    depth, nearest = min(found, key=lambda pair: pair[0], default=(math.inf, None))
     return {
         "unit": result.unit,
         "obstacle": None if nearest is None else nearest.to_dict(),
-        "obstacle_rule": rule_in_words(
-            has_classes=has_classes, camera=result.camera, rule=result.rule
-        ),
-        "is_near": nearest is not None and _depth(nearest) < threshold,
+        "obstacle_rule": result.rule_in_words,
+        "is_near": depth < threshold,
     }
-
-
-def _depth(obstacle: Obstacle) -> float:
-    return float("inf") if obstacle.depth is None else obstacle.depth
