@@ -16,7 +16,6 @@ from absl import flags, logging
 
 from export.fine_tune import options as shared
 from mtdepth import program
-from mtdepth.files import write_json
 
 _SPARSITY = flags.DEFINE_float(
     "sparsity", 0.5, "Share of zeros in each pruned layer.", lower_bound=0.05, upper_bound=0.95
@@ -35,30 +34,28 @@ def main() -> int | None:
     output = shared.output_folder(chosen, treatment="pruned")
     # TensorFlow takes seconds to load, which a wrong flag should not cost.
     from export.fine_tune.job import Job
-    from export.fine_tune.pruned import masks_of
-    from export.fine_tune.report import log_file, log_sparsity, tuning_record
+    from export.fine_tune.pruned import masks_of, sparsity_of
     from export.graph import ExportError
 
     job = Job(chosen, output)
     stages, files = {}, {}
     try:
         stages["prune"] = pruned = job.prune(sparsity=_SPARSITY.value)
-        log_sparsity(pruned.graph)
+        for name, share in sparsity_of(pruned.graph).items():
+            logging.info("zeros in %s: %.1f %%", name, 100 * share)
         for precision in ("float32", "int8"):
             files[precision] = job.export(
                 pruned, output / precision, precision=precision, treatment="pruned"
             )
-            log_file(output / precision, files[precision])
         if _QAT.value:
             stages["quantise"] = tuned = job.quantise(pruned.graph, masks=masks_of(pruned.graph))
             files["qat"] = job.export(
                 tuned, output / "qat", precision="int8", treatment="pruned_qat"
             )
-            log_file(output / "qat", files["qat"])
     except ExportError as error:
         logging.error("%s: %s", output, error)
         return 1
-    write_json(output / "fine_tuning.json", tuning_record(job, stages, files))
+    job.write_record(stages, files)
     return None
 
 

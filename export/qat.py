@@ -18,7 +18,6 @@ from absl import flags, logging
 
 from export.fine_tune import options as shared
 from mtdepth import program
-from mtdepth.files import write_json
 
 shared.define_flags()
 flags.adopt_module_key_flags(shared)
@@ -30,7 +29,6 @@ def main() -> int | None:
     output = shared.output_folder(chosen, treatment="qat")
     # TensorFlow takes seconds to load, which a wrong flag should not cost.
     from export.fine_tune.job import Job
-    from export.fine_tune.report import log_file, tuning_record
     from export.graph import ExportError
 
     job = Job(chosen, output)
@@ -40,10 +38,7 @@ def main() -> int | None:
     except ExportError as error:
         logging.error("no file was written to %s: %s", output, error)
         return 1
-    write_json(
-        output / "fine_tuning.json", tuning_record(job, {"quantise": tuned}, {"int8": report})
-    )
-    log_file(output, report)
+    job.write_record({"quantise": tuned}, {"int8": report})
     return None
 
 

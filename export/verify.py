@@ -22,12 +22,12 @@ import numpy as np
 
 from export.golden import Answer, Array, ask, read_golden
 from mtdepth.contract import Precision
-from mtdepth.files import DataError, UserError
 from mtdepth.pretrained.names import exported_file
+from mtdepth.runtime.command_line import USER_ERRORS, parser_of
+from mtdepth.runtime.command_line import run as run_program
 from mtdepth.runtime.formats import open_artefact
 
 _LOG = logging.getLogger("export.verify")
-_USER_ERRORS = (DataError, OSError, UserError, ImportError)
 
 # Of the range of an output, largest minus smallest: the last bits of sums in another order.
 MAX_RELATIVE: dict[Precision, float] = {"float32": 1e-5, "float16": 1e-2, "int8": 1e-5}
@@ -37,12 +37,8 @@ MAX_RELATIVE: dict[Precision, float] = {"float32": 1e-5, "float16": 1e-2, "int8"
 class Deviation:
     """How far an output is from the golden one.
 
-    Attributes:
-      name: Of the output.
-      largest: In steps of an integer output, or in shares of a float output's range.
-      num_values: That differ at all.
-      is_integer: Which of the two.
-      is_good: Whether it is allowed.
+    `largest` is in steps of an integer output, or in shares of a float output's range; `num_values`
+    differ at all.
     """
 
     name: str
@@ -96,10 +92,7 @@ def deviations(
 def verify(path: Path, *, num_threads: int, max_steps: int) -> list[str]:
     """Checks a model; says what is good and returns what is not.
 
-    Raises:
-      FileNotFoundError: If the model, its contract or its golden pairs are missing.
-      DataError: If one of them is damaged or of another export.
-      ImportError: If the interpreter is not installed.
+    Raises what opening the file and its golden pairs does.
     """
     backends = open_artefact(path, num_threads=num_threads)
     golden = read_golden(path)
@@ -128,11 +121,7 @@ def verify(path: Path, *, num_threads: int, max_steps: int) -> list[str]:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        "python -m export.verify",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("export.verify", __doc__)
     add = parser.add_argument
     add("--model", type=Path, required=True, action="append", help="model.tflite; may be repeated")
     add("--num_threads", type=int, default=1, help="of the interpreter (default: 1)")
@@ -152,7 +141,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             file = exported_file(path, precision="int8")
             faults = verify(file, num_threads=options.num_threads, max_steps=options.max_steps)
-        except _USER_ERRORS as error:
+        except USER_ERRORS as error:
             _LOG.error("%s", error)
             num_bad += 1
             continue
@@ -161,11 +150,5 @@ def run(options: argparse.Namespace) -> int:
     return 1 if num_bad else 0
 
 
-def main() -> int:
-    """The program."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    return run(parse(sys.argv[1:]))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(parse, run))

@@ -20,33 +20,27 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from export.benchmark.machine import describe_machine, describe_state
 from export.benchmark.memory import peak_memory
-from export.benchmark.network import TimedNetwork, open_network
+from export.benchmark.network import TimedNetwork, open_network, synthetic
 from export.benchmark.report import Measured, machine_line, profile_table, table
 from export.benchmark.timing import Schedule, Times, time_in_turn
-from mtdepth.files import DataError, UserError, write_json
+from mtdepth.files import UserError, write_json
 from mtdepth.pictures import read_rgb
 from mtdepth.pretrained.names import exported_file
+from mtdepth.runtime.command_line import parser_of
+from mtdepth.runtime.command_line import run as run_program
 
-_LOG = logging.getLogger("export.benchmark")
-_USER_ERRORS = (DataError, OSError, UserError, ImportError)
 FORMAT_VERSION = 1
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        "python -m export.benchmark",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("export.benchmark", __doc__)
     add = parser.add_argument
     add("--model", type=Path, action="append", required=True, help="a .tflite file; repeatable")
     add("--size", help="of a file with several (default: the largest)")
@@ -78,7 +72,8 @@ def run(options: argparse.Namespace) -> int:
     """Measures, writes and prints; returns the exit status."""
     # As many as the network's, or the picture's way in would be another machine's.
     cv2.setNumThreads(options.threads)
-    picture = _picture(options)
+    noise = synthetic((*options.picture_size, 3), np.uint8)
+    picture = noise if options.picture is None else read_rgb(options.picture)
     networks = [
         open_network(
             exported_file(path, precision="int8"),
@@ -106,7 +101,10 @@ def run(options: argparse.Namespace) -> int:
             **options.schedule.to_dict(),
             "models": [result.to_dict(results[0]) for result in results],
         }
-        _write(record, options.json)
+        if options.json == "-":
+            sys.stdout.write(json.dumps(record, indent=1) + "\n")
+        else:
+            write_json(Path(options.json), record)
     if options.json != "-":
         sys.stdout.write(f"{machine_line(machine, after)}, threads {options.threads}\n")
         sys.stdout.write(table(results))
@@ -146,14 +144,6 @@ def _complete(result: Measured, picture_size: tuple[int, int], options: argparse
             result.profile = report(profile(path, num_threads=options.threads))
 
 
-def _picture(options: argparse.Namespace) -> npt.NDArray[np.uint8]:
-    if options.picture is not None:
-        return read_rgb(options.picture)
-    height_px, width_px = options.picture_size
-    random = np.random.default_rng(0)
-    return random.integers(0, 256, (height_px, width_px, 3), dtype=np.uint8)
-
-
 def _size(text: str) -> tuple[int, int]:
     sides = text.lower().split("x")
     if len(sides) != 2 or not all(side.isdigit() and int(side) > 0 for side in sides):
@@ -161,27 +151,7 @@ def _size(text: str) -> tuple[int, int]:
     return int(sides[0]), int(sides[1])
 
 
-def _write(record: dict[str, Any], target: str) -> None:
-    if target == "-":
-        sys.stdout.write(json.dumps(record, indent=1) + "\n")
-    else:
-        write_json(Path(target), record)
-
-
-def main() -> int:
-    """The program."""
+if __name__ == "__main__":
     # What depth means without a camera does not matter to its time.
     logging.getLogger("mtdepth.runtime").setLevel(logging.ERROR)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    options = parse(sys.argv[1:])
-    try:
-        return run(options)
-    except _USER_ERRORS as error:
-        _LOG.error("%s", error)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(parse, run))

@@ -35,11 +35,17 @@ def describe_machine(root: Path = Path("/")) -> dict[str, Any]:
 
 def describe_state(root: Path = Path("/")) -> dict[str, Any]:
     """What changes with heat and load; taken before and after."""
+    temperature_c, throttling = telemetry.temperature_c(root), telemetry.throttling(root)
+    load = _text(root / "proc/loadavg")
     found = {
         "frequency_mhz": _scaled(_cpu(root) / "cpufreq/scaling_cur_freq", 1e-3),
-        "temperature_c": _temperature_c(root),
-        "load_average": _load(root),
-        "throttling": _throttling(root),
+        "temperature_c": None if temperature_c is None else round(temperature_c, 1),
+        "load_average": float(load.split()[0]) if load else None,
+        "throttling": throttling
+        and [
+            *(f"{reason} now" for reason in throttling.now),
+            *(f"{reason} since boot" for reason in throttling.since_boot),
+        ],
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -57,26 +63,6 @@ def _processor(root: Path) -> str | None:
         return name.strip()
     part = fields.get("CPU part", "").strip()
     return f"ARM part {part}" if part else None
-
-
-def _load(root: Path) -> float | None:
-    text = _text(root / "proc/loadavg")
-    return float(text.split()[0]) if text else None
-
-
-def _throttling(root: Path) -> list[str] | None:
-    found = telemetry.throttling(root)
-    if found is None:
-        return None
-    return [
-        *(f"{reason} now" for reason in found.now),
-        *(f"{reason} since boot" for reason in found.since_boot),
-    ]
-
-
-def _temperature_c(root: Path) -> float | None:
-    found = telemetry.temperature_c(root)
-    return None if found is None else round(found, 1)
 
 
 def _text(path: Path) -> str | None:

@@ -15,13 +15,7 @@ _TIMEOUT_S = 600.0
 def peak_memory(
     path: Path, *, picture_size: tuple[int, int], num_threads: int, size: str | None = None
 ) -> dict[str, Any]:
-    """Runs `main` below in a fresh process.
-
-    Args:
-      path: A `.tflite` file.
-      picture_size: (height, width) of the picture.
-      num_threads: Of the interpreter.
-      size: Of a file with several; None for the largest.
+    """Runs `main` below in a fresh process; arguments as of `open_network`.
 
     Returns:
       `peak_memory_mb`, the most that the process held (VmHWM in millions of bytes, with Python,

@@ -38,10 +38,10 @@ class TimedNetwork:
 
 
 def open_network(path: Path, picture: Image, *, num_threads: int, size: str | None) -> TimedNetwork:
-    """Opens a file.
+    """Opens a `.tflite` file; without a contract beside it, only the network itself is timed.
 
     Args:
-      path: A `.tflite` file; without a contract beside it, only the network itself is timed.
+      path: The file.
       picture: `[height, width, 3]` RGB, as a camera gives it.
       num_threads: Of the interpreter.
       size: Of a file with several; None for the largest.
@@ -49,18 +49,11 @@ def open_network(path: Path, picture: Image, *, num_threads: int, size: str | No
     Raises:
       FileNotFoundError: If there is no such file.
       DataError: If it cannot be opened, its contract is another's, or it has no such size.
-      ImportError: If LiteRT is not installed.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     if not contract_path(path).is_file():
         return TimedNetwork(path, path.stem, {}, {"inference": _bare(path, num_threads)})
-    return _with_contract(path, picture, num_threads=num_threads, size=size)
-
-
-def _with_contract(
-    path: Path, picture: Image, *, num_threads: int, size: str | None
-) -> TimedNetwork:
     backends = open_sizes(path, num_threads=num_threads)
     if size is not None and size not in backends:
         raise DataError(path, f"has no size {size}; it has {', '.join(backends)}")

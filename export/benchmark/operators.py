@@ -4,6 +4,7 @@ The Python wheel of LiteRT has no profiler of its own to ask. It does bring the 
 schema, which is all that this needs: no TensorFlow.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -55,10 +56,6 @@ def single_operators(path: Path) -> Iterator[SingleOperator]:
     """Each operator of a file's first graph, in the order in which they run.
 
     Operators that read weights alone (the DEQUANTIZEs of a float16 file) run once: left out.
-
-    Raises:
-      DataError: If it is no `.tflite` file.
-      ImportError: If this LiteRT brings no schema.
     """
     schema, utils = _schema()
     model = _model(path, utils)
@@ -89,12 +86,7 @@ def single_operators(path: Path) -> Iterator[SingleOperator]:
 
 
 def graph_alone(path: Path, signature: str) -> bytes:
-    """A file with the graph of one signature alone, of a file that has several.
-
-    Raises:
-      DataError: If it is no `.tflite` file, or has no such signature.
-      ImportError: If this LiteRT brings no schema.
-    """
+    """A file with the graph of one signature alone, of a file that has several."""
     _, utils = _schema()
     model = _model(path, utils)
     found = [each for each in model.signatureDefs or () if each.signatureKey == signature.encode()]
@@ -120,37 +112,28 @@ def _described(
     shape = _shape(output)
     is_filter = kind in ("CONV_2D", "DEPTHWISE_CONV_2D")
     kernel = _shape(tensors[operator.inputs[1]]) if is_filter else ()
+    # CONV_2D: [out, h, w, in]; DEPTHWISE_CONV_2D: [1, h, w, out].
+    num_taps = math.prod(kernel[1:] if kind == "CONV_2D" else kernel[1:3]) if kernel else 0
     return SingleOperator(
         kind=kind,
         part=part_of(output.name.decode(errors="replace"), shape, input_height_px),
         output_shape=shape,
         kernel_shape=kernel,
-        macs=_macs(kind, shape, kernel),
+        macs=math.prod(shape[1:]) * num_taps if len(shape) == 4 else 0,
         content=content,
     )
 
 
 def part_of(name: str, shape: tuple[int, ...], input_height_px: int) -> str:
-    """The part of a network that an operator belongs to; see `SingleOperator`.
+    """The part of a network that an operator belongs to, by name and shape of its output.
 
-    Args:
-      name: Of its output; the converter joins those of the layers that it fused.
-      shape: Of its output.
-      input_height_px: Of the network.
+    The converter joins the names of layers that it fused. See `SingleOperator`.
     """
     stride = f" /{input_height_px // shape[1]}" if len(shape) == 4 and shape[1] else ""
     for pattern, part in _PARTS:
         if found := pattern.search(name):
             return found.expand(part) + (stride if part == "encoder" else "")
     return "input" if stride == " /1" else f"other{stride}"
-
-
-def _macs(kind: str, shape: tuple[int, ...], kernel: tuple[int, ...]) -> int:
-    if not kernel or len(shape) != 4:
-        return 0
-    # CONV_2D: [out, h, w, in]; DEPTHWISE_CONV_2D: [1, h, w, out].
-    num_taps = kernel[1] * kernel[2] * (kernel[3] if kind == "CONV_2D" else 1)
-    return shape[1] * shape[2] * shape[3] * num_taps
 
 
 def _folded(graph: Any, moving: set[int]) -> set[int]:
@@ -202,10 +185,6 @@ def profile(path: Path, *, num_threads: int) -> list[OperatorTime]:
 
     What it does not show: operators that XNNPACK joins, and a tensor that fell out of the caches
     between two operators. The sum against the whole network's time says how much that is.
-
-    Raises:
-      DataError: If it is no `.tflite` file.
-      ImportError: If this LiteRT brings no schema.
     """
     operators = list(single_operators(path))
     return [

@@ -10,15 +10,7 @@ from export.benchmark.timing import Times
 
 @dataclass
 class Measured:
-    """One file's results.
-
-    Attributes:
-      network: The file.
-      times: Of each of its stages.
-      delegation: `Delegation.to_dict()`.
-      memory: Of `peak_memory`.
-      profile: Of `profile.report`, empty unless asked for.
-    """
+    """One file's results: times of its stages, XNNPACK's share, memory, and a profile if asked."""
 
     network: TimedNetwork
     times: dict[str, Times]
@@ -55,7 +47,7 @@ def table(results: Sequence[Measured]) -> str:
             f"{inference['p90_ms']:>8.2f} {inference['min_ms']:>8.2f} "
             f"{inference['cpu_median_ms']:>8.2f} {ratio:>7.3f} "
             f"{_median(result, 'preprocess'):>8} {_median(result, 'postprocess'):>8} "
-            f"{_megabytes(result.memory):>8}"
+            f"{result.memory.get('peak_memory_mb', '-'):>8}"
         )
     return "\n".join([*lines, *_notes(results)]) + "\n"
 
@@ -111,7 +103,3 @@ def _notes(results: Sequence[Measured]) -> list[str]:
 def _median(result: Measured, stage: str) -> str:
     times = result.times.get(stage)
     return "-" if times is None else f"{times.to_dict()['median_ms']:.2f}"
-
-
-def _megabytes(memory: Mapping[str, Any]) -> str:
-    return f"{memory['peak_memory_mb']:.1f}" if "peak_memory_mb" in memory else "-"

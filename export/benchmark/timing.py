@@ -33,11 +33,6 @@ class Schedule:
                 f"got {self}"
             )
 
-    @property
-    def num_runs(self) -> int:
-        """Counted calls of each."""
-        return self.rounds * self.runs_per_round
-
     def to_dict(self) -> dict[str, int]:
         """For a report."""
         return {
@@ -85,16 +80,7 @@ class Times:
 def time_in_turn(
     calls: Sequence[Callable[[], Any]], schedule: Schedule, *, title: str = "rounds"
 ) -> list[Times]:
-    """Times calls in turn.
-
-    Args:
-      calls: What is timed.
-      schedule: How often.
-      title: Of the progress bar.
-
-    Returns:
-      One for each call, in their order.
-    """
+    """Times each of the calls, in turn; `title` is the progress bar's."""
     shape = (len(calls), schedule.rounds, schedule.runs_per_round)
     wall_s, cpu_s = np.empty(shape), np.empty(shape)
     for call in calls:
@@ -104,14 +90,11 @@ def time_in_turn(
         for index, call in enumerate(calls):
             call()
             for run in range(schedule.runs_per_round):
-                wall_s[index, turn, run], cpu_s[index, turn, run] = _seconds_of(call)
+                start_cpu_s, start_s = time.process_time(), time.perf_counter()
+                call()
+                wall_s[index, turn, run] = time.perf_counter() - start_s
+                cpu_s[index, turn, run] = time.process_time() - start_cpu_s
     return [Times(wall * 1e3, cpu * 1e3) for wall, cpu in zip(wall_s, cpu_s, strict=True)]
-
-
-def _seconds_of(call: Callable[[], Any]) -> tuple[float, float]:
-    start_cpu_s, start_s = time.process_time(), time.perf_counter()
-    call()
-    return time.perf_counter() - start_s, time.process_time() - start_cpu_s
 
 
 def _medians(times_ms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

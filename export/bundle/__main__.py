@@ -33,8 +33,13 @@ PROGRAMS = ("export.device.__main__", "export.verify", "export.benchmark.__main_
 def main() -> int | None:
     """Packs."""
     from export.bundle import texts
-    from export.bundle.archive import folder_name, is_archive, write_bundle
-    from export.bundle.models import TABLE_HEAD, checked_models
+    from export.bundle.contents import (
+        TABLE_HEAD,
+        checked_models,
+        folder_name,
+        is_archive,
+        write_bundle,
+    )
     from export.bundle.modules import BundleError, closure, data_files, module_file
 
     root = Path(__file__).parents[2]
@@ -49,24 +54,18 @@ def main() -> int | None:
     copied = {str(path.relative_to(root)): path for path in sources}
     for model in models:
         copied |= {f"models/{model.name}/{path.name}": path for path in model.files}
-    first = models[0].path
     table = "\n".join([TABLE_HEAD, *(model.row() for model in models)])
     write_bundle(
         output,
         copied=copied,
-        texts={
-            texts.REQUIREMENTS_NAME: texts.requirements(litert=version("ai-edge-litert")),
-            texts.INSTALL_NAME: texts.install([model.path for model in models]),
-            texts.SERVICE_NAME: texts.service(),
-            texts.SETTINGS_NAME: texts.settings(first, options=_OPTIONS.value),
-            texts.README_NAME: texts.readme(
-                folder=folder_name(output),
-                is_archive=is_archive(output),
-                model=first,
-                options=_OPTIONS.value,
-                table=table,
-            ),
-        },
+        texts=texts.bundle_texts(
+            [model.path for model in models],
+            litert=version("ai-edge-litert"),
+            folder=folder_name(output),
+            is_archive=is_archive(output),
+            options=_OPTIONS.value,
+            table=table,
+        ),
         scripts=frozenset({texts.INSTALL_NAME}),
     )
     logging.info("wrote %s: %d model(s), %d modules", output, len(models), len(modules))

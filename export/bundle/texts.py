@@ -1,6 +1,7 @@
 """The texts of a bundle: how it is installed, started as a service, and used."""
 
 import string
+from collections.abc import Sequence
 
 REQUIREMENTS_NAME = "requirements-pi.txt"
 INSTALL_NAME = "install.sh"
@@ -127,46 +128,37 @@ Ctrl-C. The fifth starts the same at every boot, with the options in `$settings`
 """)
 
 
-def requirements(*, litert: str) -> str:
-    """What pip installs on the Pi.
+def bundle_texts(
+    models: Sequence[str], *, litert: str, folder: str, is_archive: bool, options: str, table: str
+) -> dict[str, str]:
+    """Every text of a bundle by its name.
 
     Args:
-      litert: Version of LiteRT that the models were checked with.
+      models: Paths in the bundle; the first runs.
+      litert: Version of LiteRT that they were checked with.
+      folder: Name of the bundle's folder.
+      is_archive: Whether it travels as `FOLDER.tar.gz`.
+      options: Of `export.device`.
+      table: Of the models, for the README.
     """
-    return _REQUIREMENTS.substitute(litert=litert)
-
-
-def install(models: list[str]) -> str:
-    """The script that installs the bundle; `models` are paths in it."""
-    return _INSTALL.substitute(
-        requirements=REQUIREMENTS_NAME,
-        service=SERVICE_NAME,
-        settings=SETTINGS_NAME,
-        models=" ".join(f"--model {model}" for model in models),
-    )
-
-
-def service() -> str:
-    """The systemd unit, with places for folder and user."""
-    return _SERVICE.substitute(settings=SETTINGS_NAME)
-
-
-def settings(model: str, *, options: str) -> str:
-    """What the service runs: a model's path in the bundle, and options of `export.device`."""
-    return _SETTINGS.substitute(model=model, options=options)
-
-
-def readme(*, folder: str, is_archive: bool, model: str, options: str, table: str) -> str:
-    """The five commands, and a table of the models."""
     archive = f"{folder}.tar.gz"
-    return _README.substitute(
-        carry=f"scp {archive} pi@raspberrypi.local:"
-        if is_archive
-        else f"scp -r {folder} pi@raspberrypi.local:",
-        enter=f"tar xzf {archive} && cd {folder}" if is_archive else f"cd {folder}",
-        model=model,
-        options=options,
-        table=table,
-        settings=SETTINGS_NAME,
-        service=SERVICE_NAME,
-    )
+    words = {
+        "litert": litert,
+        "requirements": REQUIREMENTS_NAME,
+        "service": SERVICE_NAME,
+        "settings": SETTINGS_NAME,
+        "models": " ".join(f"--model {model}" for model in models),
+        "model": models[0],
+        "options": options,
+        "table": table,
+        "carry": f"scp {archive if is_archive else f'-r {folder}'} pi@raspberrypi.local:",
+        "enter": f"tar xzf {archive} && cd {folder}" if is_archive else f"cd {folder}",
+    }
+    templates = {
+        REQUIREMENTS_NAME: _REQUIREMENTS,
+        INSTALL_NAME: _INSTALL,
+        SERVICE_NAME: _SERVICE,
+        SETTINGS_NAME: _SETTINGS,
+        README_NAME: _README,
+    }
+    return {name: template.substitute(words) for name, template in templates.items()}

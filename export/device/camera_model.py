@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mtdepth.datasets.plausible import camera_problem, focal_problem
 from mtdepth.files import DataError, UserError, read_json
 from mtdepth.geometry.camera import Intrinsics
 
@@ -22,8 +23,7 @@ class CameraModel:
     ) -> None:
         if focal_px is not None and intrinsics is not None:
             raise UserError("give --focal_px or --camera, not both")
-        self._focal_px = focal_px
-        self._intrinsics = intrinsics
+        self._focal_px, self._intrinsics = focal_px, intrinsics
         self._size: tuple[int, int] | None = None
 
     @property
@@ -36,13 +36,18 @@ class CameraModel:
 
         Raises:
           UserError: If the size is not one that the camera gives.
+          DataError: If the focal length is none for pictures of the first one's size.
         """
+        height_px, width_px = size
         if self._intrinsics is not None:
-            return _scaled(self._intrinsics, size)
+            return _scaled(self._intrinsics, height_px, width_px)
         if self._focal_px is None:
             return None
-        height_px, width_px = size
-        self._size = self._size or size
+        if self._size is None:
+            # No fault of this picture: it ends the run.
+            if why := focal_problem(self._focal_px, width_px=width_px):
+                raise DataError("--focal_px", why)
+            self._size = size
         if size != self._size:
             raise UserError(
                 f"is {height_px}x{width_px} (height x width), but the first picture, which "
@@ -63,19 +68,21 @@ def read_intrinsics(path: Path) -> Intrinsics:
 
     Raises:
       FileNotFoundError: If it is missing.
-      DataError: If it is no JSON, or not of those six numbers.
+      DataError: If it is no JSON, not of those six numbers, or of a camera that cannot be.
     """
     content = read_json(path)
     if not isinstance(content, dict):
         raise DataError(path, "a camera file is one JSON object")
     try:
-        return Intrinsics.from_dict(content)
-    except ValueError as error:
+        camera = Intrinsics.from_dict(content)
+    except (ValueError, OverflowError) as error:
         raise DataError(path, str(error)) from error
+    if why := camera_problem(camera):
+        raise DataError(path, why)
+    return camera
 
 
-def _scaled(camera: Intrinsics, size: tuple[int, int]) -> Intrinsics:
-    height_px, width_px = size
+def _scaled(camera: Intrinsics, height_px: int, width_px: int) -> Intrinsics:
     if (height_px, width_px) == (camera.height_px, camera.width_px):
         return camera
     ratio = (width_px / height_px) / (camera.width_px / camera.height_px)

@@ -42,7 +42,7 @@ class Grabber(Protocol):
 
 
 def wait_s(attempt: int) -> float:
-    """How long to wait before attempt 0, 1, ...: doubled each time, never longer than ten seconds."""
+    """How long to wait before attempt 0, 1, ...: doubled each time, ten seconds at most."""
     return min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(attempt, 10))
 
 

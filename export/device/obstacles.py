@@ -59,7 +59,7 @@ class Rule:
         return "depth only: the ground counts as well"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Obstacle:
     """The nearest obstacle of one column.
 
@@ -124,20 +124,14 @@ def nearest_obstacles(
         depths = depth_m[strip][is_here]
         classes = None if ids is None else ids[strip][is_here]
         pixels = (int(left * step), min(int(right * step), width_px) - 1)
-        bearing_rad = camera and math.atan((sum(pixels) / 2 - camera.cx_px) / camera.fx_px)
+        bearing_deg = distance = None
         least = max(1, round(MIN_SHARE * is_here.size))
         depth, class_name, by_class = _nearest(depths, classes, least=least)
-        is_far = depth is None or bearing_rad is None
-        found.append(
-            Obstacle(
-                column_px=pixels,
-                bearing_deg=None if bearing_rad is None else math.degrees(bearing_rad),
-                depth=depth,
-                distance=None if is_far else depth / math.cos(bearing_rad),
-                class_name=class_name,
-                by_class=by_class,
-            )
-        )
+        if camera is not None:
+            bearing_rad = math.atan((sum(pixels) / 2 - camera.cx_px) / camera.fx_px)
+            bearing_deg = math.degrees(bearing_rad)
+            distance = None if depth is None else depth / math.cos(bearing_rad)
+        found.append(Obstacle(pixels, bearing_deg, depth, distance, class_name, by_class))
     return found
 
 

@@ -1,6 +1,7 @@
 """The command line of `python -m export.device`."""
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,15 +10,12 @@ from export.device.outputs import OUTPUTS
 from export.device.show import DISPLAYS
 from mtdepth.pretrained.names import PRETRAINED, exported_file
 from mtdepth.runtime.colors import MAGMA, PALETTES
+from mtdepth.runtime.command_line import parser_of
 
 
 def parse(argv: Sequence[str], *, description: str | None) -> argparse.Namespace:
     """Reads and checks the command line; a wrong one ends the program with status 2."""
-    parser = argparse.ArgumentParser(
-        "python -m export.device",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of("export.device", description)
     _add_what(parser)
     _add_camera(parser)
     _add_shown(parser)
@@ -101,24 +99,15 @@ def _add_sizes(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    positive, at_least_1 = "positive", "at least 1"
-    for name, rule in (
-        ("focal_px", positive),
-        ("camera_height_m", positive),
-        ("fps", positive),
-        ("video", positive),
-        ("threshold", positive),
-        ("target_fps", positive),
-        ("max_temperature_c", positive),
-        ("num_threads", at_least_1),
-        ("num_columns", at_least_1),
-        ("max_frames", at_least_1),
-        ("width", at_least_1),
-        ("height", at_least_1),
+    for names, rule in (
+        (("focal_px", "camera_height_m", "fps", "video", "threshold", "target_fps"), "positive"),
+        (("max_temperature_c",), "positive"),
+        (("num_threads", "num_columns", "max_frames", "width", "height"), "at least 1"),
     ):
-        value = getattr(options, name)
-        if value is not None and not value > 0:
-            parser.error(f"--{name} must be {rule}, got {value}")
+        for name in names:
+            value = getattr(options, name)
+            if value is not None and not 0 < value < math.inf:
+                parser.error(f"--{name} must be {rule}, got {value}")
     for name, is_legal, rule in (
         ("alpha", 0 <= options.alpha <= 1, "in 0..1"),
         ("max_retries", (options.max_retries or 0) >= 0, "at least 0"),

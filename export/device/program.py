@@ -28,7 +28,6 @@ Without --focal_px or --camera depth is in metres only for a camera like that of
 import argparse
 import logging
 import signal
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,11 +47,11 @@ from export.device.outputs import open_outputs
 from export.device.result import Look
 from export.device.service import Service
 from export.device.show import show
-from export.device.sources import Repeated, Source, open_files
-from mtdepth.files import DataError, UserError, write_json
+from export.device.sources import RUN_NAME, Repeated, Source, open_files
+from mtdepth.files import UserError, write_json
+from mtdepth.runtime.command_line import run as run_program
 
 _LOG = logging.getLogger("export.device")
-_USER_ERRORS = (DataError, OSError, UserError, ImportError)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -91,7 +90,12 @@ def run(options: argparse.Namespace) -> int:
     report = service.report()
     _say(report, recording_to.folder or options.output)
     if options.output is not None:
-        _store(options.output / "latency.json", report)
+        path = options.output / RUN_NAME
+        try:
+            write_json(path, report)
+        except OSError as error:
+            # Of a full disk the system does not say whose it is.
+            raise OSError(error.errno, error.strerror, str(path)) from error
     if stopped_by == signal.SIGINT:
         return 128 + signal.SIGINT
     return 1 if service.failures or not report["num_frames"] else 0
@@ -175,14 +179,6 @@ def _source(options: argparse.Namespace) -> Source:
     return open_live(options.source, request=request, max_retries=options.max_retries)
 
 
-def _store(path: Path, report: dict[str, object]) -> None:
-    try:
-        write_json(path, report)
-    except OSError as error:
-        # Of a full disk the system does not say whose it is.
-        raise OSError(error.errno, error.strerror, str(path)) from error
-
-
 def _say(report: dict[str, object], output: Path | None) -> None:
     for name in ("preprocess_ms", "inference_ms", "postprocess_ms", "total_ms"):
         if name in report:
@@ -199,12 +195,4 @@ def _say(report: dict[str, object], output: Path | None) -> None:
 
 def main() -> int:
     """The program."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    options = parse(sys.argv[1:])
-    try:
-        return run(options)
-    except _USER_ERRORS as error:
-        _LOG.error("%s", error)
-        return 1
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+    return run_program(parse, run)

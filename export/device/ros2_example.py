@@ -39,9 +39,7 @@ class DepthTopics:
     Takes rclpy's node, the module `sensor_msgs.msg`, `rclpy.duration.Duration`, quality of service.
     """
 
-    def __init__(
-        self, node: Any, messages: Any, *, duration: Any, qos: Any, frame_id: str
-    ) -> None:
+    def __init__(self, node: Any, messages: Any, *, duration: Any, qos: Any, frame_id: str) -> None:
         self._node, self._messages, self._duration = node, messages, duration
         self._frame_id = frame_id
         self._depth = node.create_publisher(messages.Image, "depth/image", qos)

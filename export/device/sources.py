@@ -205,7 +205,7 @@ def _rate_of(path: Path) -> float:
     """Frames a second: those that it tells, unless its own time stamps say something else."""
     capture = _open_video(path)
     told = capture.get(cv2.CAP_PROP_FPS)
-    times_ms = []
+    times_ms: list[float] = []
     while len(times_ms) < _NUM_TIMED and capture.grab():
         times_ms.append(capture.get(cv2.CAP_PROP_POS_MSEC))
     capture.release()

@@ -67,7 +67,7 @@ def throttling(root: Path = ROOT) -> Throttling | None:
 
 
 def parse_throttled(text: str) -> Throttling:
-    """Reads `throttled=0x50005` of vcgencmd, or the kernel's `50005`; ValueError of another text."""
+    """Reads `throttled=0x50005` of vcgencmd, or the kernel's `50005`; else a ValueError."""
     bits = int(text.strip().rpartition("=")[2], 16)
     now, since_boot = (
         tuple(name for bit, name in _THROTTLED_BITS.items() if bits >> shift + bit & 1)

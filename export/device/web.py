@@ -100,13 +100,14 @@ class _Server(http.server.ThreadingHTTPServer):
     # Viewers that were let go must not hold up the end of the program.
     block_on_close = False
     request_queue_size = 16
+    _now_s = staticmethod(time.monotonic)
 
     def __init__(self, address: tuple[str, int], handler: type[Handler]) -> None:
         self._lock = threading.Lock()
         self.num_viewers = 0
         # Of each connection, when its request must be whole; infinite while it is answered.
         self._due_s: dict[socket.socket, float] = {}
-        self._request_timeout_s = handler.timeout
+        self._request_timeout_s = handler.timeout or SEND_TIMEOUT_S
         self._snapshot_due_s = -math.inf
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
@@ -130,15 +131,15 @@ class _Server(http.server.ThreadingHTTPServer):
 
     def may_save(self) -> bool:
         with self._lock:
-            is_due = time.monotonic() >= self._snapshot_due_s
+            is_due = self._now_s() >= self._snapshot_due_s
             if is_due:
-                self._snapshot_due_s = time.monotonic() + SNAPSHOT_EVERY_S
+                self._snapshot_due_s = self._now_s() + SNAPSHOT_EVERY_S
             return is_due
 
     def expect(self, connection: socket.socket, *, is_asking: bool) -> None:
         """Gives a connection time for its whole request, or for our answer."""
         with self._lock:
-            due_s = time.monotonic() + self._request_timeout_s
+            due_s = self._now_s() + self._request_timeout_s
             self._due_s[connection] = due_s if is_asking else math.inf
 
     def get_request(self) -> tuple[socket.socket, Any]:
@@ -164,7 +165,7 @@ class _Server(http.server.ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
-        self.hang_up(before_s=time.monotonic())
+        self.hang_up(before_s=self._now_s())
 
     def hang_up(self, *, before_s: float) -> None:
         with self._lock:

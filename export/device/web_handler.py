@@ -68,7 +68,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
     site: Site
     host: str
     server: Any
-    timeout: float
     protocol_version = "HTTP/1.1"
     server_version = "mtdepth"
     sys_version = ""

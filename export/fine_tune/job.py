@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import tensorflow_model_optimization as tfmot
+from absl import logging
 
 from export.artefact import Part
 from export.fine_tune import pruned, quantised
-from export.fine_tune.loop import FineTuneSchedule, FineTuning
-from export.fine_tune.objective import Objective
+from export.fine_tune.loop import FineTuneSchedule, FineTuning, Objective
 from export.fine_tune.options import Options
 from export.fine_tune.pictures import (
     HeldOut,
-    Stream,
     held_out,
     labelled_batches,
     loading_recipe,
@@ -28,7 +27,7 @@ from export.graph import ExportError, NetworkGraph, read_graph
 from export.origin import origin_of
 from export.tflite.target import FILE_NAME, export_tflite
 from mtdepth.contract import Precision, Treatment
-from mtdepth.files import sha256_of
+from mtdepth.files import sha256_of, write_json
 from mtdepth.models.normalisation import InputNormalisation
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.trained import InferenceNetwork, TrainedNetwork, load_trained
@@ -69,7 +68,7 @@ class Job:
         self.trained: TrainedNetwork = load_trained(
             options.workdir,
             size=options.decoder,
-            checkpoint=options.checkpoint,  # type: ignore[arg-type]  # an enum flag
+            checkpoint=options.checkpoint,
         )
         self.graph = read_graph(self.trained.network)
         self._recipe: TrainRecipe = loading_recipe(
@@ -95,12 +94,7 @@ class Job:
         return self._held_out.abs_rel(depth_m)
 
     def quantise(self, graph: NetworkGraph, *, masks: dict[str, Any] | None = None) -> Tuned:
-        """Tunes a network while it is rounded as on the device.
-
-        Args:
-          graph: Its weights.
-          masks: Of the weights that stay zero.
-        """
+        """Tunes a network while it is rounded as on the device; masked weights stay zero."""
         normalisation = quantised.centred(self.trained.normalisation)
         ranges = quantised.calibrated(
             graph,
@@ -120,12 +114,8 @@ class Job:
         return Tuned(trained_graph(model, graph), quantised.ranges_of(model, graph), scores)
 
     def prune(self, *, sparsity: float) -> Tuned:
-        """Tunes the network while its smallest weights become zero.
-
-        Args:
-          sparsity: Share of zeros at the end.
-        """
-        num_steps = self._options.num_steps
+        """Tunes the network while its smallest weights, a share of `sparsity`, become zero."""
+        num_steps = self._options.steps
         model, callback = pruned.build_prunable(self.graph, sparsity=sparsity, num_steps=num_steps)
         scores = self._tune(
             "prune",
@@ -143,16 +133,10 @@ class Job:
     def export(
         self, tuned: Tuned, folder: Path, *, precision: Precision, treatment: Treatment
     ) -> dict[str, Any]:
-        """Writes a tuned network as a file with contract and parity report.
+        """Writes a tuned network as `export.tflite` does, and says how large and how far it is.
 
-        Args:
-          tuned: The network.
-          folder: Where the three files go.
-          precision: Of the file; int8 is rounded after training where the network was not tuned so.
-          treatment: What the contract says of it.
-
-        Returns:
-          The content of `parity.json` and `gzip_bytes`.
+        int8 is rounded after training where the network was not tuned so. Returns the content of
+        `parity.json` and `gzip_bytes`.
 
         Raises:
           ExportError: If the file says something else than the network, or the network lost more
@@ -164,12 +148,41 @@ class Job:
             {origin.decoder: Part(self._network(tuned), origin, reference=self.trained)},
             folder,
             precision=precision,
-            class_output=self._options.class_output,  # type: ignore[arg-type]  # an enum flag
+            class_output=self._options.class_output,
             calibration=self.calibration if precision == "int8" else [],
             parity_images=self._shown,
         )
         content = (folder / FILE_NAME).read_bytes()
-        return {**report, "gzip_bytes": len(gzip.compress(content, GZIP_LEVEL))}
+        report["gzip_bytes"] = len(gzip.compress(content, GZIP_LEVEL))
+        sizes = report["size_bytes"], report["gzip_bytes"]
+        logging.info("wrote %s (%d bytes, %d with gzip)", folder / FILE_NAME, *sizes)
+        logging.info(
+            "depth differs from the float network by %.2g %% (median of %d pictures), "
+            "%.2g %% (99 %% of pixels)",
+            100 * report["against_float"]["median_relative"],
+            report["num_frames"],
+            100 * report["against_float"]["p99_relative"],
+        )
+        return report
+
+    def write_record(self, stages: dict[str, Tuned], files: dict[str, dict[str, Any]]) -> None:
+        """Writes `fine_tuning.json`: the stages that were run, and the files' reports."""
+        record = {
+            "workdir": str(self.trained.workdir.path),
+            "decoder": self.trained.size,
+            "float_abs_rel": self.float_abs_rel(),
+            "stages": {
+                name: {"abs_rel": tuned.abs_rel, "scores": tuned.scores}
+                for name, tuned in stages.items()
+            },
+            "sparsity": {
+                name: pruned.sparsity_of(tuned.graph)
+                for name, tuned in stages.items()
+                if "prune" in stages
+            },
+            "files": files,
+        }
+        write_json(self.output / "fine_tuning.json", record)
 
     def _network(self, tuned: Tuned) -> InferenceNetwork:
         """What the file has to say."""
@@ -196,37 +209,35 @@ class Job:
                 "more --steps, another --learning_rate, or a lower --sparsity"
             )
 
-    def _objective(self) -> Objective:
-        return Objective(
-            float_network=self.trained,
-            recipe=self._recipe,
-            label_weight=self._options.label_weight,
-            teacher_weight=self._options.teacher_weight,
-        )
-
     def _tune(
         self, kind: str, identity: dict[str, Any], *, first_score: int = 0, **how: Any
     ) -> list[tuple[int, float]]:
         """Tunes a network; `how` are fields of `FineTuning`. Returns the scores along the way."""
         options = self._options
         names = (
-            *("decoder", "num_steps", "learning_rate", "batch_size", "score_every"),
+            *("decoder", "learning_rate", "batch_size", "score_every"),
             *("seed", "label_weight", "teacher_weight", "num_calibration"),
         )
         tuning = FineTuning(
-            objective=self._objective(),
+            objective=Objective(
+                float_network=self.trained,
+                recipe=self._recipe,
+                label_weight=options.label_weight,
+                teacher_weight=options.teacher_weight,
+            ),
             held_out=self._held_out,
             schedule=FineTuneSchedule(
                 batch_size=options.batch_size,
-                num_epochs=math.ceil(options.num_steps / options.score_every),
+                num_epochs=math.ceil(options.steps / options.score_every),
                 steps_per_epoch=options.score_every,
-                total_steps=options.num_steps,
+                total_steps=options.steps,
                 first_score=first_score,
                 learning_rate=options.learning_rate,
                 schedule="cosine",
             ),
             identity={
                 "kind": kind,
+                "num_steps": options.steps,
                 "weights": sha256_of(self.trained.file),
                 "pictures": str(options.pictures.root),
                 "num_pictures": len(options.pictures.names),
@@ -235,13 +246,11 @@ class Job:
             },
             **how,
         )
-        return tuning.run(self._stream(), self.output / f"{kind}_state")
-
-    def _stream(self) -> Stream:
-        options = self._options
         if options.store is not None:
-            return labelled_batches(self.trained, options.store, self._recipe)
-        return picture_batches(options.pictures, self.trained, self._recipe)
+            stream = labelled_batches(self.trained, options.store, self._recipe)
+        else:
+            stream = picture_batches(options.pictures, self.trained, self._recipe)
+        return tuning.run(stream, self.output / f"{kind}_state")
 
     def _fitted(self, names: list[Any]) -> list[npt.NDArray[np.uint8]]:
         trained = self.trained

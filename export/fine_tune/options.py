@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from absl import flags, logging
 
@@ -62,44 +63,28 @@ class Options:
 
     Attributes:
       workdir: Run to begin with.
-      checkpoint: Which weights.
       decoder: Size to detach.
       pictures: That calibrate, check and, without labels, teach.
       store: Labels to learn from; None where pictures alone are.
       val_store: Held-out labels, or None.
-      num_steps, learning_rate, batch_size, score_every, seed: Of each fine-tuning.
       label_weight, teacher_weight: Of the two losses.
-      num_calibration: Pictures that the ranges start from.
-      max_rise: Allowed rise of the held-out Abs Rel, as a share.
-      class_output: Scores or ids.
     """
 
     workdir: Workdir
-    checkpoint: str
     decoder: str
     pictures: Pictures
     store: LabelStore | None
     val_store: LabelStore | None
-    num_steps: int
-    learning_rate: float
-    batch_size: int
-    score_every: int
-    seed: int
     label_weight: float
     teacher_weight: float
-    num_calibration: int
-    max_rise: float
-    class_output: str
+
+    def __getattr__(self, name: str) -> Any:
+        """Any other flag's value."""
+        return getattr(flags.FLAGS, name)
 
 
 def options() -> Options:
-    """Reads the flags.
-
-    Raises:
-      FileNotFoundError: If a run, a store or a folder is missing.
-      DataError: If one is damaged.
-      UserError: If flags contradict each other.
-    """
+    """Reads the flags; UserError if they contradict each other."""
     values = flags.FLAGS
     workdir = asked_workdir()
     decoder = workdir.checked_size(values.decoder)
@@ -115,21 +100,12 @@ def options() -> Options:
         )
     return Options(
         workdir=workdir,
-        checkpoint=values.checkpoint,
         decoder=decoder,
         pictures=pictures,
         store=LabelStore.open(Path(labels)) if labels and is_student else None,
         val_store=LabelStore.open(Path(values.val_data)) if values.val_data else None,
-        num_steps=values.steps,
-        learning_rate=values.learning_rate,
-        batch_size=values.batch_size,
-        score_every=values.score_every,
-        seed=values.seed,
         label_weight=0.0 if values.teach == "float" else 1.0,
         teacher_weight=0.0 if values.teach == "labels" else 1.0,
-        num_calibration=values.num_calibration,
-        max_rise=values.max_rise,
-        class_output=values.class_output,
     )
 
 

@@ -19,11 +19,7 @@ OLDEST_OPSET, NEWEST_OPSET = OPSETS
 
 
 def load(name: str) -> Any:
-    """Imports `onnx`, one of its modules, or `onnxruntime`, which are optional.
-
-    Raises:
-      ImportError: If it is not installed; says how it is.
-    """
+    """Imports `onnx`, one of its modules, or `onnxruntime`; the ImportError says how to install."""
     try:
         return importlib.import_module(name)
     except ImportError as error:
@@ -35,14 +31,7 @@ def load(name: str) -> Any:
 
 @dataclass
 class Node:
-    """One operator.
-
-    Attributes:
-      operator: ONNX's name.
-      inputs: Tensor names; an empty one is an input left out.
-      output: Tensor name, which is also the node's.
-      attributes: ONNX's.
-    """
+    """One operator, by ONNX's name; `output` is also the node's, an empty input is left out."""
 
     operator: str
     inputs: list[str]
@@ -125,6 +114,7 @@ def to_model(graph: OnnxGraph, *, opset: int, extra_outputs: Iterable[str] = ())
     onnx = load("onnx")
     helper = load("onnx.helper")
     types = {**graph.outputs, **dict.fromkeys(extra_outputs, "float32")}
+    read = {name for node in graph.nodes for name in node.inputs}
     proto = helper.make_graph(
         [
             helper.make_node(
@@ -137,7 +127,8 @@ def to_model(graph: OnnxGraph, *, opset: int, extra_outputs: Iterable[str] = ())
         [_value(name, dtype, graph.shapes) for name, dtype in types.items()],
         [
             load("onnx.numpy_helper").from_array(values, name)
-            for name, values in _used(graph).items()
+            for name, values in graph.constants.items()
+            if name in read
         ],
     )
     imports = [helper.make_opsetid("", opset)]
@@ -151,11 +142,6 @@ def to_model(graph: OnnxGraph, *, opset: int, extra_outputs: Iterable[str] = ())
     )
     onnx.checker.check_model(model, full_check=True)
     return model
-
-
-def _used(graph: OnnxGraph) -> Mapping[str, Array]:
-    read = {name for node in graph.nodes for name in node.inputs}
-    return {name: values for name, values in graph.constants.items() if name in read}
 
 
 def _value(name: str, dtype: str, shapes: Mapping[str, tuple[int, ...]]) -> Any:

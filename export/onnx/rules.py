@@ -6,8 +6,7 @@ of operators (onnx-tensorrt, docs/operators.md of the releases 8.2 to 10.15), in
 of these rules has not been built yet; one that breaks any will not build.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,63 +21,56 @@ OLDEST_TENSORRT = ((13, "8.2"), (17, "8.5"), (19, "9.2"), (24, "10.15"))
 
 # Of the operators in that table, those whose rules are checked below; others are refused. All of
 # them are in the table of 8.2 already, and none was taken out since.
-FLOAT, INT = "FLOAT", "INT32"
 CHECKED_OPERATORS = frozenset(
     {"Add", "ArgMax", "Cast", "Clip", "Concat", "Conv", "DepthToSpace", "DequantizeLinear"}
     | {"GlobalAveragePool", "Mul", "QuantizeLinear", "Relu", "Reshape", "Resize", "Sigmoid"}
     | {"Transpose"}
 )
-RESIZE_MODES = ("nearest", "linear")
-RESIZE_COORDINATES = (
-    "half_pixel",
-    "pytorch_half_pixel",
-    "tf_half_pixel_for_nn",
-    "asymmetric",
-    "align_corners",
+# What must be constant of an operator's inputs, from the one of that number on.
+_CONSTANT = {
+    "Clip": (1, "the bounds"),
+    "Resize": (1, "scales and sizes"),
+    "Reshape": (1, "the shape"),
+    "QuantizeLinear": (1, "scale and zero point"),
+    "DequantizeLinear": (1, "scale and zero point"),
+}
+_FOUR_AXES = ("Conv", "DepthToSpace")
+# Of Resize: attribute, what it is where it is not given, what TensorRT takes.
+_RESIZE = (
+    ("mode", "nearest", ("nearest", "linear")),
+    (
+        "coordinate_transformation_mode",
+        "half_pixel",
+        (
+            *("half_pixel", "pytorch_half_pixel", "tf_half_pixel_for_nn", "asymmetric"),
+            "align_corners",
+        ),
+    ),
+    (
+        "nearest_mode",
+        "round_prefer_floor",
+        ("floor", "ceil", "round_prefer_floor", "round_prefer_ceil"),
+    ),
+    ("keep_aspect_ratio_policy", "stretch", ("stretch",)),
+    ("antialias", 0, (0,)),
 )
-RESIZE_ROUNDING = ("floor", "ceil", "round_prefer_floor", "round_prefer_ceil")
-
-
-@dataclass(frozen=True)
-class Violation:
-    """A rule that a node breaks.
-
-    Attributes:
-      where: Node or tensor, with its operator.
-      rule: What is broken.
-    """
-
-    where: str
-    rule: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.rule}"
 
 
 def oldest_tensorrt(opset: int) -> str:
-    """The oldest TensorRT that is documented to read an operator set.
-
-    Raises:
-      UserError: If none is.
-    """
+    """The oldest TensorRT that is documented to read an operator set; UserError if none is."""
     for newest, version in OLDEST_TENSORRT:
         if opset <= newest:
             return version
     raise UserError(f"no TensorRT is known to read opset {opset}")
 
 
-def violations(model: Any) -> list[Violation]:
-    """Every broken rule of a file.
-
-    Args:
-      model: An ONNX `ModelProto` with the shapes of its inner tensors.
-    """
+def violations(model: Any) -> list[str]:
+    """Every broken rule of an ONNX `ModelProto` with the shapes of its inner tensors."""
     file = _File(model)
     found = list(_about_ends(file))
     for node in model.graph.node:
         where = f"{node.name or node.output[0]} ({node.op_type})"
-        rules = _about_node(file, node)
-        found += [Violation(where, rule) for rule in rules]
+        found += [f"{where}: {rule}" for rule in _about_node(file, node)]
     return found
 
 
@@ -114,88 +106,64 @@ class _File:
             return None
         return tuple(side.dim_value for side in sides)
 
-    def attributes(self, node: Any) -> dict[str, Any]:
+    def attribute(self, node: Any, name: str, default: Any) -> Any:
         values = {entry.name: self.attribute_value(entry) for entry in node.attribute}
-        return {
-            name: value.decode() if isinstance(value, bytes) else value
-            for name, value in values.items()
-        }
+        value = values.get(name, default)
+        return value.decode() if isinstance(value, bytes) else value
 
 
-def _about_ends(file: _File) -> Iterator[Violation]:
+def _about_ends(file: _File) -> Iterator[str]:
     if file.opset > OLDEST_TENSORRT[-1][0]:
-        yield Violation("the file", f"opset {file.opset} is newer than any TensorRT reads")
+        yield f"the file: opset {file.opset} is newer than any TensorRT reads"
     for value, allowed in (
-        *((value, (FLOAT,)) for value in file.model.graph.input),
-        *((value, (FLOAT, INT)) for value in file.model.graph.output),
+        *((value, ("FLOAT",)) for value in file.model.graph.input),
+        *((value, ("FLOAT", "INT32")) for value in file.model.graph.output),
     ):
         kind = file.type_name(value.type.tensor_type.elem_type)
         if kind not in allowed:
-            yield Violation(f"tensor {value.name}", f"an end must be {allowed[0]}, is {kind}")
+            yield f"tensor {value.name}: an end must be {allowed[0]}, is {kind}"
         shape = file.shape(value.name)
         if shape is None or shape[0] != 1:
-            yield Violation(f"tensor {value.name}", f"its shape must be fixed, batch 1, is {shape}")
+            yield f"tensor {value.name}: its shape must be fixed, batch 1, is {shape}"
 
 
 def _about_node(file: _File, node: Any) -> Iterator[str]:
-    if node.domain or node.op_type not in CHECKED_OPERATORS:
+    kind = node.op_type
+    if node.domain or kind not in CHECKED_OPERATORS:
         yield "not in the table of operators that are known to build"
         return
+    shape = file.shape(node.input[0])
+    yield from _about_inputs(file, node, shape)
+    if kind == "Conv":
+        yield from _about_convolution(file, node)
+    for name, default, allowed in _RESIZE if kind == "Resize" else ():
+        if (value := file.attribute(node, name, default)) not in allowed:
+            yield f"{name} must be one of {', '.join(map(str, allowed))}, is {value}"
+    if kind in ("QuantizeLinear", "DequantizeLinear"):
+        yield from _about_pair(file, node, shape)
+
+
+def _about_inputs(file: _File, node: Any, shape: tuple[int, ...] | None) -> Iterator[str]:
     for name in (*node.input, *node.output):
         if name and file.shape(name) is None:
             yield f"the shape of {name} must be fixed"
-    if check := _CHECKS.get(node.op_type):
-        yield from check(file, node)
+    first, what = _CONSTANT.get(node.op_type, (len(node.input), ""))
+    if any(name and name not in file.constants for name in node.input[first:]):
+        yield f"{what} must be constant"
+    if node.op_type in _FOUR_AXES and shape is not None and len(shape) != 4:
+        yield f"the input must have 4 axes, has shape {shape}"
 
 
-def _conv(file: _File, node: Any) -> Iterator[str]:
+def _about_convolution(file: _File, node: Any) -> Iterator[str]:
     if node.input[1] not in file.from_constants:
         yield "the weights must be constant"
-    shape = file.shape(node.input[0])
-    if shape is not None and len(shape) != 4:
-        yield f"only convolutions of 2 axes are used here, the input has shape {shape}"
-    pads = file.attributes(node).get("pads", [0])
-    if min(pads) < 0:
+    if min(pads := file.attribute(node, "pads", [0])) < 0:
         yield f"padding must not be negative, is {pads}"
     if len(node.input) > 2 and node.input[2] not in file.constants:
         yield "the bias must be a plain float constant: TensorRT takes no integers of 32 bits there"
 
 
-def _clip(file: _File, node: Any) -> Iterator[str]:
-    for name in node.input[1:]:
-        if name and name not in file.constants:
-            yield "the bounds must be constant"
-
-
-def _depth_to_space(file: _File, node: Any) -> Iterator[str]:
-    shape = file.shape(node.input[0])
-    if shape is not None and len(shape) != 4:
-        yield f"the input must have 4 axes, has shape {shape}"
-
-
-def _resize(file: _File, node: Any) -> Iterator[str]:
-    values = file.attributes(node)
-    for name, default, allowed in (
-        ("mode", "nearest", RESIZE_MODES),
-        ("coordinate_transformation_mode", "half_pixel", RESIZE_COORDINATES),
-        ("nearest_mode", "round_prefer_floor", RESIZE_ROUNDING),
-        ("keep_aspect_ratio_policy", "stretch", ("stretch",)),
-        ("antialias", 0, (0,)),
-    ):
-        value = values.get(name, default)
-        if value not in allowed:
-            yield f"{name} must be one of {', '.join(map(str, allowed))}, is {value}"
-    for name in node.input[1:]:
-        if name and name not in file.constants:
-            yield "scales and sizes must be constant"
-
-
-def _reshape(file: _File, node: Any) -> Iterator[str]:
-    if node.input[1] not in file.constants:
-        yield "the shape must be constant"
-
-
-def _quantization(file: _File, node: Any) -> Iterator[str]:
+def _about_pair(file: _File, node: Any, shape: tuple[int, ...] | None) -> Iterator[str]:
     if file.opset < 13:
         yield "a scale for each channel needs opset 13"
     if len(node.input) != 3:
@@ -203,20 +171,14 @@ def _quantization(file: _File, node: Any) -> Iterator[str]:
         return
     scale, zero_point = (file.constants.get(name) for name in node.input[1:])
     if scale is None or zero_point is None:
-        yield "scale and zero point must be constant"
         return
     if scale.dtype != np.float32 or not (scale > 0).all():
         yield f"every scale must be positive and float32, found {scale.min()} of {scale.dtype}"
     if zero_point.dtype != np.int8 or zero_point.any():
         yield "the zero point must be 0, of int8: quantisation is symmetric"
-    yield from _about_axis(file, node, scale)
-
-
-def _about_axis(file: _File, node: Any, scale: Any) -> Iterator[str]:
+    axis = file.attribute(node, "axis", 1)
     if scale.size == 1:
         return
-    shape = file.shape(node.input[0])
-    axis = file.attributes(node).get("axis", 1)
     if node.input[0] not in file.from_constants:
         yield "an activation has one scale; only weights have one for each channel"
     elif shape is not None and (axis != 0 or scale.shape != (shape[0],)):
@@ -224,14 +186,3 @@ def _about_axis(file: _File, node: Any, scale: Any) -> Iterator[str]:
             f"weights have their scales along axis 0, one for each of {shape[0]} output channels, "
             f"found {scale.shape} along axis {axis}"
         )
-
-
-_CHECKS: dict[str, Callable[[_File, Any], Iterator[str]]] = {
-    "Conv": _conv,
-    "Clip": _clip,
-    "DepthToSpace": _depth_to_space,
-    "DequantizeLinear": _quantization,
-    "QuantizeLinear": _quantization,
-    "Reshape": _reshape,
-    "Resize": _resize,
-}

@@ -30,22 +30,9 @@ def export_onnx(
     calibration: Sequence[Image],
     parity_images: Sequence[Image],
 ) -> dict[str, Any]:
-    """Converts a network, compares the file with it, and only then puts it in its place.
+    """Converts the one network of `parts` and writes it by `export.artefact.write_artefact`.
 
-    Args:
-      parts: One network by its decoder size.
-      output: Folder for what `export.artefact.write_artefact` writes.
-      precision: `float32` or `int8`.
-      opset: ONNX operator set.
-      class_output: Scores, or the index of the largest.
-      calibration: Fitted pictures for int8.
-      parity_images: Fitted pictures that file and network are compared on.
-
-    Returns:
-      The content of `parity.json`.
-
-    Raises:
-      ExportError: If it cannot be converted, or says something else than the network.
+    Arguments are those of `convert` and of that, which also says what is returned and raised.
     """
     ((size, part),) = parts.items()
     model = convert(
@@ -110,7 +97,7 @@ def convert(
         graph = quantize(graph, find_ranges(graph, list(quantized_tensors(graph)), calibration))
     model = to_model(graph, opset=opset)
     if broken := violations(model):
-        listed = "; ".join(map(str, broken[:5]))
+        listed = "; ".join(broken[:5])
         raise ExportError(
             f"TensorRT {oldest_tensorrt(opset)} will not build it, {len(broken)} rule(s): {listed}"
         )

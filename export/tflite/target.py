@@ -36,17 +36,9 @@ def export_tflite(
     A size's arithmetic is that of a file of its own, bit for bit: all are calibrated on the same
     pictures, so that what they have in common is quantised alike and is stored once.
 
-    Args:
-      parts: The networks by decoder size, largest first, cut from the same weights.
-      output: Folder for what `export.artefact.write_artefact` writes.
-      precision: Of the file.
-      class_output: Scores, or the index of the largest.
-      calibration: Fitted pictures for int8.
-      parity_images: Fitted pictures that file and networks are compared on.
-
-    Returns:
-      The content of `parity.json`; of several sizes a report for each, and `largest_alone_bytes`,
-      how large the file of the largest alone would be.
+    Args are those of `convert`, for networks by decoder size, largest first, cut from the same
+    weights, and of `export.artefact.write_artefact`. Of several sizes the report has one for each,
+    and `largest_alone_bytes`, how large the file of the largest alone would be.
 
     Raises:
       ExportError: If a size cannot be converted, says something else than its network, or is not
@@ -102,13 +94,8 @@ def _made(
 def check_delegation(found: Delegation, *, gives_ids: bool) -> None:
     """Accepts a network that XNNPACK runs as one part, with nothing outside it.
 
-    Args:
-      found: Of the file on this machine.
-      gives_ids: Whether the graph ends in the index of the largest score, as the user chose: for
-        that XNNPACK has no operator.
-
-    Raises:
-      ExportError: Naming the operators outside it.
+    Where it `gives_ids` the graph ends in the index of the largest score, as the user chose: for
+    that XNNPACK has no operator. The ExportError names the operators outside it.
     """
     outside = dict(found.undelegated)
     if gives_ids:

@@ -41,17 +41,9 @@ def export_saved_model(
     class_output: ClassOutput,
     parity_images: Sequence[Image],
 ) -> dict[str, Any]:
-    """Writes a SavedModel, loads it again, compares it, and only then puts it in its place.
+    """Writes the one network of `parts` as a SavedModel, by `export.artefact.write_artefact`.
 
-    Args:
-      parts: One network by its decoder size.
-      output: Folder that becomes the SavedModel, with what `export.artefact.write_artefact` writes;
-        the contract is `saved_model.json`.
-      class_output: Scores, or the index of the largest.
-      parity_images: Fitted pictures that SavedModel and network are compared on.
-
-    Returns:
-      The content of `parity.json`.
+    `output` becomes the SavedModel; the contract is `saved_model.json`.
 
     Raises:
       ExportError: If TensorFlow 2.7 may not load it, or it says something else than the network.
@@ -84,12 +76,7 @@ def export_saved_model(
 
 
 class SavedModelBackend(ContractedBackend):
-    """A SavedModel in this TensorFlow, for comparison.
-
-    Args:
-      path: `saved_model.pb`.
-      origin: Of its network.
-    """
+    """A SavedModel in this TensorFlow, for comparison."""
 
     def __init__(self, path: Path, *, origin: Origin) -> None:
         # Kept: its functions die with it.

@@ -14,8 +14,7 @@ from arm64.emulation import applicable
 from fakes.programs import run_program
 
 from export.bundle import texts
-from export.bundle.archive import write_bundle
-from export.bundle.models import checked_models
+from export.bundle.contents import checked_models, write_bundle
 from export.bundle.modules import BundleError, closure, data_files
 from mtdepth.files import DataError
 
@@ -294,7 +293,9 @@ def test_what_cannot_be_installed_is_said_before_anything_is_done(
 
 
 def test_numpy_is_held_where_picamera2_needs_it() -> None:
-    lines = texts.requirements(litert="2.3.0").splitlines()
+    given = {"litert": "2.3.0", "folder": "pi", "is_archive": True, "options": "", "table": ""}
+    found = texts.bundle_texts(["m"], **given)  # type: ignore[arg-type]
+    lines = found[texts.REQUIREMENTS_NAME].splitlines()
     assert [line for line in lines if not line.startswith("#")] == [
         "ai-edge-litert==2.3.0",
         "simplejpeg>=1.8,<2",

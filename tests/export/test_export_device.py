@@ -24,7 +24,7 @@ from fakes.artefact import CAMERA, CODEC, random_file
 from fakes.four_sizes import random_sizes_file
 from fakes.programs import run_program
 
-from export.device.engine import Engine, FrameTimes, Latency
+from export.device.engine import Engine, FrameTimes, summary
 from export.device.models import open_models
 from export.device.overlay import (
     STRIP_WIDTH_PX,
@@ -261,15 +261,13 @@ def test_a_palette_that_is_none_is_refused() -> None:
 
 
 def test_latency_is_the_median_and_the_ninetieth_percentile() -> None:
-    latency = Latency()
-    assert latency.summary() == {}
-    assert latency.last is None
-    for value in range(11):
-        stage = float(value)
-        latency.add(FrameTimes(preprocess_ms=stage, inference_ms=stage, postprocess_ms=stage))
-    assert latency.summary()["inference_ms"] == {"median": 5.0, "p90": 9.0}
-    assert latency.summary()["total_ms"] == {"median": 15.0, "p90": 27.0}
-    assert latency.last.total_ms == 30.0
+    assert summary([]) == {}
+    found = summary(
+        FrameTimes(preprocess_ms=value, inference_ms=value, postprocess_ms=value)
+        for value in map(float, range(11))
+    )
+    assert found["inference_ms"] == {"median": 5.0, "p90": 9.0}
+    assert found["total_ms"] == {"median": 15.0, "p90": 27.0}
 
 
 def test_a_video_gets_its_name_when_it_is_whole(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 def long_result(number: int = 0) -> Any:
     """Whose line is longer than what a pipe takes in one piece."""
     item = result(
-        picture(f"{number:04d}", size=(20, 400)), focal_px=60.0, rule=Rule(num_columns=96)
+        picture(f"{number:04d}", size=(20, 400)), focal_px=100.0, rule=Rule(num_columns=96)
     )
     assert len(json.dumps(lines.obstacle_line(item))) > 2 * 4096
     return item

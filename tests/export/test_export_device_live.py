@@ -1,6 +1,7 @@
 """Cameras and streams: what is said when they cannot be opened, and how they come back."""
 
 import logging
+import re
 import socket
 import threading
 import traceback
@@ -181,6 +182,47 @@ def test_a_file_whose_name_is_a_number_is_a_file(
 )
 def test_no_secret_of_an_address_is_shown(address: str, shown: str) -> None:
     assert without_secrets(address) == shown
+
+
+def test_what_is_nearly_an_address_is_refused_without_its_secret() -> None:
+    with pytest.raises(UserError, match="begins with rtsp://") as refused:
+        is_live_name(" rtsp:/pi:pass9@cam/1")
+    assert "pass9" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("rtsp://user:S3kritt@127.0.0.1:9/x", "127.0.0.1:9/x"),
+        ("rtsp://user:S3/kritt@127.0.0.1:9/x", "127.0.0.1:9/x"),
+        ("rtsp://user:S3@kritt@127.0.0.1:9/x", "127.0.0.1:9/x"),
+        ("rtsp://user:S3:kritt@127.0.0.1:9/x", "127.0.0.1:9/x"),
+        ("rtsp://:S3kritt@127.0.0.1:9/x", "127.0.0.1:9/x"),
+        ("rtsp://S3kritt@127.0.0.1:9/x", "127.0.0.1:9/x"),
+        ("rtsp://us%40er:S3kritt@127.0.0.1:9/x", "127.0.0.1:9/x"),
+        ("rtsp://u/ser:S3kritt@127.0.0.1:9/x", "127.0.0.1:9/x"),
+        ("rtsp://user:S3?kritt@127.0.0.1:9/x", "127.0.0.1:9/x"),
+        ("rtsp://user:S3#kritt@127.0.0.1:9/x", "127.0.0.1:9/x"),
+        ("RTSP://User:S3kritt@127.0.0.1:9/x", "127.0.0.1:9/x"),
+        ("rtsp://user:S3kritt@[::1]:9/x", "[::1]:9/x"),
+        ("rtsp://user:S3kritt@127.0.0.1:99999/x", "127.0.0.1:99999/x"),
+        ("rtsp://user:S3kritt@127.0.0.1:abc/x", "127.0.0.1:abc/x"),
+        ("http://user:S3kritt@127.0.0.1:9/a@b", "b"),
+        ("rtsp://127.0.0.1:9/x?user=admin&password=S3kritt", "127.0.0.1:9/x?user=***"),
+        ("http://127.0.0.1:9/cgi?pwd=S3kritt&user=a", "127.0.0.1:9/cgi?pwd=***"),
+        ("rtsp://127.0.0.1:9/user=admin_password=S3kritt_channel=1_stream=0.sdp", "127.0.0.1:9/"),
+    ],
+)
+def test_no_form_of_a_secret_is_in_a_name_or_an_error(
+    address: str, host: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = MagicMock(side_effect=OSError("refused"))
+    monkeypatch.setattr(streams.socket, "create_connection", refused)
+    with pytest.raises((OSError, UserError)) as told:
+        open_live(address, request=Request())
+    said = without_secrets(address) + "".join(traceback.format_exception(told.value)) + caplog.text
+    assert host in said
+    assert not re.search("S3|kritt", said)
 
 
 @pytest.mark.parametrize("address", ["rtsp://pi:pa/ss9@cam/1", "rtsp://pi:pass9@[::1/1"])

@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 from fakes.device import picture, result
 
-from export.device.camera_model import CameraModel, Mount, read_intrinsics
+from export.device.camera_model import CameraModel, read_intrinsics
 from export.device.lines import obstacle_line
 from export.device.obstacles import (
     FREE_CLASSES,
     OBSTACLE_CLASSES,
+    Mount,
     Obstacle,
     Rule,
     height_above_ground,
     nearest_obstacles,
 )
 from export.device.outputs import FileWriter
-from export.device.point_cloud import points_of, write_ply
+from export.device.picture_files import points_of, write_ply
 from export.device.ros2_example import DepthTopics
 from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.datasets.label_store import read_depth_png, read_train_id_png
@@ -290,6 +291,29 @@ def test_nothing_needs_the_ros_example() -> None:
     assert users == []
 
 
+class Ago:
+    """Stands for rclpy's Duration, and for the time so long ago."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def to_msg(self) -> int:
+        return int(self.seconds)
+
+
+@pytest.mark.parametrize("focal_px", [0.58, 3.04, 26.0, 1e6])
+def test_a_focal_length_that_no_lens_has_ends_the_run(focal_px: float) -> None:
+    with pytest.raises(DataError, match=rf"--focal_px: a focal length of .* {'px: .*'}\?"):
+        CameraModel(focal_px=focal_px).of((480, 640))
+
+
+def test_a_camera_file_that_is_no_cameras_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "camera.json"
+    path.write_text(json.dumps({**CAMERA.to_dict(), "fx_px": 0.58}))
+    with pytest.raises(DataError, match=r"camera\.json: .*normalised"):
+        read_intrinsics(path)
+
+
 def test_the_ros_example_publishes_metres_classes_and_camera() -> None:
     """With stand-ins for ROS: every field is set on a message of the right kind."""
     node, messages = MagicMock(), MagicMock()
@@ -299,12 +323,17 @@ def test_the_ros_example_publishes_metres_classes_and_camera() -> None:
     node.create_publisher.side_effect = lambda *given: publishers[given[1]]
     item = result(picture(red=73, green=CAR), focal_px=60.0)
     item.prediction.depth_m[0, 0] = 0
-    DepthTopics(node, messages, qos=None, frame_id="camera").publish(item)
+    node.get_clock.return_value.now.return_value.__sub__.side_effect = lambda ago: ago
+    item = replace(item, captured_s=item.captured_s - 40)
+    topics = DepthTopics(node, messages, duration=Ago, qos=None, frame_id="camera")
+    topics.write(item)
     depth, classes, camera = (each.publish.call_args.args[0] for each in publishers.values())
     assert (depth.encoding, depth.height, depth.width, depth.step) == ("32FC1", 32, 48, 192)
     values = np.frombuffer(depth.data, "<f4")
     assert np.isnan(values[0])
     np.testing.assert_allclose(values[1:], 7.3, rtol=1e-6)
+    # Stamped with the time at which the picture came, not with that of the result.
+    assert {each.header.stamp for each in (depth, classes, camera)} == {40}
     assert (classes.encoding, set(classes.data)) == ("mono8", {CAR})
     assert camera.k == [60.0, 0.0, 23.5, 0.0, 60.0, 15.5, 0.0, 0.0, 1.0]
     assert len(camera.p) == 12

@@ -8,6 +8,7 @@ import json
 import os
 import stat
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from export.board import build_engine, run_engine
 from export.board.build_engine import BuildError
 from export.board.run_engine import RunError
 from mtdepth.contract import Contract
+from mtdepth.datasets.plausible import FOCAL_PER_WIDTH
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import LogDepthCodec, SigmoidDisparityCodec
 from mtdepth.runtime.fitting import fit_image, restore_depth, restore_train_id
@@ -157,13 +159,11 @@ def test_the_runner_fits_and_restores_as_the_runtime() -> None:
         for size in ((32, 48), (96, 144), (32, 144)):
             expected = fit_image(image, size=size, fit=fit)
             np.testing.assert_array_equal(run_engine.fit_image(image, size, fit), expected)
+        contract = {"depth_law": {"kind": "log"}, "fit": fit}
+        found = run_engine.restore(depth, ids, (60, 100), contract)
+        np.testing.assert_array_equal(found[0], restore_depth(depth, image_size=(60, 100), fit=fit))
         np.testing.assert_array_equal(
-            run_engine.restore_depth(depth, (60, 100), fit),
-            restore_depth(depth, image_size=(60, 100), fit=fit),
-        )
-        np.testing.assert_array_equal(
-            run_engine.restore_ids(ids, (60, 100), fit),
-            restore_train_id(ids, image_size=(60, 100), fit=fit),
+            found[1], restore_train_id(ids, image_size=(60, 100), fit=fit)
         )
 
 
@@ -298,8 +298,8 @@ def test_a_live_camera_does_not_fill_the_disk(
     tensorrt = fake_tensorrt(folder, has_names=True)
     engine = run_engine.Engine(tmp_path / "model.engine", tensorrt, FakeCuda())
     shown = pictures(3, size=SIZE, seed=9)
-    camera = [(f"{number:06d}", image) for number, image in enumerate(shown)]
-    monkeypatch.setattr(run_engine, "_stream", lambda _: iter(camera))
+    camera = [(f"{number:06d}", image, 0.0) for number, image in enumerate(shown)]
+    monkeypatch.setattr(run_engine, "frames", lambda _: iter(camera))
     output = tmp_path / "out"
     options = run_engine.parse(["--source", "0", "--output", str(output)])
     options.max_frames = max_frames
@@ -327,6 +327,50 @@ def test_the_focal_length_is_that_of_the_fitted_picture(folder: Path) -> None:
     assert run_engine.focal_factor(contract, SIZE, None) == 1.0
     factor = run_engine.focal_factor(contract, (2 * SIZE[0], 2 * SIZE[1]), 4 * CAMERA.focal_px)
     np.testing.assert_allclose(factor, 2.0)
+    assert run_engine.FOCAL_PER_WIDTH == FOCAL_PER_WIDTH
+    for focal_px in (0.58, 3.04, 26.0, 1e5):
+        with pytest.raises(RunError, match=f"--focal_px {focal_px:g}: lenses have 128 to 3200 px"):
+            run_engine.focal_factor(contract, (480, 640), focal_px)
+
+
+class FakeStream:
+    """A film of so many pictures, each of its own number."""
+
+    def __init__(self, num_pictures: int) -> None:
+        self.left = list(range(num_pictures))
+        self.is_empty = threading.Event()
+
+    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+        return True
+
+    def read(self) -> tuple[bool, Any]:
+        if not self.left:
+            self.is_empty.set()
+            return False, None
+        return True, np.full((2, 2, 3), self.left.pop(0), np.uint8)
+
+
+def test_of_a_camera_the_newest_picture_is_taken_and_of_a_film_every_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Any] = []
+    stream = FakeStream(3)
+    monkeypatch.setattr("cv2.VideoCapture", lambda name, _: opened.append(name) or stream)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "10:30.mp4").touch()
+    assert [name for name, _, _ in run_engine.frames("10:30.mp4")] == ["000000", "000001", "000002"]
+    stream = FakeStream(50)
+    found = run_engine.frames("rtsp://cam/1")
+    assert stream.is_empty.wait(60)
+    # All came while nobody asked; at the end nothing is left.
+    assert len(list(found)) <= 1
+    assert opened == [str(tmp_path / "10:30.mp4"), "rtsp://cam/1"]
+
+
+def test_what_an_earlier_run_made_is_no_picture(tmp_path: Path) -> None:
+    for name in ("a.JPG", "a_depth.png", "a_overlay.png", "left_depth.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((4, 4, 3), np.uint8))
+    assert [name for name, _, _ in run_engine.frames(str(tmp_path))] == ["a", "left_depth"]
 
 
 @pytest.mark.parametrize("scale_source", ["none", "speed"])
@@ -353,19 +397,13 @@ def test_the_runner_enlarges_depth_as_the_predictor(codec: Any, scale_source: st
         "input": {"shape": [1, *SIZE, 3]},
     }
     factor = np.float32(run_engine.focal_factor(contract, size, 90.0))
-    found = run_engine.restore_by_law(depth * factor, size, contract)
+    found, _ = run_engine.restore(depth * factor, None, size, contract)
     np.testing.assert_allclose(found, expected.depth_m, rtol=1e-5)
 
 
 def test_depth_without_a_unit_is_not_stored_as_metres(tmp_path: Path) -> None:
-    contract = {
-        "depth_law": SigmoidDisparityCodec().to_dict(),
-        "valid_depth_m": [0.1, 100],
-        "class_names": [],
-        "scale_source": "none",
-    }
-    image = np.zeros((8, 8, 3), np.uint8)
-    run_engine.write(tmp_path / "a", image, np.full((8, 8), 2, np.float32), None, contract)
+    painted = np.zeros((16, 8, 3), np.uint8)
+    run_engine.write(tmp_path / "a", np.full((8, 8), 2, np.float32), painted, is_relative=True)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["a_overlay.png", "a_relative_depth.png"]
 
@@ -385,7 +423,7 @@ def test_a_wrong_engine_or_file_is_answered_in_words(folder: Path, tmp_path: Pat
         run_engine.check_engine(host, content)
     del content["fit"]
     (tmp_path / "model.json").write_text(json.dumps(content))
-    with pytest.raises(RunError, match="has no field 'fit'"):
+    with pytest.raises(RunError, match=r"KeyError\('fit'\); copy the folder"):
         run_engine.load_contract(tmp_path / "model.json")
     for source, message in (
         ("nowhere", "no such picture, folder, video or camera"),

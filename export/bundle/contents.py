@@ -1,25 +1,24 @@
-"""The models of a bundle: checked before they are carried away."""
+"""What goes into a bundle, checked before it is carried away, and how it is written."""
 
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from export.bundle.modules import BundleError
 from export.golden import golden_path, read_golden
 from mtdepth.contract import Contract, contract_path
-from mtdepth.files import DataError
+from mtdepth.files import DataError, atomic_path
 from mtdepth.runtime.tflite import contract_files, open_sizes
+
+ARCHIVE_SUFFIX = ".tar.gz"
 
 
 @dataclass(frozen=True)
 class BundledModel:
-    """A model as it goes into a bundle.
-
-    Attributes:
-      name: Of its folder there.
-      artefact: The file.
-      files: It and all that travels with it.
-      contracts: By decoder size, largest first.
-    """
+    """A model as it goes into a bundle, in a folder of that name, with all that travels with it."""
 
     name: str
     artefact: Path
@@ -51,13 +50,7 @@ TABLE_HEAD = (
 
 
 def checked_model(artefact: Path) -> BundledModel:
-    """A model with its contracts and golden pairs.
-
-    Raises:
-      FileNotFoundError: If one of its files is missing.
-      DataError: If one is damaged or of another export.
-      BundleError: If it is no `.tflite` file.
-    """
+    """A model with its contracts and golden pairs, none of them damaged or of another export."""
     if artefact.suffix != ".tflite":
         raise BundleError(f"{artefact}: a Raspberry Pi runs .tflite files")
     open_sizes(artefact, num_threads=1)
@@ -79,12 +72,7 @@ def checked_model(artefact: Path) -> BundledModel:
 
 
 def checked_models(artefacts: list[Path]) -> list[BundledModel]:
-    """Models of different folder names, the first of which is the one that the service runs.
-
-    Raises:
-      BundleError: If there is none, or two of one name.
-      FileNotFoundError, DataError: See `checked_model`.
-    """
+    """Models of different folder names, the first of which is the one that the service runs."""
     models = [checked_model(artefact) for artefact in artefacts]
     if not models:
         raise BundleError("a bundle needs at least one model (--model)")
@@ -96,3 +84,52 @@ def checked_models(artefacts: list[Path]) -> list[BundledModel]:
                 "with all sizes (export.tflite --decoder all)"
             )
     return models
+
+
+def is_archive(output: Path) -> bool:
+    """Whether an output is to be an archive."""
+    return output.name.endswith(ARCHIVE_SUFFIX)
+
+
+def folder_name(output: Path) -> str:
+    """Name of the bundle's folder: the output's, without the suffix of an archive."""
+    return output.name.removesuffix(ARCHIVE_SUFFIX)
+
+
+def write_bundle(
+    output: Path, *, copied: Mapping[str, Path], texts: Mapping[str, str], scripts: frozenset[str]
+) -> None:
+    """Writes the bundle; what is there already is not touched before all else has succeeded.
+
+    Args:
+      output: A folder that does not exist, or an archive `*.tar.gz`, which is replaced.
+      copied: Path in the bundle to the file that is copied there.
+      texts: Path in the bundle to its content.
+      scripts: Those of the texts that may be executed.
+    """
+    if output.exists() and not is_archive(output):
+        raise FileExistsError(f"{output} exists: delete it, or give another --output")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".bundle.") as temporary:
+        folder = Path(temporary) / folder_name(output)
+        for name, source in copied.items():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+        for name in scripts:
+            (folder / name).chmod(0o755)
+        if not is_archive(output):
+            folder.rename(output)
+            return
+        with atomic_path(output) as path, tarfile.open(path, "w:gz") as archive:
+            archive.add(folder, folder.name, filter=_anonymous)
+
+
+def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    # Not the maker's name, nor a umask that would hide the files from a service.
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+    return member
