@@ -4,9 +4,13 @@ The one writer of all targets. A target says how its file is made (`Made`); what
 all, comparison with the network, report, golden pairs and the change of places, is here.
 """
 
+import contextlib
+import errno
+import fcntl
+import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +23,7 @@ from export.graph import ExportError
 from export.origin import Origin
 from export.parity import BOUNDS, check_parity, measure_parity
 from mtdepth.contract import DECODERS, Precision
-from mtdepth.files import write_json
+from mtdepth.files import is_disk_error, remove_leftovers, write_json
 from mtdepth.runtime.contracted import ContractedBackend
 from mtdepth.runtime.tflite import size_contract_path
 from mtdepth.trained import InferenceNetwork
@@ -35,10 +39,7 @@ Image = npt.NDArray[np.uint8]
 class Part:
     """A network as it goes into a file, which may hold several.
 
-    Attributes:
-      network: At the size to export.
-      origin: What its contract says of it.
-      reference: The float network that a treated one began as; the report says how far it is.
+    `reference` is the float network that a treated one began as; the report says how far it is.
     """
 
     network: InferenceNetwork
@@ -94,9 +95,7 @@ def write_artefact(
     Raises:
       ExportError: If one says something else than its network; what `make` raises.
     """
-    output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output, prefix=".export.") as name:
-        folder = Path(name)
+    with workplace(output, prefix=".export.") as folder:
         made = make(folder)
         reports = {
             size: {
@@ -116,6 +115,43 @@ def write_artefact(
             shutil.copyfile(BOARD / program, folder / program)
         _place(folder, output, last=made.path.name)
     return report
+
+
+@contextlib.contextmanager
+def workplace(output: Path, *, prefix: str) -> Iterator[Path]:
+    """A folder in `output` that is gone afterwards; those of killed programs go at the start.
+
+    Raises:
+      OSError: Of a disk that takes no more, naming `output`.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(output)
+    for left in output.glob(f"{prefix}*"):
+        # Locked is one of a program at work.
+        with contextlib.suppress(OSError), _locked(left, fcntl.LOCK_EX):
+            shutil.rmtree(left)
+    try:
+        with (
+            tempfile.TemporaryDirectory(dir=output, prefix=prefix) as name,
+            _locked(Path(name), fcntl.LOCK_SH),
+        ):
+            yield Path(name)
+    except Exception as error:
+        # TensorFlow, which has errors of its own, says it in words.
+        if not is_disk_error(error) and os.strerror(errno.ENOSPC) not in str(error):
+            raise
+        why = "the disk is full, nothing was written: make room and do it again"
+        raise OSError(errno.ENOSPC, why, str(output)) from error
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, kind: int) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _compared(
@@ -144,6 +180,11 @@ def _compared(
 
 def _place(made: Path, output: Path, *, last: str) -> None:
     """Moves all of a folder to its place."""
+    for path in made.rglob("*"):
+        if path.is_file():
+            # After a power cut a name stands for what it should.
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
     entries = sorted(made.iterdir(), key=lambda entry: entry.name == last)
     names = {entry.name for entry in entries}
     for entry in entries:

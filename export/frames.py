@@ -25,13 +25,7 @@ Image = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures by name.
-
-    Attributes:
-      root: Where they stand, for messages.
-      names: Of each: a frame of recordings, or a file.
-      read: From name to RGB `[height, width, 3]`.
-    """
+    """Pictures by name: a frame of recordings, or a file; `read` gives RGB `[height, width, 3]`."""
 
     root: Path
     names: tuple[Any, ...]
@@ -66,12 +60,9 @@ class Pictures:
 
 
 def open_pictures(workdir: Workdir, *, labels: str | None, folder: str | None) -> Pictures:
-    """Opens the pictures that the user named, or those that the run was trained on.
+    """Opens the label store or folder that the user named, or what the run was trained on.
 
-    Args:
-      workdir: The run; a student's names its label store, one of video keeps samples.
-      labels: A label store, or None.
-      folder: A folder of pictures, or None.
+    A student's run names its label store, one of video keeps samples.
 
     Raises:
       FileNotFoundError: If there is nothing there.
@@ -82,21 +73,14 @@ def open_pictures(workdir: Workdir, *, labels: str | None, folder: str | None) -
         raise UserError("give --labels or --pictures, not both")
     own = workdir.run().get("labels") if not folder else None
     if folder or (not labels and workdir.samples_path.is_dir()):
-        return _of_folder(Path(folder or workdir.samples_path))
+        root = Path(folder or workdir.samples_path)
+        if not (paths := pictures_in(root)):
+            raise UserError(f"{root} holds no picture ({', '.join(PICTURE_SUFFIXES)})")
+        return Pictures(root, tuple(paths), read_rgb)
     if not labels and not own:
         raise FileNotFoundError(
             f"{workdir.path} names no label store and keeps no samples; give --pictures FOLDER"
         )
-    return _of_store(LabelStore.open(Path(str(labels or own))))
-
-
-def _of_folder(folder: Path) -> Pictures:
-    paths = pictures_in(folder)
-    if not paths:
-        raise UserError(f"{folder} holds no picture ({', '.join(PICTURE_SUFFIXES)})")
-    return Pictures(folder, tuple(paths), read_rgb)
-
-
-def _of_store(store: LabelStore) -> Pictures:
+    store = LabelStore.open(Path(str(labels or own)))
     raw = open_recordings(store.kitti_root)
     return Pictures(store.kitti_root, tuple(store.frames), raw.read_image)

@@ -42,13 +42,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Golden:
-    """The content of `golden.npz`.
-
-    Attributes:
-      sha256: Of the file that answered.
-      images: The pictures, `[height, width, 3]`.
-      answers: One for each picture, by decoder size.
-    """
+    """The content of `golden.npz`: pictures `[height, width, 3]`, and answers by decoder size."""
 
     sha256: str
     images: tuple[Image, ...]
@@ -70,15 +64,9 @@ def ask(backend: ContractedBackend, image: Image) -> Answer:
 def write_golden(
     artefact_path: Path, backends: Mapping[str, ContractedBackend], images: Sequence[Image]
 ) -> None:
-    """Writes the golden pairs of a file beside it, atomically.
+    """Writes the golden pairs of a file, opened by decoder size, beside it, atomically.
 
-    Args:
-      artefact_path: The file; its contract stands beside it already.
-      backends: The file, opened, by decoder size.
-      images: Fitted pictures; the first three are taken.
-
-    Raises:
-      ValueError: If there is no picture.
+    Of the fitted pictures the first three are taken.
     """
     chosen = [np.asarray(image) for image in images[:NUM_PAIRS]]
     if not chosen:

@@ -143,14 +143,12 @@ class NetworkGraph:
 
 
 def read_graph(network: keras.Model) -> NetworkGraph:
-    """Takes a functional Keras network apart, through its public configuration.
+    """Takes a functional Keras network, of one input and a dict of outputs, apart.
 
-    A batch normalisation must follow a convolution without activation whose only reader it is; it
-    becomes that convolution's scale and bias, with its stored statistics. A short fine-tuning
-    estimates no better ones, and the file has none: what is trained is what runs.
-
-    Args:
-      network: One input, a dict of outputs, such as `mtdepth.trained.TrainedNetwork.network`.
+    Through its public configuration. A batch normalisation must follow a convolution without
+    activation whose only reader it is; it becomes that convolution's scale and bias, with its
+    stored statistics. A short fine-tuning estimates no better ones, and the file has none: what is
+    trained is what runs.
 
     Raises:
       ExportError: If a layer is of no known kind; names it.

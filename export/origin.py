@@ -9,7 +9,8 @@ from absl import logging
 
 from mtdepth.contract import Contract, Fit, Precision, TensorContract, Treatment
 from mtdepth.datasets.label_map import CLASS_NAMES
-from mtdepth.files import read_json, sha256_of, visible_files
+from mtdepth.datasets.plausible import camera_problem
+from mtdepth.files import DataError, read_json, sha256_of, visible_files
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import DepthCodec
 from mtdepth.trained import TrainedNetwork
@@ -54,15 +55,7 @@ class Origin:
         image: TensorContract,
         outputs: Sequence[TensorContract],
     ) -> Contract:
-        """The contract of a file of any format with these tensors.
-
-        Args:
-          path: The file.
-          precision: Of it.
-          signature: That has the tensors.
-          image: The input.
-          outputs: In any order; depth becomes the first.
-        """
+        """The contract of a file of any format with these tensors; depth becomes the first."""
         has_classes = any(output.kind in ("class_scores", "train_id") for output in outputs)
         return Contract(
             artefact=path.name,
@@ -112,6 +105,8 @@ def origin_of(trained: TrainedNetwork) -> Origin:
             *trained_size,
         )
     camera = trained.training_camera
+    if camera and (why := camera_problem(camera)):
+        raise DataError(trained.workdir.path, f"its training camera has {why}; train again")
     return Origin(
         network=trained.family,
         decoder=trained.size,
@@ -127,12 +122,8 @@ def origin_of(trained: TrainedNetwork) -> Origin:
 def keras_scores(trained: TrainedNetwork) -> dict[str, Any] | None:
     """What `python -m mtdepth.evaluate` wrote about exactly these weights at this decoder size.
 
-    Args:
-      trained: The network; its workdir's results folder is looked through.
-
-    Returns:
-      For each results file its split, number of frames, depth errors by protocol and class scores;
-      None where these weights were not scored. Results of earlier weights are left out.
+    For each results file its split, number of frames, depth errors by protocol and class scores;
+    None where these weights were not scored. Results of earlier weights are left out.
     """
     sha256 = sha256_of(trained.file)
     found = {}

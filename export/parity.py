@@ -72,11 +72,6 @@ def keras_output(network: InferenceNetwork, image: Image) -> NetworkOutput:
 def measure_parity(network: InferenceNetwork, backend: Backend, images: Iterable[Image]) -> Parity:
     """Compares an exported file with its network, through the runtime that devices use.
 
-    Args:
-      network: The network, at the file's input size.
-      backend: The file with its contract.
-      images: Fitted pictures.
-
     Raises:
       UserError: If there are no images.
       ExportError: If an output is not finite, or of another size or task than the network's.
@@ -101,11 +96,7 @@ def measure_parity(network: InferenceNetwork, backend: Backend, images: Iterable
 
 
 def check_parity(measured: Parity, precision: Precision) -> None:
-    """Accepts what is within the bounds of the precision.
-
-    Raises:
-      ExportError: Naming each figure that is out of bounds, with what is allowed.
-    """
+    """Accepts what is within the bounds of the precision; the ExportError names what is not."""
     allowed = BOUNDS[precision].to_dict()
     faults = [
         f"{name} {value:.3g} (allowed: {allowed[name]:g})"

@@ -7,7 +7,7 @@ from typing import Any
 
 from absl import flags, logging
 
-from export.frames import NUM_CALIBRATION, Image, Pictures, open_pictures
+from export.frames import NUM_CALIBRATION, Pictures, open_pictures
 from mtdepth import defaults
 from mtdepth.contract import DECODERS, DECODERS_HELP
 from mtdepth.pretrained.names import PRETRAINED_ROOT, run_folder
@@ -45,7 +45,7 @@ class ExportRequest:
         *,
         num_calibration: int | None = None,
     ) -> dict[str, Any]:
-        """Exports, and says what became of it.
+        """Exports, says what became of it, and returns the content of `parity.json`.
 
         Args:
           write: Of a target: takes parts and folder, `class_output`, `parity_images` and, where a
@@ -53,12 +53,8 @@ class ExportRequest:
           file_name: That it writes.
           num_calibration: Pictures that ranges are taken from.
 
-        Returns:
-          The content of `parity.json`.
-
         Raises:
           ExportError: If nothing was written.
-          DataError: If weights or pictures are damaged.
         """
         # TensorFlow takes seconds to load, which a wrong flag should not cost.
         from export.artefact import Part
@@ -72,7 +68,11 @@ class ExportRequest:
                 self.workdir, size=decoder, checkpoint=self.checkpoint, input_size=self.size
             )
             parts[decoder] = Part(trained, origin_of(trained))
-        calibration, shown = self.images(num_calibration=num_calibration or 0)
+        fit = self.workdir.recipe().fit
+        calibration, shown = (
+            self.pictures.fitted(names, size=self.size, fit=fit)
+            for names in self.pictures.chosen(num_calibration=num_calibration or 0)
+        )
         given = {} if num_calibration is None else {"calibration": calibration}
         try:
             report = write(
@@ -92,30 +92,13 @@ class ExportRequest:
             )
         return report
 
-    def images(self, *, num_calibration: int) -> tuple[list[Image], list[Image]]:
-        """Reads the pictures to calibrate on, and those to compare on, fitted to the input.
-
-        Raises:
-          DataError: If none can be read.
-        """
-        fit = self.workdir.recipe().fit
-        calibration, shown = self.pictures.chosen(num_calibration=num_calibration)
-        return (
-            self.pictures.fitted(calibration, size=self.size, fit=fit),
-            self.pictures.fitted(shown, size=self.size, fit=fit),
-        )
-
 
 def define_run_flags(
     *, default_output: str, has_all: bool = False, calibrates: bool = True, ids_are_found: str
 ) -> None:
     """Defines the flags of whatever begins with a run and ends with a file.
 
-    Args:
-      default_output: Name of the folder beside the workdir, for the help.
-      has_all: Whether several decoder sizes go into one file.
-      calibrates: Whether it can be of integers.
-      ids_are_found: Where the largest score is found, for the help.
+    With `has_all` several decoder sizes go into one file; what `calibrates` can be of integers.
     """
     sizes = [size for sizes in DECODERS.values() for size in sizes]
     flags.DEFINE_string(
@@ -178,13 +161,7 @@ def folder_beside(workdir: Workdir) -> Path:
 def asked_for(default_name: str) -> ExportRequest:
     """Understands the parsed flags, and says what will be done.
 
-    Args:
-      default_name: Of the folder beside the workdir; `{decoder}` stands for the decoder's size.
-
-    Raises:
-      FileNotFoundError: If there is no such run, or no pictures.
-      DataError: If its files are damaged.
-      ValueError: If the network cannot be cut to that decoder.
+    In the name of the folder beside the workdir `{decoder}` stands for the decoder's size.
     """
     values = flags.FLAGS
     workdir = asked_workdir()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
+from mtdepth.datasets.plausible import focal_problem
 from mtdepth.files import DataError, read_json, write_json
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import DepthCodec, codec_from_dict
@@ -245,7 +246,7 @@ class Contract:
             codec=_codec(fields.take("depth_law", dict)),
             valid_depth_m=_pair(fields.take("valid_depth_m", list), "valid_depth_m"),
             fit=cast(Fit, fields.take("fit", str)),
-            training_camera=None if camera is None else _camera(camera),
+            training_camera=None if camera is None else _camera(camera, fields.peek("recipe")),
             scale_source=fields.take("scale_source", str),
             class_names=_strings(fields.take("class_names", list), "class_names"),
             recipe=fields.take("recipe", dict),
@@ -283,6 +284,10 @@ class _Fields:
         if kind is float:
             _require(math.isfinite(value), self._prefix + name, "finite", value)
         return value
+
+    def peek(self, name: str) -> Any:
+        """One field as it is, None where it is missing."""
+        return self._left.get(name)
 
     def finish(self) -> None:
         """Rejects what was not taken."""
@@ -331,11 +336,19 @@ def _tensor_from_dict(content: Any, prefix: str) -> TensorContract:
         raise ValueError(f"{prefix.rstrip('.')}: {error}") from error
 
 
-def _camera(content: dict[str, Any]) -> Intrinsics:
+def _camera(content: dict[str, Any], recipe: Any) -> Intrinsics:
     try:
-        return Intrinsics.from_dict(content)
+        camera = Intrinsics.from_dict(content)
     except ValueError as error:
         raise ValueError(f"field 'training_camera': {error}") from error
+    # Pixels are those of the training, whatever size was exported.
+    trained = recipe.get("input_size_px") if isinstance(recipe, dict) else None
+    width_px = camera.width_px
+    if isinstance(trained, list) and [type(side) for side in trained] == [int, int]:
+        width_px = trained[1]
+    if why := focal_problem(camera.fx_px, width_px=width_px):
+        raise ValueError(f"field 'training_camera': {why}")
+    return camera
 
 
 def _codec(law: Mapping[str, Any]) -> DepthCodec:

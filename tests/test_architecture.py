@@ -38,7 +38,10 @@ MAY_IMPORT = {
     "mtdepth.versions": (),
     "mtdepth.geometry": (),
     "mtdepth.datasets": ("mtdepth.geometry",),
-    "mtdepth.contract": ("mtdepth.geometry", "mtdepth.models.specs", "mtdepth.models.mininet_spec"),
+    "mtdepth.contract": (
+        *("mtdepth.geometry", "mtdepth.datasets.plausible"),
+        *("mtdepth.models.specs", "mtdepth.models.mininet_spec"),
+    ),
     "mtdepth.runtime": EVERY_DEVICE,
     "mtdepth.metrics": GEOMETRY_AND_DATA_SETS,
     "mtdepth.losses": GEOMETRY_AND_DATA_SETS,

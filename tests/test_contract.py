@@ -184,7 +184,7 @@ def test_a_missing_field_is_named(tmp_path: Path, field: str) -> None:
         (("depth_law", "kind"), "linear", "'depth_law': a depth law's kind is one of log"),
         (("depth_law", "near_m"), "4", "'depth_law': .*'near_m': ..., .*got .*'4'"),
         (("depth_law", "near_m"), True, "'depth_law': .*got .*True"),
-        (("depth_law", "near_m"), float("nan"), "'depth_law': limits .* near_m nan"),
+        (("depth_law", "near_m"), float("nan"), "NaN is no number"),
         (("depth_law", "near_m"), 90.0, "'depth_law': limits .* near_m 90"),
         (("depth_law", "formula"), "depth = code", "'depth_law.formula' must be .*exp"),
         (("depth_law", "extra"), 1, "'depth_law': .*got .*extra"),
@@ -251,3 +251,26 @@ def test_paths_and_digests(tmp_path: Path) -> None:
     assert contract_path(path) == tmp_path / "net.v2.json"
     # FIPS 180-4's own example
     assert sha256_of(path).startswith("ba7816bf8f01cfea")
+
+
+@pytest.mark.parametrize(("fx_px", "is_real"), [(0.58, False), (3.04, False), (70.0, True)])
+def test_a_training_camera_that_no_lens_makes_is_refused(
+    tmp_path: Path, fx_px: float, is_real: bool
+) -> None:
+    content = changed("training_camera", "fx_px", value=fx_px)
+    path = stored(tmp_path / "model.json", content)
+    if is_real:
+        assert Contract.load(path).training_camera is not None
+        return
+    with pytest.raises(DataError, match="'training_camera': a focal length of"):
+        Contract.load(path)
+
+
+def test_a_training_camera_is_of_the_size_that_was_trained(tmp_path: Path) -> None:
+    """A network that is exported four times as wide keeps its focal length in pixels."""
+    content = changed("training_camera", "width_px", value=400)
+    content["recipe"]["input_size_px"] = [64, 96]
+    assert Contract.load(stored(tmp_path / "a.json", content)).training_camera is not None
+    del content["recipe"]["input_size_px"]
+    with pytest.raises(DataError, match="400 px wide"):
+        Contract.load(stored(tmp_path / "b.json", content))

@@ -265,8 +265,8 @@ def frames(source: str) -> Iterator[Frame]:
     stream = cv2.VideoCapture(int(name) if name.isdigit() else name, api)
     if not stream.isOpened():
         raise RunError("{}: cannot be opened".format(source.rpartition("@")[2]))
-    numbers, read = itertools.count(), iter(lambda: stream.read()[1], None)
-    every = ((f"{next(numbers):06d}", image, time.perf_counter()) for image in read)
+    read = enumerate(itertools.takewhile(lambda found: found[0], iter(stream.read, 0)))
+    every = ((f"{number:06d}", found[1], time.perf_counter()) for number, found in read)
     return _newest(every) if is_live(source) else every
 
 

@@ -86,9 +86,7 @@ class Objective:
 class FineTuneSchedule(TrainingSchedule):
     """How long and how fast; an epoch goes from one score on held-out pictures to the next.
 
-    Attributes:
-      total_steps: Length; the last epoch may be shorter than the others.
-      first_score: No earlier state is scored, and so none is kept.
+    The last may be shorter than the others. Before `first_score` no state is scored, or kept.
     """
 
     total_steps: int

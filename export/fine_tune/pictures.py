@@ -70,13 +70,7 @@ def labelled_batches(trained: TrainedNetwork, store: LabelStore, recipe: TrainRe
 
 
 def picture_batches(pictures: Pictures, trained: TrainedNetwork, recipe: TrainRecipe) -> Stream:
-    """The stream of pictures alone, mirrored and with varied colours, from a step on.
-
-    Args:
-      pictures: Where they come from.
-      trained: Says how they are fitted.
-      recipe: Batch size, variation, seed.
-    """
+    """The stream of pictures alone, mirrored and with varied colours, from a step on."""
     names, seed, augmentation = pictures.names, recipe.seed, recipe.augmentation
 
     def read(position: int) -> npt.NDArray[np.uint8]:
@@ -133,11 +127,7 @@ class HeldOut:
 
 
 def held_out(trained: TrainedNetwork, store: LabelStore, recipe: TrainRecipe) -> HeldOut:
-    """Reads held-out frames.
-
-    Raises:
-      UserError: If none of them has a measured depth.
-    """
+    """Reads held-out frames; UserError if none of them has a measured depth."""
     camera: Intrinsics = trained.training_camera or training_camera(store, recipe)
     reader = ExampleReader(store)
     examples = [

@@ -29,14 +29,9 @@ def build_prunable(graph: NetworkGraph, *, sparsity: float, num_steps: int) -> t
 
     The share of zeros rises fast at first and slowly at the end (cubic; Zhu and Gupta 2017).
 
-    Args:
-      graph: The network.
-      sparsity: Share of zeros at the end, of each layer.
-      num_steps: Of the whole fine-tuning.
-
-    Returns:
-      The model, which counts its steps and has to be stripped at the end, and the library's
-      callback for it, whose `on_epoch_end` makes the pruned weights zero again after a step.
+    `sparsity` is the share of zeros at the end, of each layer. Returns the model, which counts its
+    steps and has to be stripped at the end, and the library's callback for it, whose `on_epoch_end`
+    makes the pruned weights zero again after a step.
     """
     names = set(pruned_names(graph))
     schedule = tfmot.sparsity.keras.PolynomialDecay(

@@ -22,12 +22,7 @@ _MOVERS = ("PixelShuffle", "ZeroPadding2D", "UpSampling2D")
 
 @dataclasses.dataclass(frozen=True)
 class Ranges:
-    """Of every tensor that is rounded: entry name to (low, high).
-
-    Attributes:
-      image: Of the picture behind the normalisation.
-      entries: Of the entries of `rounded_entries`.
-    """
+    """(low, high) of the picture behind the normalisation, and of each of `rounded_entries`."""
 
     image: tuple[float, float]
     entries: dict[str, tuple[float, float]]
@@ -80,9 +75,7 @@ def calibrated(graph: NetworkGraph, fed: Any, *, image: tuple[float, float]) -> 
 def build_quantised(graph: NetworkGraph, ranges: Ranges) -> Any:
     """A `tf_keras` copy that rounds as an int8 file does; its weights are float and can be trained.
 
-    Args:
-      graph: The network.
-      ranges: Where the ranges of the activations start.
+    The activations' ranges start at `ranges`.
     """
     rounded = set(rounded_entries(graph))
 
@@ -128,13 +121,8 @@ def in_grey_levels(
 ) -> tuple[NetworkGraph, Ranges]:
     """The same network for pictures of which only a whole grey level was subtracted.
 
-    The factor of the normalisation goes into the first convolutions, so that the device spends no
-    operator on it.
-
-    Args:
-      graph: A trained network, for `normalisation`.
-      ranges: Its own.
-      normalisation: A `centred` one.
+    The factor of the normalisation, a `centred` one, goes into the first convolutions, so that the
+    device spends no operator on it.
     """
     weights = {
         entry.name: (np.asarray(entry.kernel * np.float32(normalisation.scale)), entry.bias)

@@ -14,9 +14,8 @@ _DELEGATE = "DELEGATE"
 class Delegation:
     """What runs when the network is called.
 
-    Attributes:
-      num_partitions: Parts that XNNPACK runs; one is best, since each border copies its tensors.
-      undelegated: Operators that LiteRT's own kernels run, with their number.
+    Of the parts that XNNPACK runs one is best, since each border copies its tensors; `undelegated`
+    are the operators that LiteRT's own kernels run, with their number.
     """
 
     num_partitions: int

@@ -23,11 +23,8 @@ def with_dequantized_input(content: bytes) -> bytes:
     outside it, and in a float16 file cuts the graph in two: the weights' own DEQUANTIZEs are then
     a part by themselves, and the convolutions see weights that are no constants.
 
-    Args:
-      content: A model whose only CAST reads its only input.
-
     Raises:
-      ValueError: If the model is not of that form.
+      ValueError: If the model's only CAST does not read its only input.
     """
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
     (graph,) = model.subgraphs
@@ -58,11 +55,8 @@ def with_delegated_input(content: bytes) -> bytes:
     Through floats it is two steps that XNNPACK runs, to the same integers: a third of a millisecond
     less of 480x320 on one core, and nothing is left outside XNNPACK.
 
-    Args:
-      content: A model whose only input is read by one QUANTIZE alone.
-
     Raises:
-      ValueError: If the model is not of that form.
+      ValueError: If the model's only input is not read by one QUANTIZE alone.
     """
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
     (graph,) = model.subgraphs

@@ -26,17 +26,9 @@ _BUFFER_ALIGNMENT_BYTES = 16
 
 
 def merged(parts: Mapping[str, bytes]) -> bytes:
-    """One file of several networks.
+    """One file of several converted networks, by the names that their signatures get.
 
-    Args:
-      parts: Converted networks by the names that their signatures get. Each has one subgraph and
-        one signature.
-
-    Returns:
-      A model whose subgraphs stand in the order of `parts`.
-
-    Raises:
-      ValueError: If there is no network, or one is not of that form.
+    Each has one subgraph and one signature; the subgraphs stand in the order of `parts`.
     """
     if not parts:
         raise ValueError("expected at least one network")

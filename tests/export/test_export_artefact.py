@@ -1,5 +1,6 @@
 """Every size and precision says what Keras says; what does not is not written."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -18,7 +19,7 @@ from fakes.artefact import (
     random_network,
 )
 
-from export.artefact import Part
+from export.artefact import Part, workplace
 from export.graph import ExportError
 from export.parity import BOUNDS, keras_output
 from export.tflite.delegation import Delegation, delegation_of
@@ -74,6 +75,41 @@ def test_the_contract_is_of_the_file(decoder: DecoderSize, precision: Precision)
     assert depth.name == ("depth_code" if is_int8 else "depth_m")
     assert depth.dtype == classes.dtype == ("int8" if is_int8 else "float32")
     assert (depth.scale is not None) == is_int8
+
+
+def test_what_a_killed_export_left_goes_at_the_next_start(tmp_path: Path) -> None:
+    left = tmp_path / ".export.abc"
+    left.mkdir()
+    (left / "model.tflite").write_bytes(b"half")
+    with workplace(tmp_path, prefix=".export.") as first:
+        assert not left.exists()
+        # That of a program at work stays.
+        with workplace(tmp_path, prefix=".export."):
+            assert first.is_dir()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError("53248 requested and 15328 written"),  # numpy's own
+        RuntimeError("/x/variables: No space left on device"),  # as TensorFlow says it
+    ],
+)
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, error: Exception) -> None:
+    (tmp_path / "model.tflite").write_bytes(b"of before")
+
+    def export() -> None:
+        with workplace(tmp_path, prefix=".export.") as folder:
+            (folder / "model.tflite").write_bytes(b"half")
+            raise error
+
+    with pytest.raises(OSError, match="the disk is full, nothing was written: make room") as told:
+        export()
+    assert (told.value.errno, told.value.filename) == (errno.ENOSPC, str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["model.tflite"]
+    assert (tmp_path / "model.tflite").read_bytes() == b"of before"
 
 
 @pytest.mark.slow

@@ -11,9 +11,10 @@ import sys
 import termios
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import MagicMock
 
 import cv2
@@ -24,6 +25,7 @@ from fakes.artefact import CAMERA, CODEC, random_file
 from fakes.four_sizes import random_sizes_file
 from fakes.programs import run_program
 
+from export.device import sources
 from export.device.engine import Engine, FrameTimes, summary
 from export.device.models import open_models
 from export.device.overlay import (
@@ -38,6 +40,7 @@ from export.device.overlay import (
 from export.device.program import parse, run
 from export.device.result import Look
 from export.device.sources import (
+    ASSUMED_FPS,
     Picture,
     PictureFiles,
     Repeated,
@@ -49,7 +52,7 @@ from export.device.video import VideoWriter
 from mtdepth.contract import contract_path
 from mtdepth.datasets.label_map import PALETTE
 from mtdepth.datasets.label_store import read_depth_png
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from mtdepth.pictures import write_png
 from mtdepth.runtime.colors import PALETTES, depth_colors
 from mtdepth.runtime.pipeline import Prediction, Predictor
@@ -147,6 +150,84 @@ def test_a_source_that_is_none_is_named(
     (tmp_path / "film.mp4").write_bytes(b"no film")
     with pytest.raises(kind, match=message):
         open_files(name)
+
+
+class FakeFilm:
+    """Tells a rate, and has frames at these times."""
+
+    def __init__(self, told: float, times_ms: Sequence[float]) -> None:
+        self.told, self.times_ms, self.number = told, times_ms, -1
+
+    def get(self, what: int) -> float:
+        return self.told if what == cv2.CAP_PROP_FPS else self.times_ms[self.number]
+
+    def grab(self) -> bool:
+        self.number += 1
+        return self.number < len(self.times_ms)
+
+    def release(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("told", "times_ms", "fps"),
+    [
+        (1000.0, np.arange(24) * 34.0, 1000 / 34),  # a browser's WebM, in milliseconds
+        (80.0, np.arange(24) * 33.3, 30.03),
+        (29.97, np.arange(24) * 33.367, 29.97),  # what it tells is exacter
+        (1000.0, np.arange(24) * 1.0, ASSUMED_FPS),
+        (90000.0, [0.0], ASSUMED_FPS),
+        (0.0, np.zeros(24), ASSUMED_FPS),
+        (25.0, np.zeros(24), 25.0),
+    ],
+)
+def test_a_film_that_tells_a_false_rate_has_that_of_its_time_stamps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: float, times_ms: Any, fps: float
+) -> None:
+    path = tmp_path / "film.webm"
+    path.touch()
+    monkeypatch.setattr(sources, "_open_video", lambda _: FakeFilm(told, times_ms))
+    assert open_files(str(path)).fps == pytest.approx(fps, rel=1e-3)
+
+
+def test_a_colon_in_a_name_is_no_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    video(Path("drive.avi")).rename("2024-05-01T10:30:00.avi")
+    assert len(list(open_files("2024-05-01T10:30:00.avi").frames())) == 5
+    Path("10:30").mkdir()
+    writer = VideoWriter(Path("10:30"), fps=10)
+    writer.write(fakes.result(fakes.picture(size=(64, 96))))
+    writer.close()
+    assert [path.name for path in Path("10:30").iterdir()] == ["overlay.mp4"]
+
+
+def test_what_an_earlier_run_made_is_no_picture(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where pictures and results share a folder, and where results alone are in one."""
+    for name in ("1_overlay.png", "1_depth.png", "1_relative_depth.png", "1_classes.png"):
+        cv2.imwrite(str(folder / name), picture())
+    cv2.imwrite(str(folder / "left_depth.png"), picture())  # somebody's own name
+    assert [item.name for item in open_files(str(folder)).frames()] == ["0", "1", "2", "left_depth"]
+    assert "4 results of an earlier run are left out" in caplog.text
+    (folder / "latency.json").write_text("{}")
+    assert [item.name for item in open_files(str(folder)).frames()] == ["0", "1", "2"]
+    for name in ("0", "1", "2"):
+        (folder / f"{name}.png").unlink()
+    with pytest.raises(UserError, match="holds only results of an earlier run"):
+        open_files(str(folder))
+
+
+def test_upper_case_suffixes_are_pictures_too(folder: Path) -> None:
+    (folder / "1.png").rename(folder / "1.PNG")
+    assert [item.name for item in open_files(str(folder)).frames()] == ["0", "1", "2"]
+    assert isinstance(open_files(str(folder / "1.PNG")), PictureFiles)
+
+
+def test_a_grey_cameras_pictures_have_three_channels() -> None:
+    grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    for image in (grey, grey[..., None], grey.astype(np.uint16) << 8):
+        np.testing.assert_array_equal(sources.rgb_of(image), np.stack([grey] * 3, axis=-1))
 
 
 def test_files_are_repeated_but_not_without_end_where_there_is_nothing(
