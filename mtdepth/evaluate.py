@@ -43,7 +43,7 @@ from mtdepth.evaluation.predictors import (
 from mtdepth.evaluation.scoring import Evaluation, Observer, Scores, prediction_saver
 from mtdepth.evaluation.tables import all_tables, failure_table, results_dict, results_path
 from mtdepth.evaluation.truth import TruthReader
-from mtdepth.files import UserError, write_json, write_text
+from mtdepth.files import UserError, remove_leftovers, write_json, write_text
 from mtdepth.metrics.protocols import PROTOCOLS, Protocol, protocol_named
 
 METRIC, RELATIVE = "eigen_garg_80m", "eigen_garg_80m_median"
@@ -142,10 +142,12 @@ def _finish(
         # A part of the frames must not take the place of the whole unasked.
         unasked = None if _LIMIT.value else results_path(settings, evaluation.protocols)
         if output := Path(_OUTPUT.value) if _OUTPUT.value else unasked:
+            remove_leftovers(output.parent)
             write_json(output, results_dict(scores, evaluation.protocols, settings=settings))
             logging.info("wrote %s", output)
         if _PICTURES.value:
             folder = Path(_PICTURES.value)
+            remove_leftovers(folder)
             pictures = taker.write(folder, scores, evaluation.protocols)
             write_text(folder / "table.txt", f"{tables}\n")
             shown = {"pictures": pictures, "attached": [Path(path) for path in _ATTACH.value]}
@@ -185,7 +187,10 @@ def main() -> int:
     taker = PictureTaker(evenly_spaced(frames, number=_NUM_PICTURES.value), protocols[0])
     observers: list[Observer] = [taker.observe] if _PICTURES.value else []
     if _SAVE_PREDICTIONS.value:
-        observers.append(prediction_saver(PredictionStore(_SAVE_PREDICTIONS.value)))
+        store_to = PredictionStore(_SAVE_PREDICTIONS.value)
+        for folder in {store_to.depth_path(frame).parent for frame in frames}:
+            remove_leftovers(folder)
+        observers.append(prediction_saver(store_to))
     annotated_root = _ANNOTATED_ROOT.value and Path(_ANNOTATED_ROOT.value)
     evaluation = Evaluation(
         raw=raw,

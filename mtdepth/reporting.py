@@ -118,12 +118,7 @@ def comparison_sheet(rows: Sequence[Comparison], *, truth_name: str) -> Figure:
     Args:
       rows: At least one.
       truth_name: What the truth's panel is called, such as "LiDAR".
-
-    Raises:
-      ValueError: If there is no row.
     """
-    if not rows:
-        raise ValueError("a comparison sheet needs at least one row")
     height, width = rows[0].image.shape[:2]
     num_columns = 3
     panels = [_panels(row, truth_name=truth_name) for row in rows]
@@ -173,14 +168,9 @@ def error_by_distance_figure(
     """Draws error against the truth's distance, one line for each predictor.
 
     Args:
-      rows_by_name: By legend text, the records of `DistanceSums.rows`.
+      rows_by_name: At least one; by legend text, the records of `DistanceSums.rows`.
       title: Names the protocol.
-
-    Raises:
-      ValueError: If there is nothing to draw.
     """
-    if not rows_by_name:
-        raise ValueError("an error-by-distance figure needs at least one predictor")
     figure = Figure(figsize=(11, 7), dpi=DPI, layout="constrained")
     figure.suptitle(title)
     signed, relative = figure.subplots(2, 1, sharex=True)
@@ -205,14 +195,9 @@ def class_iou_figure(iou_by_name: Mapping[str, Floats], *, title: str) -> Figure
     """Draws the IoU of each class as bars, one colour for each predictor.
 
     Args:
-      iou_by_name: By legend text, `[19]`; NaN where a class does not occur.
+      iou_by_name: At least one; by legend text, `[19]`; NaN where a class does not occur.
       title: Names what is compared.
-
-    Raises:
-      ValueError: If there is nothing to draw.
     """
-    if not iou_by_name:
-        raise ValueError("a class figure needs at least one predictor")
     figure = Figure(figsize=(11, 4.5), dpi=DPI, layout="constrained")
     axes = figure.add_subplot()
     at = np.arange(NUM_CLASSES)

@@ -21,6 +21,16 @@ from mtdepth.recipes.video import VideoRecipe
 Checkpoint = Literal["best", "last"]
 
 
+class _Inside:
+    """A file or folder of a run, as an attribute of its workdir."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, workdir: "Workdir", _: object = None) -> Path:
+        return workdir.path / self._name
+
+
 @dataclasses.dataclass(frozen=True)
 class Workdir:
     """One run's folder.
@@ -43,50 +53,16 @@ class Workdir:
 
     path: Path
 
-    @property
-    def recipe_path(self) -> Path:
-        """The resolved recipe."""
-        return self.path / "recipe.json"
-
-    @property
-    def run_path(self) -> Path:
-        """What the run was made from."""
-        return self.path / "run.json"
-
-    @property
-    def resume_path(self) -> Path:
-        """The state to go on from."""
-        return self.path / "resume.npz"
-
-    @property
-    def history_path(self) -> Path:
-        """One line an epoch."""
-        return self.path / "history.jsonl"
-
-    @property
-    def training_mean_path(self) -> Path:
-        """The per-pixel mean of the training labels."""
-        return self.path / "training_mean.npz"
-
-    @property
-    def scale_path(self) -> Path:
-        """The metric scale of a network that learned from video."""
-        return self.path / "scale.json"
-
-    @property
-    def logs_path(self) -> Path:
-        """TensorBoard's folder."""
-        return self.path / "logs"
-
-    @property
-    def results_path(self) -> Path:
-        """Scores of this run's model."""
-        return self.path / "results"
-
-    @property
-    def checkpoints_path(self) -> Path:
-        """Step and score of the best and the last weights."""
-        return self.path / "checkpoints.json"
+    recipe_path = _Inside("recipe.json")
+    run_path = _Inside("run.json")
+    resume_path = _Inside("resume.npz")
+    history_path = _Inside("history.jsonl")
+    training_mean_path = _Inside("training_mean.npz")
+    scale_path = _Inside("scale.json")
+    logs_path = _Inside("logs")
+    results_path = _Inside("results")
+    checkpoints_path = _Inside("checkpoints.json")
+    samples_path = _Inside("samples")
 
     def weights_path(self, checkpoint: Checkpoint) -> Path:
         """Where the weights of a checkpoint stand."""
@@ -158,10 +134,7 @@ class Workdir:
             )
         return size or trained
 
-    @property
-    def samples_path(self) -> Path:
-        """Some training pictures of a network that learned from video, as the network sees them."""
-        return self.path / "samples"
+    samples_path = _Inside("samples")
 
     def run(self) -> dict[str, Any]:
         """What the run was made from: see `begin`."""

@@ -191,8 +191,6 @@ class DistanceSums:
     counts: npt.NDArray[np.int64]
 
     def __add__(self, other: Self) -> Self:
-        if not np.array_equal(self.edges_m, other.edges_m):
-            raise ValueError(f"bins differ: {self.edges_m} and {other.edges_m}")
         return dataclasses.replace(
             self, totals=self.totals + other.totals, counts=self.counts + other.counts
         )
@@ -216,13 +214,7 @@ class DistanceSums:
 
 
 def distance_edges(*, max_depth_m: float, width_m: float = 10.0) -> npt.NDArray[np.float64]:
-    """Returns bin edges `[n + 1]`: 0, width, ... up to `max_depth_m`, where the last bin ends.
-
-    Raises:
-      ValueError: If either is not positive.
-    """
-    if not (max_depth_m > 0 and width_m > 0):
-        raise ValueError(f"max_depth_m and width_m must be positive, got {max_depth_m}, {width_m}")
+    """Returns bin edges `[n + 1]`: 0, width, ... up to `max_depth_m`, where the last bin ends."""
     return np.append(np.arange(0.0, max_depth_m, width_m), max_depth_m)
 
 

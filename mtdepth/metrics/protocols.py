@@ -5,7 +5,7 @@ the name stands for exactly one `Protocol` here.
 """
 
 import dataclasses
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -63,13 +63,6 @@ class Protocol:
     max_depth_m: float
     min_depth_m: float = MIN_DEPTH_M
     median_scaling: bool = False
-
-    def __post_init__(self) -> None:
-        """Rejects settings that no pixel can meet."""
-        if self.truth not in get_args(Truth) or self.crop not in get_args(Crop):
-            raise ValueError(f"unknown truth {self.truth!r} or crop {self.crop!r}")
-        if not 0 < self.min_depth_m < self.max_depth_m:
-            raise ValueError(f"limits must rise from above 0, got {self.min_depth_m} m")
 
     @property
     def description(self) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from mtdepth.files import DataError, sha256_of
+from mtdepth.files import DAMAGE, DataError, check_finite, check_regular, sha256_of
 from mtdepth.models.student import is_encoder_layer
 
 IMAGENET_FILE = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
@@ -90,6 +90,7 @@ def downloaded(name: str, url: str, *, sha256: str, what: str, way_around: str) 
 
 
 def _read_encoder(path: Path, layers: Sequence[Any]) -> list[list[npt.NDArray[Any]]]:
+    check_regular(path)
     try:
         with h5py.File(path, "r") as file:
             if "layers" in file:
@@ -97,7 +98,7 @@ def _read_encoder(path: Path, layers: Sequence[Any]) -> list[list[npt.NDArray[An
             legacy = file.get("model_weights", file)
             if "layer_names" in legacy.attrs:
                 return _of_legacy(path, layers, legacy)
-    except OSError as error:
+    except DAMAGE as error:
         raise DataError(path, f"not a readable HDF5 file ({error})") from error
     raise DataError(path, "neither a legacy Keras .h5 nor a Keras 3 .weights.h5 file")
 
@@ -153,6 +154,7 @@ def _check_shapes(
                 f"tensor {index} of layer {stored_name!r} has shape {value.shape}, encoder layer "
                 f"{layer.name!r} needs {tuple(weight.shape)}; is it MobileNetV2 of this width?",
             )
+        check_finite(path, f"tensor {index} of layer {stored_name!r}", value)
 
 
 def _text(value: str | bytes) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from mtdepth.files import DataError
+from mtdepth.files import DataError, check_finite
 from mtdepth.models import weights
 from mtdepth.models.pretrained import downloaded
 
@@ -172,6 +172,8 @@ def _set_published(backbone: keras.Model, path: Path, tensors: Tensors) -> None:
                 path, f"{theirs} has tensors of shapes {shapes}, a ResNet-18 needs {wanted}"
             )
         values_of[ours] = values
+        for part, value in enumerate(values):
+            check_finite(path, f"{theirs}, tensor {part},", value)
     for name, values in values_of.items():
         backbone.get_layer(name).set_weights(values)
 

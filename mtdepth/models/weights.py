@@ -30,7 +30,7 @@ def load_weights(network: Any, path: Path, *, what: str = "this recipe's network
     """Reads the weights of a Keras 3 model; none may be missing.
 
     Args:
-      network: The model; it is of no use after an error.
+      network: The model; unchanged after an error.
       path: `*.weights.h5` or `*.keras`.
       what: Whose weights they should be, for messages.
 
@@ -39,6 +39,15 @@ def load_weights(network: Any, path: Path, *, what: str = "this recipe's network
       DataError: If it is damaged or of another network, or a weight is no number; names it.
     """
     check_regular(path)
+    before = network.get_weights()
+    try:
+        _load(network, path, what)
+    except DataError:
+        network.set_weights(before)
+        raise
+
+
+def _load(network: Any, path: Path, what: str) -> None:
     try:
         with warnings.catch_warnings():
             # Keras only warns of layers that it does not find and leaves as they are.

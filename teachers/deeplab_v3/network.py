@@ -18,7 +18,7 @@ import numpy as np
 from keras import ops
 
 from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES
-from mtdepth.files import DataError, UserError
+from mtdepth.files import DataError, UserError, check_finite
 from teachers import imagenet
 from teachers.deeplab_v3.checkpoint import DeepLabInfo, read_info
 
@@ -117,6 +117,8 @@ def load_every_weight(model: Any, path: Path) -> None:
             model.load_weights(path)
     except (ValueError, KeyError, OSError, UserWarning) as error:
         raise ValueError(str(error).strip().splitlines()[0]) from error
+    for variable in model.variables:
+        check_finite(path, f"weight {variable.path}", np.asarray(variable))
 
 
 def cross_entropy(train_id: Any, logits: Any) -> Any:

@@ -9,7 +9,6 @@ import dataclasses
 import hashlib
 import json
 import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from mtdepth.files import DataError, UserError, atomic_path
+from mtdepth.files import DataError, UserError, atomic_path, parse_json, read_npz
 from teachers.psmnet.sizes import check_max_disparity
 
 Tensors = Mapping[str, npt.NDArray[Any]]
@@ -135,11 +134,9 @@ def save(checkpoint: PsmnetCheckpoint, path: Path) -> None:
 
 
 def _read_ours(path: Path) -> PsmnetCheckpoint:
+    entries = read_npz(path)
     try:
-        # Opened here: np.load leaves its file open when the archive is cut.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            entries = {name: stored[name] for name in stored.files}
-        description = json.loads(str(entries.pop(_DESCRIPTION)))
+        description = parse_json(path, str(entries.pop(_DESCRIPTION)))
         checkpoint = PsmnetCheckpoint(
             tensors=entries,
             align_corners=description["align_corners"],
@@ -148,7 +145,7 @@ def _read_ours(path: Path) -> PsmnetCheckpoint:
             origin_sha256=description["origin_sha256"],
         )
         format_name, sha256 = description["format"], description["sha256"]
-    except (zipfile.BadZipFile, EOFError, KeyError, OSError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             path, f"not a file of teachers.psmnet.convert ({error!r}); convert the weights again"
         ) from error

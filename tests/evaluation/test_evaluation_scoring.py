@@ -1,6 +1,7 @@
 """The evaluation loop on a synthetic tree whose truth is exact."""
 
 import dataclasses
+import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -324,3 +325,28 @@ def test_a_damaged_picture_is_a_failure(tree: Path, labels: LabelStore, tmp_path
         evaluation(copy, store, Scaled(1.0)).scene(labels.frames[0])
     scores = evaluation(copy, store, Scaled(1.0)).run(labels.frames[:2])
     assert scores.frames == labels.frames[1:2]
+
+
+def test_depths_that_are_no_numbers_are_refused_by_name(tree: Path, tmp_path: Path) -> None:
+    labels = build_label_store(tmp_path / "labels", tree)
+
+    def broken(scene: Scene) -> Prediction:
+        assert scene.label_depth_m is not None
+        return Prediction(np.full_like(scene.label_depth_m, np.nan), None)
+
+    scores = evaluation(tree, labels, broken, protocols=[LABELS]).run(labels.frames[:1])
+    ((frame, why),) = scores.failures
+    assert frame == labels.frames[0]
+    assert why.startswith("model X: ")
+    assert "NaN, infinite or negative" in why
+
+
+def test_a_full_disk_is_no_fault_of_a_frame(tree: Path, tmp_path: Path) -> None:
+    labels = build_label_store(tmp_path / "labels", tree)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    scoring = evaluation(tree, labels, Scaled(1.0), protocols=[LABELS], observers=[full])
+    with pytest.raises(OSError, match="No space"):
+        scoring.run(labels.frames[:1])

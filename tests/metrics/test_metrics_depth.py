@@ -120,13 +120,6 @@ def test_a_depth_that_no_protocol_let_through_is_refused(bad: float) -> None:
         error_sums(np.array([10.0, 10.0]), np.array([10.0, bad]))
 
 
-def test_bins_of_other_edges_do_not_add_up() -> None:
-    with pytest.raises(ValueError, match="bins differ"):
-        distance_sums(NONE, NONE, np.array([0.0, 10.0])) + distance_sums(
-            NONE, NONE, np.array([0.0, 20.0])
-        )
-
-
 def test_abs_rel_pooled_and_per_image_by_hand() -> None:
     # Image 1: |12 - 10| / 10 = 0.2, |10 - 20| / 20 = 0.5; 90 m is too far and 0 unmeasured.
     first = abs_rel_sum(

@@ -61,9 +61,8 @@ def test_a_prediction_that_never_moves_has_the_length_of_the_way_as_its_error() 
     assert least_squares_scale(np.ones((2, 3)), np.zeros((2, 3))) == 0.0
 
 
-def test_too_few_frames_are_refused() -> None:
+def test_too_few_frames_are_no_snippet() -> None:
     three = np.stack([np.eye(4)] * 3)
-    with pytest.raises(ValueError, match="5 frames, the video only 4"):
-        snippet_errors(three, three)
+    assert not len(snippet_errors(three, three))
     with pytest.raises(ValueError, match="3 true motions but 2"):
         snippet_errors(three, three[:2])

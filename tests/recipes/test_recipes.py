@@ -76,7 +76,7 @@ def test_overrides_reach_nested_fields_and_keep_types() -> None:
             "input_size_px=[64,96]",
             "augmentation.max_zoom=1.5",
             "near_m=2",
-            'student.tasks=["depth"]',
+            "student.tasks=[depth]",  # as bash leaves '["depth"]' without its quotes
             "encoder_weights=/some/file.h5",
         ],
     )
@@ -94,6 +94,13 @@ def test_overrides_reach_nested_fields_and_keep_types() -> None:
         ("learning_rate", "key=value"),
         ("learnin_rate=0.1", "no recipe field"),
         ("augmentation.zoom=2", "no recipe field"),
+        ("student.task=[depth]", r"did you mean student\.tasks\?"),
+        ("augmentation.max_zom=2", r"did you mean augmentation\.max_zoom\?"),
+        ("student.tasks=[sky]", r"tasks\[0\] must be one of depth, segmentation"),
+        ("batch_size=true", "type int"),
+        ("batch_size=8.5", "type int"),
+        ("learning_rate=1e999", "type float"),
+        ("near_m=" + "9" * 30, "type float"),
         ("batch_size=many", "type int"),
         ("input_size_px=[100,320]", "multiples of 32"),
         ("near_m=90", "near_m < far_m"),

@@ -20,6 +20,7 @@ from mtdepth.files import DataError, UserError
 from mtdepth.recipes.base import TrainRecipe, overridden
 from mtdepth.trained import load_training_graph
 from mtdepth.training import student_objective
+from mtdepth.training.journal import Journal
 from mtdepth.training.step import NonFiniteLossError
 from mtdepth.training.student_run import student_run
 from mtdepth.versions import package_versions
@@ -259,3 +260,35 @@ def test_a_finished_run_is_left_alone_and_trained_in_by_one_process_at_a_time(
         run.run()
     assert run.run()
     assert finished.resume_path.stat().st_mtime_ns == before
+
+
+def test_a_disk_without_room_is_refused_before_the_first_step(
+    store: LabelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = student_run(Workdir(tmp_path / "run"), RECIPE, store)
+    left = tmp_path / "run" / ".last-0123abcd.weights.h5"
+    left.write_text("of a killed run")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: mock.Mock(free=1000))
+    with pytest.raises(UserError, match=r"0\.0 MB free, this run needs .* MB; make room"):
+        run.run()
+    assert not left.exists()
+    assert not run.state.progress.step
+
+
+@pytest.mark.slow
+def test_a_score_that_is_no_number_is_never_the_best(store: LabelStore, tmp_path: Path) -> None:
+    workdir = Workdir(tmp_path / "run")
+    run = student_run(workdir, RECIPE, store, val_store=store)
+    scores = iter([{"val_abs_rel": float("nan")}, {"val_abs_rel": 0.5}])
+    run.judge = lambda *_: next(scores)
+    run.run()
+    assert [entry["val_abs_rel"] for entry in history_of(workdir)] == [None, 0.5]
+    assert json.loads(workdir.checkpoints_path.read_text())["best"]["step"] == 6
+
+
+@pytest.mark.parametrize("line", ["{}", '{"epoch": 1, "step": "3"}', '{"epoch": true, "step": 3}'])
+def test_a_history_without_its_numbers_is_refused_by_its_line(tmp_path: Path, line: str) -> None:
+    workdir = Workdir(tmp_path)
+    workdir.history_path.write_text(line + "\n")
+    with pytest.raises(DataError, match=r"history\.jsonl: line 1 lacks its epoch or step"):
+        Journal.read(workdir)

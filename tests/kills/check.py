@@ -1,0 +1,241 @@
+"""Kills a training and an evaluation at random moments, and fills their disk: the end is the same.
+
+    make kills                            # 50 kills of either
+    make kills KILLS="--disk /mnt/small"  # as root
+
+Each try is a process of its own, forked from one that has loaded TensorFlow but not used it; with
+one thread, so that sums have one order and files equal bytes. With `--disk` the same jobs run on a
+small tmpfs of growing size: each ends with one line, and after room was made the same job ends with
+the same bytes.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+from fakes.kitti_tree import build_kitti_tree
+from fakes.label_store import build_label_store
+from fakes.programs import run_program
+from fakes.recipes import tiny_recipe
+
+import mtdepth.evaluation.page
+import mtdepth.evaluation.pictures
+import mtdepth.training.student_run
+from mtdepth.datasets.label_store import LabelStore
+from mtdepth.files import is_disk_error
+from mtdepth.training.loop import RunOptions
+from mtdepth.workdir import Workdir
+
+cv2.setNumThreads(1)
+Job = Callable[[Path], None]
+LOG = Path(tempfile.gettempdir()) / "mtdepth-kills.log"
+FULL = 28  # exit status of a job that says that its disk is full
+NOT_COMPARED = ("data_wait_s", "network_ms", "cost", "versions", "model", "kitti_root")
+
+
+def train(store: LabelStore, folder: Path) -> None:
+    """Trains in `folder`, saving after every step."""
+    run = mtdepth.training.student_run.student_run(
+        Workdir(folder / "run"),
+        tiny_recipe(),
+        store,
+        val_store=store,
+        options=RunOptions(checkpoint_seconds=0),
+    )
+    run.run()
+
+
+def evaluate(trained: Path, tree: Path, labels: Path, folder: Path) -> None:
+    """Evaluates, with everything that can be written."""
+    done = run_program(
+        "mtdepth.evaluate",
+        *("--model", trained, "--kitti_root", tree, "--split", "all", "--labels", labels),
+        *("--train_labels", labels, "--protocol", "labels_80m", "--num_pictures", "2"),
+        *("--output", folder / "out/results.json", "--pictures", folder / "pictures"),
+        *("--save_predictions", folder / "predictions"),
+    )
+    if "make room" in done.stderr:
+        raise OSError(28, done.stderr.strip().splitlines()[-1])
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+
+
+def forked(job: Job, folder: Path) -> int:
+    """Starts a job in a process of its own; returns the process's number."""
+    if number := os.fork():
+        return number
+    status = 1
+    try:
+        with LOG.open("a") as log:
+            os.dup2(log.fileno(), 2)
+            os.dup2(log.fileno(), 1)
+            job(folder)
+        status = 0
+    except Exception as error:  # noqa: BLE001 (its status is told to the parent)
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        if is_disk_error(error) or "make room" in str(error):
+            status = FULL
+    finally:
+        os._exit(status)
+
+
+def ended(number: int) -> int:
+    """Waits for a process; its exit status, or the negative number of its signal."""
+    return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
+
+
+def content(folder: Path) -> dict[str, object]:
+    """What a job left, without what tells of time and place; a leftover is in it by its name."""
+    return {str(path.relative_to(folder)): _comparable(path) for path in _files(folder)}
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "logs" not in path.parts and path.name != ".lock":
+            yield path
+
+
+def _comparable(path: Path) -> object:
+    if path.suffix in (".json", ".jsonl"):
+        return [_stripped(json.loads(each)) for each in _documents(path)]
+    if path.suffix in (".html", ".txt", ".png") and "pictures" in path.parts:
+        return len(path.read_bytes()) > 0  # they tell the folder and times
+    return path.read_bytes()
+
+
+def _documents(path: Path) -> list[str]:
+    text = path.read_text()
+    return text.splitlines() if path.suffix == ".jsonl" else [text]
+
+
+def _stripped(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _stripped(each) for key, each in value.items() if key not in NOT_COMPARED}
+    return [_stripped(each) for each in value] if isinstance(value, list) else value
+
+
+def killed(job: Job, folder: Path, rng: random.Random) -> bool:
+    """Starts a job and kills it; whether it was alive then. One that ended ended well."""
+    number = forked(job, folder)
+    # Half of the kills fall anywhere, the others just when something is being written.
+    seen, until = _names(folder), time.monotonic() + rng.uniform(0, 60)
+    writes = rng.randrange(1, 12) if rng.random() < 0.5 else 10**6
+    while time.monotonic() < until or writes < 10**6:
+        if os.waitpid(number, os.WNOHANG)[0]:
+            return False
+        if (now := _names(folder)) != seen:
+            seen, writes = now, writes - 1
+            if not writes:
+                break
+        time.sleep(0.0005)
+    os.kill(number, signal.SIGKILL)
+    return ended(number) == -signal.SIGKILL
+
+
+def _names(folder: Path) -> set[tuple[str, int]]:
+    found = set()
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            found.add((path.name, path.stat().st_mtime_ns))
+    return found
+
+
+def kill_often(job: Job, wanted: dict[str, object], root: Path, *, number: int, seed: int) -> int:
+    """Kills until there are enough; returns how many runs ended, all with the wanted content."""
+    rng, kills, runs = random.Random(seed), 0, 0
+    while kills < number:
+        folder = root / f"killed{runs}"
+        folder.mkdir()
+        while killed(job, folder, rng):
+            kills += 1
+            if kills == number:
+                break
+        if (status := ended(forked(job, folder))) != 0:
+            raise SystemExit(f"after kills it ended with {status}: {folder}")
+        if found := differences(content(folder), wanted):
+            raise SystemExit(f"after kills {found} differ: {folder}")
+        runs += 1
+    return runs
+
+
+def differences(found: dict[str, object], wanted: dict[str, object]) -> list[str]:
+    """Names of files that differ, are missing, or are left over."""
+    return [name for name in sorted({*found, *wanted}) if found.get(name) != wanted.get(name)]
+
+
+def fill_disk(job: Job, wanted: dict[str, object], mount: Path, sizes_kb: list[int]) -> str:
+    """Runs a job on a small disk of each size, then with room; returns how often it was full."""
+    full = 0
+    for size_kb in sizes_kb:
+        mounted = ["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "tmpfs", str(mount)]
+        subprocess.run(mounted, check=True)
+        try:
+            folder = mount / "job"
+            folder.mkdir()
+            status = ended(forked(job, folder))
+            if status not in (0, FULL):
+                raise SystemExit(f"{size_kb} kB: ended with {status}")
+            full += status == FULL
+            roomy = ["mount", "-o", "remount,size=100m", str(mount)]
+            subprocess.run(roomy, check=True)
+            if (status := ended(forked(job, folder))) != 0:
+                raise SystemExit(f"{size_kb} kB, then room: ended with {status}")
+            if found := differences(content(folder), wanted):
+                raise SystemExit(f"{size_kb} kB, then room: {found} differ")
+        finally:
+            subprocess.run(["umount", str(mount)], check=True)
+    return f"{full} of {len(sizes_kb)} disks were full"
+
+
+def main() -> None:
+    """Runs both jobs undisturbed, then disturbed."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--disk", type=Path)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        tree = build_kitti_tree(root / "raw", num_drives=2, num_frames=2, size=(96, 320))
+        store = build_label_store(root / "labels", tree)
+        undisturbed = root / "undisturbed"
+        for part in ("training", "evaluation"):
+            (undisturbed / part).mkdir(parents=True)
+        jobs: dict[str, Job] = {
+            "training": lambda folder: train(store, folder),
+            "evaluation": lambda folder: evaluate(
+                undisturbed / "training/run", tree, store.root, folder
+            ),
+        }
+        for part, job in jobs.items():
+            begun = time.monotonic()
+            if (status := ended(forked(job, undisturbed / part))) != 0:
+                raise SystemExit(f"{part} ended with {status}: see {LOG}")
+            wanted = content(undisturbed / part)
+            sys.stdout.write(f"{part}: {len(wanted)} files, {time.monotonic() - begun:.0f} s\n")
+            if arguments.disk:
+                sizes = [60, 120, 200, 300, 400, 500, 700, 900, 1200, 1600, 2000, 2600]
+                sys.stdout.write(f"{part}: {fill_disk(job, wanted, arguments.disk, sizes)}\n")
+            else:
+                (root / part).mkdir()
+                runs = kill_often(
+                    job, wanted, root / part, number=arguments.kills, seed=arguments.seed
+                )
+                sys.stdout.write(
+                    f"{part}: killed {arguments.kills} times, {runs} runs ended, all alike\n"
+                )
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
