@@ -161,19 +161,6 @@ def test_a_figure_is_written_whole_and_leaves_nothing_beside_it(tmp_path: Path) 
     assert list(path.parent.iterdir()) == [path]
 
 
-@pytest.mark.parametrize(
-    "draw",
-    [
-        lambda: comparison_sheet([], truth_name="x"),
-        lambda: error_by_distance_figure({}, title="x"),
-        lambda: class_iou_figure({}, title="x"),
-    ],
-)
-def test_a_figure_of_nothing_is_refused(draw: object) -> None:
-    with pytest.raises(ValueError, match="at least one"):
-        draw()  # type: ignore[operator]
-
-
 def text_of(figure: Figure) -> list[str]:
     return [
         text.get_text() for text in figure.findobj(match=lambda each: hasattr(each, "get_text"))
