@@ -11,7 +11,8 @@ the same bytes.
 
 import argparse
 import contextlib
-import dataclasses
+import errno
+import itertools
 import json
 import os
 import random
@@ -22,63 +23,93 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
+import keras
+import numpy as np
 from fakes.kitti_tree import build_kitti_tree
 from fakes.label_store import build_label_store
 from fakes.programs import run_program
-from fakes.recipes import TINY_STUDENT, tiny_recipe
 
 import mtdepth.evaluation.page
-import mtdepth.evaluation.pictures
-import mtdepth.training.student_run
+import mtdepth.evaluation.pictures  # noqa: F401 (loaded once, before the forks)
+from mtdepth.data.features import FRAME
 from mtdepth.datasets.label_store import LabelStore
+from mtdepth.evaluation.prediction_store import PredictionStore
 from mtdepth.files import is_disk_error
-from mtdepth.recipes.base import overridden
-from mtdepth.training.loop import RunOptions
+from mtdepth.models.weights import save_weights
+from mtdepth.recipes.schedule import TrainingSchedule
+from mtdepth.runtime.pipeline import Prediction
+from mtdepth.training.batch_statistics import BatchStatistics
+from mtdepth.training.loop import RunOptions, training_loop
 from mtdepth.workdir import Workdir
 
 cv2.setNumThreads(1)
 Job = Callable[[Path], None]
-# Traced in a moment: a killed run is started again and again.
-RECIPE = overridden(
-    dataclasses.replace(
-        tiny_recipe(),
-        decoder="XS",
-        student=dataclasses.replace(TINY_STUDENT, blocks=TINY_STUDENT.blocks[:1]),
-    ),
-    ["input_size_px=[32,64]", "student.tasks=[depth]", "statistics_batches=1"],
+SCHEDULE = TrainingSchedule(
+    batch_size=8, num_epochs=3, steps_per_epoch=4, learning_rate=1e-2, schedule="cosine"
 )
 LOG = Path(tempfile.gettempdir()) / "mtdepth-kills.log"
 FULL = 28  # exit status of a job that says that its disk is full
 NOT_COMPARED = ("data_wait_s", "network_ms", "cost", "versions", "model", "kitti_root")
 
 
-def train(store: LabelStore, folder: Path) -> None:
-    """Trains in `folder`, saving after every step."""
-    run = mtdepth.training.student_run.student_run(
-        Workdir(folder / "run"),
-        RECIPE,
-        store,
-        val_store=store,
+def train(folder: Path) -> None:
+    """Trains a small network in `folder` by the one loop, saving after every step."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((4,))
+    hidden = keras.layers.BatchNormalization()(keras.layers.Dense(64)(image))
+    network = keras.Model(image, keras.layers.Dense(1)(hidden))
+
+    def losses(batch: dict[str, Any]) -> dict[str, Any]:
+        error = network(batch["x"], training=True) - batch["y"]
+        return {"total": keras.ops.mean(keras.ops.square(error))}
+
+    def batches(step: int) -> Iterator[dict[str, Any]]:
+        for number in itertools.count(step):
+            x = np.random.default_rng(number).normal(size=(8, 4)).astype(np.float32)
+            yield {"x": x, "y": x.sum(1, keepdims=True), FRAME: np.array([b"frame"])}
+
+    workdir = Workdir(folder / "run")
+    loop = training_loop(
+        workdir,
+        SCHEDULE,
+        network,
+        losses,
         options=RunOptions(checkpoint_seconds=0),
+        ema_decay=0.9,
+        statistics=BatchStatistics(network, lambda batch: network(batch["x"], training=True)),
+        num_statistics_batches=2,
+        stream=batches,
+        judge=lambda *_: {"val": float(np.square(network.get_weights()[0]).sum())},
+        save_weights=lambda checkpoint, _: save_weights(network, workdir.weights_path(checkpoint)),
+        weights_path=workdir.weights_path("best"),
+        chooser="val",
     )
-    run.run()
+    loop.run()
 
 
-def evaluate(trained: Path, tree: Path, labels: Path, folder: Path) -> None:
-    """Evaluates, with everything that can be written."""
+def evaluate(tree: Path, labels: Path, folder: Path) -> None:
+    """Evaluates saved predictions, with everything that can be written."""
     done = run_program(
         "mtdepth.evaluate",
-        *("--model", trained, "--kitti_root", tree, "--split", "all", "--labels", labels),
-        *("--train_labels", labels, "--protocol", "labels_80m", "--num_pictures", "2"),
-        *("--output", folder / "out/results.json", "--pictures", folder / "pictures"),
-        *("--save_predictions", folder / "predictions"),
+        *("--model", labels.parent / "saved", "--kitti_root", tree, "--split", "all"),
+        *("--labels", labels, "--train_labels", labels, "--protocol", "labels_80m"),
+        *("--num_pictures", "2", "--output", folder / "out/results.json"),
+        *("--pictures", folder / "pictures", "--save_predictions", folder / "predictions"),
     )
     if "make room" in done.stderr:
-        raise OSError(28, done.stderr.strip().splitlines()[-1])
+        raise OSError(errno.ENOSPC, done.stderr.strip().splitlines()[-1])
     if done.returncode:
         raise RuntimeError(done.stderr)
+
+
+def save_truth(store: LabelStore, folder: Path) -> None:
+    """Writes predictions to evaluate: the truth, a tenth too far."""
+    saved = PredictionStore(folder)
+    for frame in store.frames:
+        saved.write(frame, Prediction(1.1 * store.read_depth(frame), store.read_train_id(frame)))
 
 
 def forked(job: Job, folder: Path) -> int:
@@ -139,7 +170,7 @@ def killed(job: Job, folder: Path, rng: random.Random) -> bool:
     """Starts a job and kills it; whether it was alive then. One that ended ended well."""
     number = forked(job, folder)
     # Half of the kills fall anywhere, the others just when something is being written.
-    seen, until = _names(folder), time.monotonic() + rng.uniform(0, 60)
+    seen, until = _names(folder), time.monotonic() + rng.uniform(0, 10)
     writes = rng.randrange(1, 12) if rng.random() < 0.5 else 10**6
     while time.monotonic() < until or writes < 10**6:
         if os.waitpid(number, os.WNOHANG)[0]:
@@ -219,14 +250,13 @@ def main() -> None:
         root = Path(name)
         tree = build_kitti_tree(root / "raw", num_drives=2, num_frames=2, size=(96, 320))
         store = build_label_store(root / "labels", tree)
+        save_truth(store, root / "saved")
         undisturbed = root / "undisturbed"
         for part in ("training", "evaluation"):
             (undisturbed / part).mkdir(parents=True)
         jobs: dict[str, Job] = {
-            "training": lambda folder: train(store, folder),
-            "evaluation": lambda folder: evaluate(
-                undisturbed / "training/run", tree, store.root, folder
-            ),
+            "training": train,
+            "evaluation": lambda folder: evaluate(tree, store.root, folder),
         }
         for part, job in jobs.items():
             begun = time.monotonic()
