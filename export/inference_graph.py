@@ -62,10 +62,14 @@ def write_inference_graph(
         if is_rounded:
             image = tf.quantization.fake_quant_with_min_max_args(image, 0.0, 255.0)
         outputs = network.network(_fed(image, network.normalisation), training=False)
-        return {
-            **_depth(outputs["depth_code"], network.codec, depth_output),
-            **_classes(outputs.get("class_scores"), class_output),
-        }
+        code, scores = outputs["depth_code"], outputs.get("class_scores")
+        is_code = depth_output == "depth_code"
+        given: dict[str, Any] = {depth_output: code if is_code else decoded(code, network.codec)}
+        if scores is not None and class_output == "scores":
+            given["class_scores"] = scores
+        elif scores is not None:
+            given["train_id"] = tf.argmax(scores, axis=-1, output_type=tf.int32)
+        return given
 
     traced = infer.get_concrete_function()
     frozen = convert_variables_to_constants_v2(traced)
@@ -90,10 +94,6 @@ def _fed(image: Any, normalisation: InputNormalisation) -> Any:
     return (image - normalisation.centre) * normalisation.scale
 
 
-def _depth(code: Any, codec: DepthCodec, output: DepthOutput) -> dict[str, Any]:
-    return {output: code if output == "depth_code" else decoded(code, codec)}
-
-
 def decoded(code: Any, codec: DepthCodec) -> Any:
     """The codec's `decode` as TensorFlow operators.
 
@@ -107,14 +107,6 @@ def decoded(code: Any, codec: DepthCodec) -> Any:
     if isinstance(codec, SigmoidDisparityCodec):
         return codec.scale / (codec.gain * tf.sigmoid(code) + codec.bias)
     raise TypeError(f"no operators for the depth codec {type(codec).__name__}")
-
-
-def _classes(scores: Any | None, output: ClassOutput) -> dict[str, Any]:
-    if scores is None:
-        return {}
-    if output == "scores":
-        return {"class_scores": scores}
-    return {"train_id": tf.argmax(scores, axis=-1, output_type=tf.int32)}
 
 
 @contextlib.contextmanager

@@ -150,5 +150,10 @@ def run(options: argparse.Namespace) -> int:
     return 1 if num_bad else 0
 
 
+def main() -> int:
+    """The program."""
+    return run_program(parse, run)
+
+
 if __name__ == "__main__":
-    sys.exit(run_program(parse, run))
+    sys.exit(main())

@@ -30,6 +30,7 @@ DECODERS: dict[str, tuple[str, ...]] = {STUDENT: tuple(NUM_BLOCKS), MININET: tup
 DECODERS_HELP = (
     f"{' '.join(DECODERS[STUDENT])} of a student, {' '.join(DECODERS[MININET])} of a MiniNet"
 )
+_MAX_SIDE = 2**16  # of a tensor
 NO_SCALE = "none"  # a scale source: depth is relative, no unit
 # How a picture of another shape is brought to the network's: whole, or its centred part.
 Fit = Literal["stretch", "crop"]
@@ -69,8 +70,8 @@ class TensorContract:
     def __post_init__(self) -> None:
         """Rejects what no reader could use."""
         _require(self.kind in MEANINGS, "kind", f"one of {sorted(MEANINGS)}", self.kind)
-        is_shape = len(self.shape) > 0 and all(side > 0 for side in self.shape)
-        _require(is_shape, "shape", "positive sizes", self.shape)
+        is_shape = len(self.shape) > 0 and all(0 < side <= _MAX_SIDE for side in self.shape)
+        _require(is_shape, "shape", f"positive sizes up to {_MAX_SIDE}", self.shape)
         is_pair = (self.scale is None) == (self.zero_point is None)
         _require(is_pair, "scale", "given together with zero_point", self.scale)
         _require(self.scale is None or self.scale > 0, "scale", "positive", self.scale)
@@ -135,6 +136,9 @@ class Contract:
         _require(0 < near_m < far_m, "valid_depth_m", "0 < near < far", self.valid_depth_m)
         is_image = self.input.kind == "image" and len(self.input.shape) == 4
         _require(is_image, "input", "a picture [1, height, width, 3]", self.input.shape)
+        camera = self.training_camera
+        is_fitted = camera is None or (camera.height_px, camera.width_px) == self.input_size
+        _require(is_fitted, "training_camera", "of the input's size", camera)
         kinds = [output.kind for output in self.outputs]
         num_depth = sum(kind in ("depth_m", "depth_code") for kind in kinds)
         _require(num_depth == 1, "outputs", "exactly one depth output", kinds)

@@ -204,6 +204,9 @@ def test_a_missing_field_is_named(tmp_path: Path, field: str) -> None:
         (("outputs", 1), "scores", r"'outputs\[1\]' must be a JSON object"),
         (("input", "kind"), "depth_m", "'input' must be a picture"),
         (("input", "shape"), [1, 0, 96, 3], "input: field 'shape' must be positive sizes"),
+        (("input", "shape"), [1, 64, 10**9, 3], "'shape' must be positive sizes up to 65536"),
+        (("training_camera", "width_px"), 97, "'training_camera' must be of the input's size"),
+        (("training_camera", "width_px"), True, "'training_camera': every value of a camera"),
         (("input", "dtype"), None, "'input.dtype' must be of type str"),
         (("training_camera",), "none", "'training_camera' must be of type dict"),
     ],
@@ -269,6 +272,7 @@ def test_a_training_camera_that_no_lens_makes_is_refused(
 def test_a_training_camera_is_of_the_size_that_was_trained(tmp_path: Path) -> None:
     """A network that is exported four times as wide keeps its focal length in pixels."""
     content = changed("training_camera", "width_px", value=400)
+    content["input"]["shape"] = [1, 64, 400, 3]
     content["recipe"]["input_size_px"] = [64, 96]
     assert Contract.load(stored(tmp_path / "a.json", content)).training_camera is not None
     del content["recipe"]["input_size_px"]

@@ -151,7 +151,12 @@ def _size(text: str) -> tuple[int, int]:
     return int(sides[0]), int(sides[1])
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """The program."""
     # What depth means without a camera does not matter to its time.
     logging.getLogger("mtdepth.runtime").setLevel(logging.ERROR)
-    sys.exit(run_program(parse, run))
+    return run_program(parse, run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from export.device.recording import BusyError, GoneError
+from export.device.recording import BusyError, GoneError, Writer
 from export.device.result import Result
 from mtdepth.files import DISK_ERRORS, DataError
 
@@ -26,7 +26,7 @@ _ATOMIC_BYTES = 4096
 _TAIL_BYTES = 2**20
 
 
-class LineWriter:
+class LineWriter(Writer):
     """Writes each result as one line, at once, to a file, a named pipe, or the standard output `-`.
 
     Lines are whole: one that a disk takes half of is cut away again, and one that a pipe took half

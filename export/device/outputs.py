@@ -56,7 +56,7 @@ OUTPUTS = {
 
 
 @dataclass(frozen=True)
-class FileWriter:
+class FileWriter(Writer):
     """Writes files of the named outputs for each result, each whole or not at all."""
 
     folder: Path
@@ -67,12 +67,6 @@ class FileWriter:
         for name in self.names:
             if write := OUTPUTS[name].of_picture:
                 write(self.folder / result.name, result)
-
-    def close(self, *, is_kept: bool = True) -> None:
-        """Nothing is left open."""
-
-    def abandon(self) -> None:
-        """Nobody is waited for."""
 
 
 @dataclass(frozen=True)

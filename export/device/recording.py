@@ -1,5 +1,6 @@
 """One writer at work in a thread of its own: when it stops, and when it goes on."""
 
+import abc
 import contextlib
 import logging
 import shutil
@@ -8,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from export.device.channel import Channel, ClosedError
 from export.device.result import Result
@@ -45,9 +45,10 @@ class GoneError(OSError):
     """Whoever read will not come back."""
 
 
-class Writer(Protocol):
+class Writer(abc.ABC):
     """Takes one result after the other."""
 
+    @abc.abstractmethod
     def write(self, result: Result) -> None:
         """Takes one.
 
@@ -59,8 +60,9 @@ class Writer(Protocol):
 
     def close(self, *, is_kept: bool = True) -> None:
         """Ends what was begun; `write` begins anew. `is_kept` is False where an error ended it."""
+        del is_kept
 
-    def abandon(self) -> None:
+    def abandon(self) -> None:  # noqa: B027  (few wait for a reader)
         """Lets a `write` that waits for a reader end, from another thread."""
 
 

@@ -27,13 +27,13 @@ from export.device.controls import Controls, Settings
 from export.device.engine import Engine
 from export.device.live import Request
 from export.device.models import open_models
-from export.device.recording import Recording
+from export.device.recording import Recording, Writer
 from export.device.result import Result
 from export.device.service import Service
 from mtdepth.geometry.camera import Intrinsics
 
 
-class DepthTopics:
+class DepthTopics(Writer):
     """Publishes each result; as sensor data, so the newest counts and none is sent again.
 
     Takes rclpy's node, the module `sensor_msgs.msg`, `rclpy.duration.Duration`, quality of service.
@@ -58,12 +58,6 @@ class DepthTopics:
             self._classes.publish(self._image(result.prediction.train_id, "mono8", stamp))
         if result.camera is not None:
             self._camera.publish(self._camera_info(result.camera, stamp))
-
-    def close(self, *, is_kept: bool = True) -> None:
-        """Nothing is left open."""
-
-    def abandon(self) -> None:
-        """Nobody is waited for."""
 
     def _image(self, pixels: npt.NDArray[Any], encoding: str, stamp: object) -> Any:
         message = self._messages.Image()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import cv2
 
-from export.device.recording import Target
+from export.device.recording import Target, Writer
 from export.device.result import Result
 from export.device.sources import ASSUMED_FPS, Image
 from mtdepth.files import UserError
@@ -35,7 +35,7 @@ def open_video(target: Target) -> "VideoWriter":
     )
 
 
-class VideoWriter:
+class VideoWriter(Writer):
     """Writes the overlays as `overlay.mp4`, or `.avi` where OpenCV cannot encode the former.
 
     The video is called `overlay_unfinished` until it is closed, and is removed where an error ended
@@ -95,9 +95,6 @@ class VideoWriter:
             self._path.replace(self._final_path(self._path.suffix))
         if is_empty:
             raise OSError(f"{self._path}: nothing of the video was written")
-
-    def abandon(self) -> None:
-        """Nobody is waited for."""
 
     def _check_growth(self) -> None:
         """OpenCV does not say that a disk, or its quota, takes no more."""

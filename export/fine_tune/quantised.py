@@ -1,18 +1,27 @@
-"""The arithmetic of an eight-bit device while a network is being trained."""
+"""The arithmetic of an eight-bit device while a network is being trained.
+
+tensorflow-model-optimization annotates and applies; quantisers and scheme are ours, since its own
+8-bit scheme starts activations at -6..6 and forgets that over thousands of steps, leaves the kernel
+of a convolution with a ReLU behind it unquantised, and folds batch normalisations that
+`export.graph` has folded.
+"""
 
 import dataclasses
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_model_optimization as tfmot
 import tf_keras
 from tensorflow_model_optimization.quantization import keras as keras_quantization
 
-from export.fine_tune.quantisers import KERNELS, DeviceConfig, DeviceScheme
 from export.fine_tune.tf_keras_copy import build_copy
 from export.graph import Entry, NetworkGraph
 from mtdepth.models.normalisation import InputNormalisation
 
+# Attributes that hold kernels, by layer class.
+_KERNELS = {"Conv2D": "kernel", "DepthwiseConv2D": "depthwise_kernel"}
+_SMALLEST_RANGE = 1e-6  # a pruned channel has none
 # The converter's own choice for a sigmoid: 256 steps of 1/256 from 0.
 _SIGMOID_RANGE = (0.0, 255.0 / 256.0)
 _FIRST = "rounded_image"
@@ -85,16 +94,16 @@ def build_quantised(graph: NetworkGraph, ranges: Ranges) -> Any:
             output = (*_SIGMOID_RANGE, True)
         elif entry.name in rounded:
             output = (*ranges.entries[entry.name], False)
-        config = DeviceConfig(KERNELS.get(entry.kind, ""), output)
+        config = _DeviceConfig(_KERNELS.get(entry.kind, ""), output)
         return keras_quantization.quantize_annotate_layer(layer, config)
 
     first = keras_quantization.quantize_annotate_layer(
         tf_keras.layers.Activation("linear", name=_FIRST),
-        DeviceConfig(output=(*ranges.image, True)),
+        _DeviceConfig(output=(*ranges.image, True)),
     )
-    with keras_quantization.quantize_scope({"DeviceConfig": DeviceConfig}):
+    with keras_quantization.quantize_scope({"_DeviceConfig": _DeviceConfig}):
         model = keras_quantization.quantize_apply(
-            build_copy(graph, wrap=annotated, first=first), DeviceScheme()
+            build_copy(graph, wrap=annotated, first=first), _DeviceScheme()
         )
     refresh_kernel_ranges(model)
     return model
@@ -136,3 +145,138 @@ def in_grey_levels(
 def centred(normalisation: InputNormalisation) -> InputNormalisation:
     """The normalisation with its zero at a whole grey level; see `InputNormalisation.centre`."""
     return InputNormalisation(normalisation.scale, -normalisation.scale * normalisation.centre)
+
+
+class _KernelQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
+    """Symmetric, one scale per output channel, from the channel's own largest value.
+
+    A depthwise kernel `[kh, kw, channels, 1]` is turned to `[kh, kw, 1, channels]` for it, the one
+    detour that the converter takes back; it refuses others, such as `[kh * kw, channels]`.
+    """
+
+    def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:
+        shape = (tensor_shape[2] * tensor_shape[3] if _is_depthwise(name) else tensor_shape[3],)
+        return {
+            part: layer.add_weight(f"{name}_{part}", shape=shape, trainable=False)
+            for part in ("min", "max")
+        } | {"is_depthwise": _is_depthwise(name)}
+
+    def __call__(self, inputs: Any, training: bool, weights: dict[str, Any], **_: Any) -> Any:
+        height, width, num_in, num_out = inputs.shape
+        if weights["is_depthwise"]:
+            inputs = tf.reshape(inputs, (height, width, 1, num_in * num_out))
+        if training:
+            limit = tf.reduce_max(tf.abs(tf.stop_gradient(inputs)), axis=(0, 1, 2))
+            limit = tf.maximum(limit, _SMALLEST_RANGE)
+            weights["min"].assign(-limit)
+            weights["max"].assign(limit)
+        rounded = tf.quantization.fake_quant_with_min_max_vars_per_channel(
+            inputs, weights["min"], weights["max"], narrow_range=True
+        )
+        return tf.reshape(rounded, (height, width, num_in, num_out))
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+
+class _RangeQuantizer(tfmot.quantization.keras.quantizers.Quantizer):
+    """256 steps over a range that calibration sets and training widens or narrows.
+
+    Only numbers that are clipped have a gradient for an end (TensorFlow's fake quantisation), so
+    that at small learning rates the range stays nearly what calibration found.
+
+    Args:
+      low: Start of the range, at most 0.
+      high: End of the range.
+      is_fixed: Whether training leaves it.
+    """
+
+    def __init__(self, low: float, high: float, is_fixed: bool) -> None:
+        self.low, self.high, self.is_fixed = low, high, is_fixed
+
+    def build(self, tensor_shape: Any, name: str, layer: Any) -> dict[str, Any]:
+        del tensor_shape
+        return {
+            part: layer.add_weight(
+                f"{name}_range_{part}",
+                shape=(),
+                initializer=tf.constant_initializer(value),
+                trainable=not self.is_fixed,
+                constraint=constraint,
+            )
+            for part, value, constraint in (
+                ("min", self.low, lambda value: tf.minimum(value, 0.0)),
+                ("max", self.high, lambda value: tf.maximum(value, _SMALLEST_RANGE)),
+            )
+        }
+
+    def __call__(self, inputs: Any, training: bool, weights: dict[str, Any], **_: Any) -> Any:
+        del training
+        return tf.quantization.fake_quant_with_min_max_vars(inputs, weights["min"], weights["max"])
+
+    def get_config(self) -> dict[str, Any]:
+        return {"low": self.low, "high": self.high, "is_fixed": self.is_fixed}
+
+
+class _DeviceConfig(tfmot.quantization.keras.QuantizeConfig):
+    """What is rounded of one layer.
+
+    Args:
+      kernel: Name of the attribute that is rounded; empty for none.
+      output: Of the layer's result, what `_RangeQuantizer` takes: low, high, is_fixed; None where
+        the next layer rounds it.
+    """
+
+    def __init__(self, kernel: str = "", output: tuple[float, float, bool] | None = None) -> None:
+        self.kernel, self.output = kernel, output
+
+    def get_weights_and_quantizers(self, layer: Any) -> list[tuple[Any, Any]]:
+        if not self.kernel:
+            return []
+        return [(getattr(layer, self.kernel), _KernelQuantizer())]
+
+    def get_activations_and_quantizers(self, layer: Any) -> list[tuple[Any, Any]]:
+        del layer
+        return []
+
+    def set_quantize_weights(self, layer: Any, quantize_weights: list[Any]) -> None:
+        if self.kernel:
+            setattr(layer, self.kernel, quantize_weights[0])
+
+    def set_quantize_activations(self, layer: Any, quantize_activations: list[Any]) -> None:
+        del layer, quantize_activations
+
+    def get_output_quantizers(self, layer: Any) -> list[Any]:
+        del layer
+        return [_RangeQuantizer(*self.output)] if self.output else []
+
+    def get_config(self) -> dict[str, Any]:
+        return {"kernel": self.kernel, "output": self.output}
+
+
+class _DeviceScheme(tfmot.quantization.keras.QuantizeScheme):
+    """What is annotated is rounded as its `_DeviceConfig` says; no layer is added or replaced."""
+
+    def get_layout_transformer(self) -> Any:
+        return _AsItIs()
+
+    def get_quantize_registry(self) -> Any:
+        return _NoDefaults()
+
+
+class _AsItIs(tfmot.quantization.keras.QuantizeLayoutTransform):
+    def apply(self, model: Any, layer_quantize_map: Any) -> tuple[Any, Any]:
+        return model, layer_quantize_map
+
+
+class _NoDefaults(tfmot.quantization.keras.QuantizeRegistry):
+    def supports(self, layer: Any) -> bool:
+        del layer
+        return False
+
+    def get_quantize_config(self, layer: Any) -> Any:
+        raise ValueError(f"layer {layer.name!r} is not annotated")
+
+
+def _is_depthwise(name: str) -> bool:
+    return name == _KERNELS["DepthwiseConv2D"]

@@ -654,7 +654,7 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """The program, whose standard output and messages are pipes."""
     command = [sys.executable, "-W", "error", "-c", NO_FRAMEWORK, *arguments]
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command, cwd=ROOT, bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as running:
         try:
             yield running

@@ -318,6 +318,10 @@ def test_golden_pictures_tell_the_network_from_another(folder: Path, tmp_path: P
     assert run_engine.check(engine, contract, folder / "golden.npz") == 0
     law = {**contract["depth_law"], "near_m": 3.0}
     assert run_engine.check(engine, {**contract, "depth_law": law}, folder / "golden.npz") == 1
+    no_number = {**contract["depth_law"], "near_m": float("nan")}
+    assert (
+        run_engine.check(engine, {**contract, "depth_law": no_number}, folder / "golden.npz") == 1
+    )
     with pytest.raises(RunError, match="missing; copy the whole folder"):
         run_engine.check(engine, contract, tmp_path / "golden.npz")
 

@@ -85,7 +85,7 @@ def test_other_answers_are_counted_and_fail(
     with np.load(golden_path(path)) as archive:
         content = {name: archive[name] for name in archive.files}
     raw = content["XS/raw/depth_code"]
-    raw[1, 0, 0, :2, 0] = np.where(raw[1, 0, 0, :2, 0] < 100, raw[1, 0, 0, :2, 0] + 2, 0)
+    raw[1, 0, 0, :2, 0] += np.where(raw[1, 0, 0, :2, 0] < 100, 2, -2).astype(np.int8)
     np.savez(golden_path(path), **content)
     assert status("--model", path) == 1
     assert "BAD  XS, pair 2: class_scores exact, depth_code off by 2 step(s) in 2" in caplog.text
