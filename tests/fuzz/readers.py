@@ -186,6 +186,7 @@ def _workdir(
         camera = {"training_camera": _CAMERA, "scale_source": "none: not trained"}
         run = {"labels": "none", "labels_digest": "0", "val_labels": None, "versions": {}}
         workdir.begin(recipe or tiny_recipe(), {**run, **camera})
+        workdir.weights_path("best").write_bytes(b"")
         if content is not None:
             (folder / name).write_text(content)
         return Case(folder / name, lambda: read(workdir))

@@ -46,11 +46,8 @@ def main() -> int:
                     counts[reader.name].add(result)
                     _write_table(options.table, readers, counts)
 
-        threads = [threading.Thread(target=work, args=(each,)) for each in range(options.processes)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with concurrent.futures.ThreadPoolExecutor(options.processes) as threads:
+            list(threads.map(work, range(options.processes)))
         faults = [fault for each in counts.values() for fault in each.faults.values()]
         _keep(options.keep, faults, options.seed, Path(scratch))
     sys.stdout.write(_table(readers, counts))

@@ -17,7 +17,7 @@ from mtdepth.runtime.tflite import open_interpreter
 from mtdepth.trained import InferenceNetwork
 
 SIZE = (32, 64)
-FAST = ("small", "F")
+FAST = ("small", "Q")
 EVERY = [
     pytest.param(variant, output, marks=() if (variant, output) == FAST else pytest.mark.slow)
     for variant in MODULES

@@ -105,6 +105,7 @@ def test_psmnet_learns_one_batch(pair_task: PairTask, root: Path) -> None:
     assert np.abs(np.array(statistics) - before).max() > 0
 
 
+@pytest.mark.slow
 def test_a_saved_deeplab_answers_like_the_trained_one(
     class_task: ClassTask, tmp_path: Path
 ) -> None:

@@ -188,7 +188,7 @@ def test_the_weights_to_start_from_are_not_needed_to_go_on(
 
     monkeypatch.setattr(video_run_module, "build_networks", build)
     recipe = overridden(RECIPE, ["pose_weights=start.weights.h5", "num_epochs=1"])
-    begun(tmp_path / "run", videos, recipe).run()
+    begun(tmp_path / "run", videos, recipe).state.save()
     begun(tmp_path / "run", videos, recipe)
     assert asked_for == ["start.weights.h5", "none"]
 
