@@ -1,12 +1,12 @@
 """The command line of a program that must be told one word; how a program ends."""
 
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fakes.programs import run_program
 
-ROOT = Path(__file__).parents[1]
 CODE = """
 from absl import flags, logging
 from mtdepth import program
@@ -15,18 +15,25 @@ program.run(lambda word: logging.info("%s %d", word, flags.FLAGS.number), choice
 """
 
 
-def run(*arguments: str, code: str = CODE) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a program's code in this process."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def run(*arguments: str, code: str = CODE) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "made_program.py").write_text(code)
+        return run_program("made_program", *arguments)
+
+    return run
 
 
 @pytest.mark.parametrize("arguments", [("tea", "--number=3"), ("--number", "3", "tea")])
-def test_the_word_reaches_the_program_wherever_it_stands(arguments: tuple[str, ...]) -> None:
+def test_the_word_reaches_the_program_wherever_it_stands(
+    run: Run, arguments: tuple[str, ...]
+) -> None:
     done = run(*arguments)
     assert done.returncode == 0, done.stderr
     assert "tea 3" in done.stderr
@@ -41,7 +48,7 @@ def test_the_word_reaches_the_program_wherever_it_stands(arguments: tuple[str, .
     ],
 )
 def test_another_word_is_answered_with_the_choices(
-    arguments: tuple[str, ...], message: str
+    run: Run, arguments: tuple[str, ...], message: str
 ) -> None:
     done = run(*arguments)
     assert done.returncode == 1
@@ -63,7 +70,7 @@ program.run(main, choices=("user", "fault"))
 
 @pytest.mark.parametrize(("word", "is_fault"), [("user", False), ("fault", True)])
 def test_a_users_mistake_is_one_line_and_a_fault_of_ours_keeps_its_traceback(
-    word: str, is_fault: bool
+    run: Run, word: str, is_fault: bool
 ) -> None:
     done = run(word, code=ENDINGS)
     assert done.returncode == 1

@@ -16,7 +16,7 @@ from mtdepth.models.normalisation import STUDENT_INPUT, InputNormalisation
 
 @cache
 def float_graph() -> OnnxGraph:
-    return emit(random_network("XS"), normalisation=STUDENT_INPUT)
+    return emit(random_network("XS", is_real=True), normalisation=STUDENT_INPUT)
 
 
 @cache

@@ -45,13 +45,18 @@ def origin(decoder: str = "XS") -> Origin:
 
 
 def random_network(
-    decoder: DecoderSize = "XS", tasks: tuple[Task, ...] = BOTH, design: str = "paper"
+    decoder: DecoderSize = "XS",
+    tasks: tuple[Task, ...] = BOTH,
+    design: str = "paper",
+    *,
+    is_real: bool = False,
 ) -> keras.Model:
     """A well-conditioned student with random weights, detached; the same object at every call.
 
-    L is the real network; the smaller sizes are of a tiny one, which is exported in a second.
+    L and other designs are the real network; the smaller sizes are of a tiny one, which is exported
+    in a second, unless `is_real`.
     """
-    return _random_network(decoder, tasks, design)
+    return _random_network(decoder, tasks, design, is_real or decoder == "L" or design != "paper")
 
 
 def inference_network(network: keras.Model | None = None) -> InferenceNetwork:
@@ -64,11 +69,12 @@ def inference_network(network: keras.Model | None = None) -> InferenceNetwork:
 
 
 @cache
-def _random_network(decoder: DecoderSize, tasks: tuple[Task, ...], design: str) -> keras.Model:
+def _random_network(
+    decoder: DecoderSize, tasks: tuple[Task, ...], design: str, is_real: bool
+) -> keras.Model:
     keras.utils.set_random_seed(4)
-    spec = designed(StudentSpec(tasks=tasks), design)
-    if decoder != "L" and design == "paper":
-        spec = replace(TINY_STUDENT, tasks=tasks)
+    tiny = replace(TINY_STUDENT, tasks=tasks)
+    spec = designed(StudentSpec(tasks=tasks), design) if is_real else tiny
     graph = build_training_graph(spec, input_size=SIZE)
     condition(graph, seed=4)
     return detach(graph, spec, decoder=decoder)

@@ -182,4 +182,5 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin is list:
         return isinstance(value, list) and all(_fits(each, inner[0]) for each in value)
     kind = origin or hint
-    return not isinstance(kind, type) or isinstance(value, kind)
+    is_protocol = getattr(kind, "_is_protocol", False)
+    return not isinstance(kind, type) or is_protocol or isinstance(value, kind)
