@@ -42,6 +42,7 @@ class BiasTable:
       num_points: `[n]` LiDAR points that fell into each bin.
       statistic: `"mean"` or `"median"` of a bin's residuals.
       index: Distance that filled the bins, `"lidar"` or `"predicted"`.
+      num_frames: Frames with LiDAR that there were to fit on, 0 = not known.
     """
 
     bin_edges_m: npt.NDArray[np.float64]
@@ -49,6 +50,7 @@ class BiasTable:
     num_points: npt.NDArray[np.int64]
     statistic: Statistic = "median"
     index: Index = "predicted"
+    num_frames: int = 0
 
     def __post_init__(self) -> None:
         """Rejects a table that would reverse the order of depths or make one negative."""
@@ -100,6 +102,7 @@ class BiasTable:
             "bin_edges_m": self.bin_edges_m.tolist(),
             "correction_m": self.correction_m.tolist(),
             "num_points": self.num_points.tolist(),
+            "num_frames": self.num_frames,
         }
 
     def save(self, path: Path) -> None:
@@ -128,8 +131,9 @@ class BiasTable:
                 num_points=np.array(content["num_points"], np.int64),
                 statistic=content["statistic"],
                 index=content["index"],
+                num_frames=int(content.get("num_frames", 0)),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise DataError(
                 path,
                 f"not a bias table ({error!r}); make it again by "

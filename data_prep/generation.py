@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from absl import logging
 
 from data_prep.audit.bias_evidence import (
@@ -19,26 +20,32 @@ from data_prep.audit.bias_evidence import (
     frames_with_lidar,
 )
 from data_prep.audit.bias_report import fit_and_report
+from data_prep.audit.scale_check import Verdict, judge_by_matching
 from data_prep.bias_table import TABLE_NAME, BiasTable, Index, Statistic
 from data_prep.jobs import store
 from data_prep.jobs.labels import LabelJob, WriteLabels
 from data_prep.jobs.lock import Shard, one_run_at_a_time
 from data_prep.jobs.pools import LocalPool
-from data_prep.jobs.run import Failed, Pool, run_frames
+from data_prep.jobs.run import Failed, Pool, attempt, run_frames
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import (
     FrameRecord,
     Manifest,
+    depth_path,
+    read_depth_png,
     read_records,
     records_path,
     write_records,
 )
 from mtdepth.datasets.readers import open_recordings
-from mtdepth.datasets.splits import resolve_split
-from mtdepth.files import DISK_ERRORS, UserError, sha256_of
+from mtdepth.datasets.splits import evenly_spaced, resolve_split
+from mtdepth.files import UserError, is_disk_error, sha256_of
+from teachers.interface import load_sample
 
 NO_BIAS, FIT_BIAS = "none", "fit"
+NUM_JUDGED = 3  # frames whose depth is compared with what matching finds, half a second each
+LEAST_COVERAGE = 0.3  # ours: semi-global matching has 0.6 to 0.9 on pairs that are rectified
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -111,9 +118,10 @@ def generate(request: GenerationRequest) -> list[FrameRecord]:
         with one_run_at_a_time(request.output, shard):
             store.begin(request.output, manifest, shard, overwrite=request.overwrite)
             has_train_ids = request.teachers.has_train_ids
-            store.remove_leftovers(request.output, frames, shard, has_train_ids=has_train_ids)
+            store.remove_leftovers(request.output, frames, has_train_ids=has_train_ids)
             table = _bias_table(request, bias, lidar_frames, job)
             records = _label(request, frames, dataclasses.replace(job, bias=table))
+            _warn_of_depth(request, records)
             # A whole job also takes over what killed shards have kept.
             kept = "raw_depth-*" if request.num_shards == 1 else f"raw_depth-{shard}"
             for folder in request.output.glob(kept):
@@ -126,12 +134,13 @@ def _full_disk_explained(output: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in DISK_ERRORS:
+        if not is_disk_error(error):
             raise
-        remedy = "make room" if error.errno != errno.EROFS else "make it writable"
+        code = error.errno or errno.ENOSPC  # numpy leaves it out
+        remedy = "make room" if code != errno.EROFS else "make it writable"
         raise OSError(
-            error.errno,
-            f"{output} takes no more: {os.strerror(error.errno)}. {remedy.capitalize()} and give "
+            code,
+            f"{output} takes no more: {os.strerror(code)}. {remedy.capitalize()} and give "
             "the same line again: it goes on where it stopped",
         ) from error
 
@@ -204,12 +213,53 @@ def _bias_table(
         logging.info("bias table %s", bias)
         return table
     if path.is_file():
-        logging.info("bias table %s, fitted before", path)
-        return BiasTable.load(path)
+        table = BiasTable.load(path)
+        if not 0 < table.num_frames < len(lidar_frames):
+            logging.info("bias table %s, fitted before", path)
+            return table
+        logging.warning(
+            "%s was fitted when %d frames had LiDAR, now %d have: it is fitted again, and labels "
+            "that it corrected are made again",
+            path,
+            table.num_frames,
+            len(lidar_frames),
+        )
+        shard = Shard(request.shard_index, request.num_shards)
+        store.remove_labels(request.output, shard, why="by a table of fewer frames")
     evidence = collect_evidence(lidar_frames, job, pool=request.pool)
     return fit_and_report(
         evidence, request.output, statistic=request.bias_statistic, index=request.bias_index
     )
+
+
+def _warn_of_depth(request: GenerationRequest, records: Sequence[FrameRecord]) -> None:
+    """Says what is odd about the depth that was written: hardly any of it, or of a wrong scale."""
+    finished = [record for record in records if record.status == "finished"]
+    is_matched = request.teachers.depth_teacher == "sgm"
+    if not finished or request.teachers.depth_is_measured:
+        return
+    coverage = np.mean([record.labelled_fraction or 0.0 for record in finished])
+    if coverage < LEAST_COVERAGE:
+        logging.warning(
+            "depth on only %.0f %% of the pixels: are the pictures rectified, and of one moment? "
+            "`python -m data_prep.doctor --root %s` looks at that",
+            100 * coverage,
+            request.kitti_root,
+        )
+    raw = open_recordings(request.kitti_root)
+
+    def judge(frame: FrameId) -> Verdict | None:
+        if not raw.rig(frame).has_right:
+            return None
+        sample = load_sample(raw, frame, needs_partner=True)
+        return judge_by_matching(sample, read_depth_png(depth_path(request.output, frame)))
+
+    asked = evenly_spaced([record.frame for record in finished], number=NUM_JUDGED)
+    answers = [(frame, attempt(judge, frame)) for frame in asked if not is_matched]
+    verdicts = [(frame, said) for frame, said in answers if isinstance(said, Verdict)]
+    wrong = [(frame, verdict) for frame, verdict in verdicts if not verdict.is_good]
+    if wrong and 2 * len(wrong) > len(verdicts):
+        logging.warning("are these labels metres? Frame %s: %s", wrong[0][0], wrong[0][1].sentence)
 
 
 def _label(

@@ -20,8 +20,8 @@ import numpy.typing as npt
 
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import (
+    DEPTH_UNITS_PER_M,
     DISPARITY_UNITS_PER_PX,
-    read_depth_png,
     read_train_id_png,
 )
 from mtdepth.files import DataError
@@ -32,7 +32,7 @@ Label = TypeVar("Label", bound=npt.NDArray[Any])
 
 
 class PrecomputedDisparity(Teacher[Floats]):
-    """Depth from disparity PNGs: uint16, pixels * 256 at the picture's size, 0 = none."""
+    """Depth from disparity PNGs: uint16, pixels * 256 at the picture's size, 0 or 65535 = none."""
 
     name = "precomputed"
 
@@ -43,12 +43,11 @@ class PrecomputedDisparity(Teacher[Floats]):
 
     def predict(self, sample: StereoSample) -> Floats:
         """Depth of the labelled view, `[height, width]` metres, 0 = none."""
-        units = self._labels.read(sample, lambda path: read_gray_png(path, np.uint16))
-        return sample.depth_m(units / DISPARITY_UNITS_PER_PX)
+        return sample.depth_m(self._labels.read(sample, _read_units) / DISPARITY_UNITS_PER_PX)
 
 
 class PrecomputedDepth(Teacher[Floats]):
-    """Depth from depth PNGs: uint16, metres * 256 at the picture's size, 0 = none."""
+    """Depth from depth PNGs: uint16, metres * 256 at the picture's size, 0 or 65535 = none."""
 
     name = "precomputed"
 
@@ -59,7 +58,14 @@ class PrecomputedDepth(Teacher[Floats]):
 
     def predict(self, sample: StereoSample) -> Floats:
         """Depth of the labelled view, `[height, width]` metres, 0 = none."""
-        return self._labels.read(sample, read_depth_png)
+        units = self._labels.read(sample, _read_units)
+        return (units / DEPTH_UNITS_PER_M).astype(np.float32)
+
+
+def _read_units(path: Path) -> npt.NDArray[np.uint16]:
+    """`[height, width]`; the file's ceiling is another program's "none", never a number."""
+    units = read_gray_png(path, np.uint16)
+    return np.where(units == np.iinfo(np.uint16).max, 0, units).astype(np.uint16)
 
 
 class PrecomputedTrainIds(Teacher[npt.NDArray[np.uint8]]):

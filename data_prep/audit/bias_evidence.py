@@ -38,6 +38,7 @@ class BiasEvidence:
       drive: `[n]` number of the drive, 0..num_drives-1.
       num_drives: How many.
       num_frames: How many frames the pairs are from.
+      num_left_out: How many more could not be read.
     """
 
     predicted_m: Floats
@@ -45,6 +46,7 @@ class BiasEvidence:
     drive: npt.NDArray[np.int64]
     num_drives: int
     num_frames: int
+    num_left_out: int = 0
 
     def fit(
         self, *, statistic: Statistic, index: Index, of: npt.NDArray[np.bool_] | None = None
@@ -197,4 +199,5 @@ def collect_evidence(frames: Sequence[FrameId], job: LabelJob, *, pool: Pool) ->
         drive=np.concatenate([np.full(len(a.lidar_m), drives[f.drive]) for f, a in pairs]),
         num_drives=len(drives),
         num_frames=len(pairs),
+        num_left_out=len(failures),
     )

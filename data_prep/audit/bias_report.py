@@ -1,5 +1,6 @@
 """What a bias table is worth: error by distance before and after, as a table and as a figure."""
 
+import dataclasses
 import itertools
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,10 @@ def fit_and_report(
       statistic: Of the table.
       index: Of the table.
     """
-    table = evidence.fit(statistic=statistic, index=index)
+    table = dataclasses.replace(
+        evidence.fit(statistic=statistic, index=index),
+        num_frames=evidence.num_frames + evidence.num_left_out,
+    )
     after_m = evidence.held_out_m(statistic=statistic, index=index)
     logging.info("%s", distance_table(evidence, after_m, title=_title(evidence, table)))
     save_figure(folder / FIGURE_NAME, evidence, after_m, title=_title(evidence, table))

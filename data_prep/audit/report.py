@@ -154,8 +154,11 @@ def make_report(
       why_no_table: Why none may be fitted; empty where one may.
     """
     lidar, table = lidar_report(findings), None
-    # Only the self-test asks with exchanged pictures.
-    verdict = pair_verdict if pair_verdict.cause == "swapped" else judge(findings)
+    # Only the self-test asks with exchanged pictures, or matches them where there is no LiDAR.
+    is_of_views = pair_verdict.cause in ("views agree", "views disagree")
+    is_matched = findings.points is None and not is_of_views
+    is_pairs = pair_verdict.cause == "swapped" or is_matched
+    verdict = pair_verdict if is_pairs else judge(findings)
     if lidar is None:
         why_no_table = "none can be fitted without LiDAR"
     elif verdict.cause in BEYOND_REPAIR:

@@ -9,6 +9,7 @@ two right teachers (PSMNet, semi-global matching) gave slopes of 0.985 to 1.029,
 shuffled within their frame gave 90 % or more.
 """
 
+import contextlib
 import dataclasses
 import itertools
 from typing import Any, Literal
@@ -24,11 +25,13 @@ from data_prep.audit.findings import (
     LidarPoints,
     examine_sample,
     joined_points,
+    points_of,
 )
 from data_prep.jobs.labels import Labeller
 from mtdepth.datasets.frames import FrameId
 from mtdepth.files import UserError
 from teachers.interface import StereoSample, load_sample
+from teachers.sgm import SgmTeacher
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -54,6 +57,15 @@ MATCHED: tuple[Cause, ...] = ("right", "align_corners", "scaled", "shifted", "vi
 
 # PSMNet's upsampling with align_corners the wrong way, as its users report it.
 ALIGN_CORNERS_FACTOR = 1.17
+# What disparities of files in other units are times what they should be, read as pixels or metres
+# times 256.
+UNIT_FACTORS = {
+    1 / 16: "does the file hold pixels times 16, as OpenCV's own disparity, not times 256?",
+    0.25: "does the file hold pixels times 64, or depth in millimetres, not times 256?",
+    1 / 256: "does the file hold whole pixels, not times 256?",
+    256 / 5000: "does the file hold metres times 5000, not times 256?",
+    2.56: "does the file hold depth in centimetres, not metres times 256?",
+}
 # ours: twice the largest slope error of a single right frame; still far from 1.17.
 SCALE_TOLERANCE = 0.06
 MAX_SHIFT_PX = 2.5  # ours: twice the largest shift of a right frame
@@ -156,7 +168,12 @@ def judge_pair(labeller: Labeller, frame: FrameId, *, compare_views: bool) -> Ve
     """
     needs_partner = labeller.depth_teacher.needs_partner or compare_views
     sample = load_sample(labeller.raw, frame, needs_partner=needs_partner)
-    verdict = _judged(examine_sample(labeller, sample, compare_views=compare_views))
+    found = examine_sample(labeller, sample, compare_views=compare_views)
+    if found.points is None and labeller.job.teachers.depth_teacher != "sgm":
+        with contextlib.suppress(UserError):  # of a rig of one camera
+            both = load_sample(labeller.raw, frame, needs_partner=True)
+            return judge_by_matching(both, labeller.depth_teacher.predict(both))
+    verdict = _judged(found)
     if verdict.cause not in UNMATCHED or not labeller.depth_teacher.needs_partner:
         return verdict
     exchanged = _judged(examine_sample(labeller, _exchanged(sample), compare_views=compare_views))
@@ -210,6 +227,26 @@ def judge_by_lidar(points: LidarPoints) -> Verdict:
     return judge_statistics(ratio_statistics(points))
 
 
+def judge_by_matching(sample: StereoSample, depth_m: Floats) -> Verdict:
+    """Judges depth without LiDAR, by what semi-global matching finds in the two views.
+
+    Args:
+      sample: With its partner.
+      depth_m: `[height, width]` as the teacher made it or a file holds it, 0 = none.
+    """
+    rows = np.s_[::2, ::2]  # a quarter of the pixels is plenty
+    matched_m = SgmTeacher().predict(sample)
+    points = points_of(
+        matched_m[rows],
+        depth_m[rows],
+        focal_baseline_px_m=sample.focal_px * sample.pair_baseline_m,
+    )
+    verdict = judge_by_lidar(points.in_scored_range())
+    said = verdict.sentence.replace("LiDAR points", "pixels that match")
+    sentence = "no LiDAR; " + said.replace("LiDAR's", "those of matching the two views")
+    return dataclasses.replace(verdict, sentence=sentence)
+
+
 def judge_by_agreement(agreement: tuple[float, ...] | None) -> Verdict:
     """Judges without LiDAR, where only the views can be compared.
 
@@ -251,10 +288,12 @@ def ratio_statistics(points: LidarPoints) -> RatioStatistics:
     bins = _ratio_bins(lidar_px, ratio)
     scale, shift_px = _line_through(bins)
     # A line that falls below 0 somewhere explains nothing there; a tenth of a pixel is far enough.
-    line_px = np.maximum(scale * lidar_px + shift_px, 0.1)
+    least_px = 0.1 * float(np.clip(scale, 1e-3, 1.0))
+    line_px = np.maximum(scale * lidar_px + shift_px, least_px)
     off_line = np.log(teacher_px / line_px)
     bends = [
-        abs(np.log(each.teacher_px / max(scale * each.lidar_px + shift_px, 0.1))) for each in bins
+        abs(np.log(each.teacher_px / max(scale * each.lidar_px + shift_px, least_px)))
+        for each in bins
     ]
     # Each frame beside its own middle: relative depth is no noise.
     frames, of_frame = np.unique(known.frame, return_inverse=True)
@@ -285,6 +324,15 @@ def judge_statistics(found: RatioStatistics) -> Verdict:
 
 def _cause_of(found: RatioStatistics) -> tuple[Cause, str]:
     low, high = found.frame_ratios[1], found.frame_ratios[3]
+    for factor, question in UNIT_FACTORS.items():
+        follows = found.scale > 0 and is_within_tolerance(found.scale, factor)
+        if follows and found.spread <= MAX_SPREAD and is_within_tolerance(found.ratio, factor):
+            way = (
+                f"{1 / factor:.3g} times too small"
+                if factor < 1
+                else f"{factor:.3g} times too large"
+            )
+            return "scaled", f"disparities are {way}: {question}"
     if found.spread > MAX_SPREAD or found.scale < MIN_SLOPE:
         return "noise", "noise: the disparities have no ratio to LiDAR's that holds"
     if np.log(high / low) > MAX_FRAME_SPREAD:

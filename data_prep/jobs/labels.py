@@ -7,7 +7,6 @@ keeps the prediction in a folder of the store that is removed at the end.
 
 import dataclasses
 import functools
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -22,6 +21,7 @@ from data_prep.jobs.store import finished, record_of_files
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import (
+    DEPTH_UNITS_PER_M,
     FrameRecord,
     depth_path,
     train_id_path,
@@ -36,6 +36,7 @@ from teachers.lidar import LidarTeacher
 Floats = npt.NDArray[np.float32]
 TrainIds = npt.NDArray[np.uint8]
 Label = TypeVar("Label", bound=npt.NDArray[Any])
+MAX_LABEL_M = 65535 / DEPTH_UNITS_PER_M  # the ceiling of the file, which is never a label
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,11 +125,8 @@ class Labeller:
         """Keeps a depth for its second use, where the job keeps any."""
         path = self._kept_path(frame)
         if path and not path.is_file():
-            content = io.BytesIO()
-            np.save(content, depth_m)
             with atomic_path(path) as temporary:
-                # Not by NumPy, which does not say that the disk is full.
-                temporary.write_bytes(content.getvalue())
+                np.save(temporary, depth_m)
 
     def _kept_path(self, frame: FrameId) -> Path | None:
         folder = self.job.raw_dir
@@ -257,10 +255,13 @@ class WriteLabels(LabelWorker[FrameRecord]):
             raise DataError(
                 self.labeller.raw.image_path(frame), "the depth teacher's depth is not finite"
             )
+        # Beyond it the file would say "at least", and training take that for a distance.
+        depth_m = np.where(depth_m < MAX_LABEL_M, depth_m, 0).astype(np.float32)
         if not (depth_m > 0).any():
             raise DataError(
                 self.labeller.raw.image_path(frame),
-                "the depth teacher found no depth anywhere; are the two views of one moment?",
+                f"the depth teacher found no depth below {MAX_LABEL_M:.0f} m anywhere; are the two "
+                "views of one moment, and its numbers in the units that were said?",
             )
         # Depth last: a frame that has it is complete.
         if prediction.train_id is not None:

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import errno
 import fcntl
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -89,8 +90,10 @@ def _asking(folder: Path) -> Iterator[None]:
 def _shards_at_work(folder: Path, shard: Shard) -> list[Shard]:
     shards = []
     for path in sorted(folder.glob(".lock-*-of-*")):
-        index, _, number = path.name.removeprefix(".lock-").partition("-of-")
-        other = Shard(int(index), int(number))
+        match = re.fullmatch(r"\.lock-([0-9]{1,9})-of-([0-9]{1,9})", path.name)
+        if match is None or int(match[1]) >= int(match[2]):
+            continue  # nobody's of ours
+        other = Shard(int(match[1]), int(match[2]))
         with path.open() as lock:
             if other != shard and not _is_locked(lock, fcntl.LOCK_SH | fcntl.LOCK_NB):
                 shards.append(other)

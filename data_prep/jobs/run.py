@@ -16,13 +16,13 @@ import cv2
 from absl import logging
 from tqdm import tqdm
 
-from mtdepth.files import DISK_ERRORS, DataError, UserError
+from mtdepth.files import DataError, UserError, is_disk_error
 
 Frame = TypeVar("Frame", bound=Hashable)
 Result = TypeVar("Result")
 
 # What a frame's files can do wrong. Anything else is a fault of the program and stops the job.
-FRAME_ERRORS = (DataError, OSError, UserError, cv2.error)
+FRAME_ERRORS = (DataError, OSError, UserError, MemoryError, cv2.error)
 FILE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 # Of a chunk: the progress bar moves, and handing out costs next to nothing.
 MAX_CHUNK_BATCHES, MAX_CHUNK_FRAMES = 8, 32
@@ -107,10 +107,11 @@ def attempt(function: Callable[..., Result], *arguments: Any) -> Result | Failed
     try:
         return function(*arguments)
     except FRAME_ERRORS as error:
-        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        if is_disk_error(error):
             raise
-        may_pass = isinstance(error, OSError) and not isinstance(error, FILE_ERRORS)
-        return Failed(str(error), may_pass=may_pass)
+        may_pass = isinstance(error, OSError | MemoryError) and not isinstance(error, FILE_ERRORS)
+        why = f"no memory left {error}".rstrip() if isinstance(error, MemoryError) else str(error)
+        return Failed(why, may_pass=may_pass)
 
 
 @dataclasses.dataclass(frozen=True)

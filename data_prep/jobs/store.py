@@ -6,9 +6,7 @@ names (the run that made them was killed) are read by the worker that meets it.
 """
 
 import dataclasses
-import re
 import shutil
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from absl import logging
 
 from data_prep.bias_table import FIGURE_NAME, TABLE_NAME
 from data_prep.jobs.lock import Shard, other_runs
+from mtdepth import files
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import (
     MANIFEST,
@@ -28,16 +27,10 @@ from mtdepth.datasets.label_store import (
     read_manifest,
     read_records,
     read_train_id_png,
-    records_path,
     train_id_path,
     write_manifest,
 )
 from mtdepth.files import DataError, UserError, visible_files
-
-# `atomic_path` names what it writes `.<stem>-<8 characters of mkstemp><suffixes>`.
-_TEMPORARY = re.compile(r"\.(?P<stem>.+)-[a-z0-9_]{8}(?P<suffixes>\.[^/]*)")
-# Shards share the manifest and the table; one of another shard's may be half written just now.
-SHARED_WRITE_SECONDS = 600
 
 
 def make_folder(output: Path) -> None:
@@ -80,13 +73,9 @@ def begin(output: Path, manifest: Manifest, shard: Shard, *, overwrite: bool) ->
                 f"{output}: holds labels of other settings: {details}. Give another --output, or "
                 "--overwrite to replace them"
             )
-        if others := other_runs(output, shard):
-            raise UserError(
-                f"{output}: another run makes part {others[0]} of it with other settings: "
-                f"{details}. Wait for it, or give another --output"
-            )
         logging.info("%s: begun anew, since it was made with other settings: %s", output, details)
-        _remove_labels(output)
+        remove_labels(output, shard, why=f"with other settings: {details}")
+        (output / MANIFEST).unlink()
     _refuse_others_files(output)
     write_manifest(output, manifest)
 
@@ -111,39 +100,40 @@ def _has_labels(output: Path) -> bool:
     return is_listed or bool(visible_files(output / "depth", "**/*.png"))
 
 
-def _remove_labels(output: Path) -> None:
-    # The lists first and the manifest last, so that a kill in between leaves no false promise.
+def remove_labels(output: Path, shard: Shard, *, why: str) -> None:
+    """Removes all labels of a store and the table that corrected them; the manifest stays.
+
+    Args:
+      output: The store.
+      shard: Of this run.
+      why: How they were made, for the message.
+
+    Raises:
+      UserError: If another run makes labels of it.
+    """
+    if others := other_runs(output, shard):
+        raise UserError(
+            f"{output}: another run makes part {others[0]} of it {why}. Wait for it, or give "
+            "another --output"
+        )
+    # The lists first, so that a kill in between leaves no false promise.
     for path in (*output.glob("frames*.jsonl"), output / TABLE_NAME, output / FIGURE_NAME):
         path.unlink(missing_ok=True)
     for folder in (output / "depth", output / "train_id", *output.glob("raw_depth-*")):
         shutil.rmtree(folder, ignore_errors=True)
-    (output / MANIFEST).unlink()
 
 
-def remove_leftovers(
-    output: Path, frames: Sequence[FrameId], shard: Shard, *, has_train_ids: bool
-) -> None:
-    """Removes the temporary files that killed runs of this shard left in a store.
-
-    Another shard's may be at work on theirs: those are not touched.
+def remove_leftovers(output: Path, frames: Sequence[FrameId], *, has_train_ids: bool) -> None:
+    """Removes the temporary files that killed runs left in a store; writers at work keep theirs.
 
     Args:
       output: The store.
       frames: Of this shard.
-      shard: Of this run.
       has_train_ids: Whether the store has train ids beside depth.
     """
-    ours = {path for frame in frames for path in _label_paths(output, frame, has_train_ids)}
-    ours.add(records_path(output, shard_index=shard.index, num_shards=shard.number))
-    shared = {output / name for name in (MANIFEST, TABLE_NAME, FIGURE_NAME)}
-    youngest_s = 0 if shard.number == 1 else SHARED_WRITE_SECONDS
-    for folder in sorted({path.parent for path in ours | shared}):
-        for path in folder.glob(".*") if folder.is_dir() else ():
-            match = _TEMPORARY.fullmatch(path.name)
-            target = path.with_name(match["stem"] + match["suffixes"]) if match else None
-            is_old = target in shared and time.time() - path.stat().st_mtime >= youngest_s
-            if target in ours or is_old:
-                path.unlink(missing_ok=True)
+    paths = {path.parent for frame in frames for path in _label_paths(output, frame, has_train_ids)}
+    for folder in {output, *paths, *output.glob("raw_depth-*")}:
+        files.remove_leftovers(folder)
 
 
 def missing_frames(

@@ -7,12 +7,20 @@ keras-cv's MobileNetV3 cannot be read back from the description that Keras store
 import dataclasses
 import json
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 from mtdepth.datasets.label_map import NUM_CLASSES
-from mtdepth.files import DataError, UserError, atomic_path
+from mtdepth.files import (
+    DAMAGE,
+    MAX_ARRAY_BYTES,
+    DataError,
+    UserError,
+    atomic_path,
+    check_regular,
+    parse_json,
+)
+from mtdepth.records import rebuilt
 
 RECORD_NAME = "mtdepth_deeplab.json"
 SUFFIX = ".keras"
@@ -69,30 +77,30 @@ def read_info(path: Path) -> DeepLabInfo:
       FileNotFoundError: If the file is missing.
       DataError: If it is no file of `save_deeplab`, or damaged.
     """
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(
             f"{path}: no such file of DeepLab weights; `python -m teachers.train deeplab_v3` makes "
             "one, and a published frozen graph (.pb, .tar.gz) does as well"
         )
+    check_regular(path)
     try:
         with zipfile.ZipFile(path) as archive:
+            if sum(each.file_size for each in archive.infolist()) > MAX_ARRAY_BYTES:
+                raise zipfile.BadZipFile("it would become too large")
             damaged = archive.testzip()
-            record = json.loads(archive.read(RECORD_NAME))
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise DataError(path, "not a .keras file, or cut short; copy it again") from error
-    except (KeyError, ValueError) as error:
-        raise DataError(
-            path,
-            f"holds no readable {RECORD_NAME}, which `save_deeplab` writes: not a network of "
-            "`python -m teachers.train deeplab_v3`",
-        ) from error
+            text = archive.read(RECORD_NAME).decode() if RECORD_NAME in archive.namelist() else ""
+    except DAMAGE as error:
+        why = f"not a .keras file, or cut short ({error}); copy it again"
+        raise DataError(path, why) from error
     if damaged is not None:
         raise DataError(path, f"its part {damaged} is damaged; copy it again")
-    return _parsed(path, record)
-
-
-def _parsed(path: Path, record: Any) -> DeepLabInfo:
+    if not text:
+        raise DataError(
+            path,
+            f"holds no {RECORD_NAME}, which `save_deeplab` writes: not a network of "
+            "`python -m teachers.train deeplab_v3`",
+        )
     try:
-        return DeepLabInfo(**record)
-    except TypeError as error:
+        return rebuilt(DeepLabInfo, parse_json(path, text))
+    except UserError as error:
         raise DataError(path, f"its {RECORD_NAME} is of another version ({error})") from error

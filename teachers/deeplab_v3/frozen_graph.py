@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdepth.datasets.label_map import NUM_CLASSES
-from mtdepth.files import DataError, UserError
+from mtdepth.files import DAMAGE, DataError, UserError, check_regular
 
 Floats = npt.NDArray[np.float32]
 Image = npt.NDArray[np.uint8]
@@ -37,6 +37,25 @@ GRAPH_FILE = "frozen_inference_graph.pb"
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar")
 SUFFIXES = (".pb", *ARCHIVE_SUFFIXES)
+
+MAX_GRAPH_BYTES = 2**29  # ours: the largest published one, Xception-71, has a third of it
+# What a network of this kind computes with, of any exporter. A graph is a program: an operator that
+# is none of these could read or write files, wait, or run code.
+OPERATORS = """
+Abs Add AddN AddV2 All Any ArgMax AvgPool BatchNormWithGlobalNormalization BatchToSpaceND BiasAdd
+BroadcastTo Cast Ceil Concat ConcatV2 Const Conv2D Conv2DBackpropInput Cos CropAndResize
+DepthToSpace DepthwiseConv2dNative Div Elu Equal Exp ExpandDims FakeQuantWithMinMaxArgs
+FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel Fill Floor FloorDiv FloorMod
+FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 Gather GatherNd GatherV2 Greater GreaterEqual
+Identity IdentityN LeakyRelu Less LessEqual Log LogSoftmax LogicalAnd LogicalNot LogicalOr MatMul
+Max MaxPool Maximum Mean Merge Min Minimum MirrorPad Mod Mul Neg NoOp NotEqual OneHot OnesLike Pack
+Pad PadV2 Placeholder PlaceholderWithDefault Pow Prod QuantizeAndDequantizeV2
+QuantizeAndDequantizeV3 Range Rank RealDiv Reciprocal Relu Relu6 Reshape ResizeArea ResizeBicubic
+ResizeBilinear ResizeNearestNeighbor ReverseV2 Round Rsqrt ScatterNd Select SelectV2 Selu Shape
+Sigmoid Sign Sin Size Slice Softmax Softplus SpaceToBatchND SpaceToDepth Split SplitV Sqrt Square
+SquaredDifference Squeeze StopGradient StridedSlice Sub Sum Switch Tanh Tile TopKV2 Transpose
+TruncateDiv Unpack Where ZerosLike
+"""
 
 ARE_LOGITS = {"ResizeBilinear": True, "Mean": False, "Softmax": False}
 """What an argmax's input can be made by, and whether it still needs the softmax."""
@@ -53,7 +72,7 @@ class FrozenGraph:
 
     Raises:
       FileNotFoundError: If the file is missing.
-      DataError: If it holds no graph, or not one of the 19 classes.
+      DataError: If it holds no graph, one of other operators, or not one of the 19 classes.
     """
 
     def __init__(self, path: Path) -> None:
@@ -147,21 +166,26 @@ def read_graph_bytes(path: Path) -> bytes:
       FileNotFoundError: If the file is missing.
       DataError: If the archive is damaged, or does not hold exactly one graph.
     """
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"{path}: no such file; a frozen graph is a .pb or its .tar.gz")
+    check_regular(path, max_bytes=MAX_GRAPH_BYTES)
     if not path.name.endswith(ARCHIVE_SUFFIXES):
         return path.read_bytes()
     try:
         with tarfile.open(path) as archive:
             return _member(path, archive)
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, *DAMAGE) as error:
         raise DataError(path, f"not a readable archive ({error}); download it again") from error
 
 
 def _member(path: Path, archive: tarfile.TarFile) -> bytes:
-    graphs = [
-        entry for entry in archive.getmembers() if entry.isfile() and entry.name.endswith(".pb")
-    ]
+    graphs = []
+    for entry in archive:
+        # Before the next entry is looked for, which unpacks this one.
+        if entry.offset_data + entry.size > MAX_GRAPH_BYTES:
+            raise DataError(path, f"unpacks to more than {MAX_GRAPH_BYTES} bytes: no frozen graph")
+        if entry.isfile() and entry.name.endswith(".pb"):
+            graphs.append(entry)
     named = [entry for entry in graphs if Path(entry.name).name == GRAPH_FILE]
     chosen = named or graphs
     if len(chosen) != 1:
@@ -181,11 +205,18 @@ def _import(path: Path, content: bytes) -> Any:
         raise DataError(path, "not a TensorFlow graph, or cut short; download it again") from error
     if not definition.node:
         raise DataError(path, "not a frozen graph: no node in it")
+    nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
+    if others := sorted({node.op for node in nodes}.difference(OPERATORS.split())):
+        raise DataError(
+            path,
+            f"has operators that no network of this kind computes with, {', '.join(others[:5])}: "
+            "not run; take a graph from where the authors publish theirs",
+        )
     try:
         return tf.compat.v1.wrap_function(
             lambda: tf.compat.v1.import_graph_def(definition, name=""), []
         )
-    except ValueError as error:
+    except (ValueError, TypeError, tf.errors.OpError) as error:
         raise DataError(path, f"TensorFlow cannot import this graph: {error}") from error
 
 

@@ -17,7 +17,15 @@ import numpy as np
 import numpy.typing as npt
 from absl import logging
 
-from mtdepth.files import DataError, UserError, atomic_path, parse_json, read_npz
+from mtdepth.files import (
+    DAMAGE,
+    DataError,
+    UserError,
+    atomic_path,
+    check_regular,
+    parse_json,
+    read_npz,
+)
 from teachers.psmnet.sizes import check_max_disparity
 
 Tensors = Mapping[str, npt.NDArray[Any]]
@@ -91,8 +99,9 @@ def read_checkpoint(
       UserError: If the suffix is unknown, `align_corners` contradicts the file, or
         `max_disparity_px` is not a positive multiple of 16.
     """
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"{path}: no such file. {WHERE}")
+    check_regular(path)
     if path.suffix == SUFFIX:
         checkpoint = _read_ours(path)
         if align_corners not in (None, checkpoint.align_corners):
@@ -145,7 +154,7 @@ def _read_ours(path: Path) -> PsmnetCheckpoint:
             origin_sha256=description["origin_sha256"],
         )
         format_name, sha256 = description["format"], description["sha256"]
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise DataError(
             path, f"not a file of teachers.psmnet.convert ({error!r}); convert the weights again"
         ) from error
@@ -189,7 +198,7 @@ def _load_by_torch(path: Path) -> dict[str, npt.NDArray[Any]]:
         ) from error
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, OSError, ValueError) as error:
+    except (pickle.UnpicklingError, *DAMAGE) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise DataError(path, f"not a checkpoint that torch.load reads ({reason})") from error
     state = content.get("state_dict", content) if isinstance(content, dict) else None

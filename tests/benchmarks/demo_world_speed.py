@@ -6,24 +6,31 @@ Full example, from the project's root, on a machine that does nothing else; seve
 
 One row per world of two drives: size of the pictures, frames per drive, worker processes, seconds
 and frames per second from the first call to the finished world: stereo, sweep, truth and files.
-`--sizes 416x128 --frames 5 --processes 1` measures less. Pytest does not collect this file.
+With `--training` a training world (one camera, no sweep) of the same size follows each, and how
+many times as fast it is. `--sizes 416x128 --frames 5 --processes 1` measures less. Pytest does not
+collect this file.
 """
 
 import argparse
+import functools
+import itertools
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 # Run as a file, Python looks for packages beside it only.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from data_prep.demo_world.kitti_world import write_world
 from data_prep.demo_world.settings import WorldSettings
+from data_prep.demo_world.training_world import TrainingSettings, write_training_world
 from data_prep.jobs.pools import LocalPool
 
 NUM_DRIVES = 2
-_ROW = "{:>10}  {:>12}  {:>9}  {:>8}  {:>8}\n"
+_ROW = "{:>8}  {:>10}  {:>12}  {:>9}  {:>8}  {:>8}  {:>6}\n"
 
 
 def main() -> None:
@@ -36,30 +43,34 @@ def main() -> None:
     parser.add_argument("--frames", nargs="+", type=int, default=[5, 20], help="per drive")
     parser.add_argument("--processes", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--training", action="store_true", help="also worlds for training only")
     choice = parser.parse_args()
-    sys.stdout.write(_ROW.format("size", "frames/drive", "processes", "seconds", "frames/s"))
-    for width_px, height_px in choice.sizes:
-        for num_frames in choice.frames:
-            settings = WorldSettings(
-                num_drives=NUM_DRIVES,
-                num_frames=num_frames,
-                seed=choice.seed,
-                height_px=height_px,
-                width_px=width_px,
-            )
-            for num_processes in choice.processes:
-                seconds = _seconds_of(settings, num_processes)
-                rate = NUM_DRIVES * num_frames / seconds
-                sys.stdout.write(
-                    _ROW.format(
-                        f"{width_px}x{height_px}",
-                        num_frames,
-                        num_processes,
-                        f"{seconds:.1f}",
-                        f"{rate:.2f}",
-                    )
-                )
-                sys.stdout.flush()
+    sys.stdout.write(
+        _ROW.format("world", "size", "frames/drive", "processes", "seconds", "frames/s", "times")
+    )
+    for (width_px, height_px), frames, processes in itertools.product(
+        choice.sizes, choice.frames, choice.processes
+    ):
+        common: dict[str, Any] = {
+            "num_drives": NUM_DRIVES,
+            "num_frames": frames,
+            "seed": choice.seed,
+            "height_px": height_px,
+            "width_px": width_px,
+        }
+        write = functools.partial(write_world, settings=WorldSettings(**common))
+        full_s = _seconds_of(write, processes)
+        rows = [("full", full_s)]
+        if choice.training:
+            settings = TrainingSettings(**common)
+            write = functools.partial(write_training_world, settings=settings)
+            rows.append(("training", _seconds_of(write, processes)))
+        for world, seconds in rows:
+            rate = NUM_DRIVES * frames / seconds
+            numbers = f"{seconds:.1f}", f"{rate:.2f}", f"{full_s / seconds:.2f}"
+            size = f"{width_px}x{height_px}"
+            sys.stdout.write(_ROW.format(world, size, frames, processes, *numbers))
+            sys.stdout.flush()
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -67,11 +78,11 @@ def _size(text: str) -> tuple[int, int]:
     return int(width_px), int(height_px)
 
 
-def _seconds_of(settings: WorldSettings, num_processes: int) -> float:
+def _seconds_of(write: Callable[..., Any], num_processes: int) -> float:
     """Wall time of a world rendered into a folder that is deleted afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         start_s = time.perf_counter()
-        write_world(Path(folder), settings, pool=LocalPool(num_processes))
+        write(Path(folder), pool=LocalPool(num_processes))
         return time.perf_counter() - start_s
 
 

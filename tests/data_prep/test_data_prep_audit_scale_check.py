@@ -58,6 +58,19 @@ def test_another_constant_ratio_is_a_wrong_rig(scale: float) -> None:
     assert "focal length or baseline is wrong" in verdict.sentence
 
 
+@pytest.mark.parametrize(
+    ("scale", "question"),
+    [(1 / 16, "pixels times 16"), (0.25, "pixels times 64"), (0.256, "in millimetres"),
+     (1 / 256, "whole pixels"), (2.56, "in centimetres")],
+)  # fmt: skip
+def test_numbers_in_another_unit_are_named(scale: float, question: str) -> None:
+    lidar_m = points_of_teacher().lidar_m
+    noise = np.exp(np.random.default_rng(2).normal(0, 0.03, len(lidar_m)))
+    verdict = judge_by_lidar(lidar_points(lidar_m, lidar_m * noise / scale))
+    assert verdict.cause == "scaled"
+    assert question in verdict.sentence
+
+
 def test_a_shift_is_told_from_a_scale() -> None:
     verdict = judge_by_lidar(points_of_teacher(shift_px=4.0))
     assert verdict.cause == "shifted"

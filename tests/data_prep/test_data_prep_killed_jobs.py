@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import os
 import random
 import subprocess
 import sys
@@ -15,12 +14,12 @@ from fakes.label_workers import FullDisk
 
 import data_prep.generation
 from data_prep.generation import GenerationRequest, generate
-from data_prep.jobs.lock import Shard
 from data_prep.jobs.store import remove_leftovers
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import LabelStore, depth_path, read_manifest
+from mtdepth.files import atomic_path
 
 ROOT = Path(__file__).resolve().parents[2]
 NUM_FRAMES = 24  # three drives, four frames, two cameras
@@ -106,26 +105,22 @@ def test_a_job_killed_time_and_again_ends_as_if_undisturbed(
 # --- what a kill leaves --------------------------------------------------------------------------
 
 
-def test_leftovers_of_this_shard_are_removed_and_no_other_file(tmp_path: Path) -> None:
+def test_leftovers_are_removed_and_no_other_file(tmp_path: Path) -> None:
     frames = [FrameId("2011_09_26_drive_0001_sync", number) for number in range(2)]
     folder = depth_path(tmp_path, frames[0]).parent
     folder.mkdir(parents=True)
-    gone = [
-        folder / ".0000000000-abcd_123.png",
-        tmp_path / ".frames-0-of-2-abcd_123.jsonl",
-        tmp_path / ".manifest-oldoldol.json",
-    ]
+    gone = [folder / ".0000000000-0123abcd.png", tmp_path / ".manifest-0123abcd.json"]
     kept = [
-        folder / ".0000000001-abcd_123.png",  # of another shard, at work on it
         folder / "0000000000.png",
         folder / ".0000000000.png",  # no temporary name
-        tmp_path / ".manifest-abcd_123.json",  # perhaps another shard's, just now
-        tmp_path / ".notes-abcd_123.txt",  # somebody's
+        tmp_path / ".lock-0-of-1",
     ]
     for path in (*gone, *kept):
         path.write_text("x")
-    os.utime(tmp_path / ".manifest-oldoldol.json", (0, 0))
-    remove_leftovers(tmp_path, frames[:1], Shard(0, 2), has_train_ids=False)
+    with atomic_path(folder / "0000000001.png") as at_work:
+        at_work.write_text("x")
+        remove_leftovers(tmp_path, frames, has_train_ids=False)
+        assert at_work.exists()
     assert [path for path in gone if path.exists()] == []
     assert all(path.exists() for path in kept)
 

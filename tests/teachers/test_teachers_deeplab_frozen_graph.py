@@ -12,6 +12,7 @@ from fakes.frozen_graph import Generation, palette_logits, write_frozen_graph
 
 from mtdepth.datasets.label_map import PALETTE
 from mtdepth.files import DataError
+from teachers.deeplab_v3 import frozen_graph
 from teachers.deeplab_v3.frozen_graph import FrozenGraph
 from teachers.deeplab_v3.teacher import DeepLabTeacher
 
@@ -158,6 +159,31 @@ def test_a_cut_archive_is_refused(tmp_path: Path) -> None:
     path = archive(tmp_path / "deeplab.tar.gz", members)
     path.write_bytes(path.read_bytes()[:-60])
     with pytest.raises(DataError, match="not a readable archive"):
+        FrozenGraph(path)
+
+
+@pytest.mark.parametrize("where", ["node", "function"])
+def test_a_graph_that_would_do_more_than_compute_is_not_run(where: str, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    path = write_frozen_graph(tmp_path / "g.pb")
+    definition = tf.compat.v1.GraphDef.FromString(path.read_bytes())
+    if where == "node":
+        definition.node.add(name="log", op="WriteFile")
+    else:
+        definition.library.function.add().node_def.add(name="log", op="WriteFile")
+    path.write_bytes(definition.SerializeToString())
+    with pytest.raises(DataError, match="WriteFile: not run"):
+        FrozenGraph(path)
+
+
+def test_an_archive_is_not_unpacked_beyond_a_graphs_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frozen_graph, "MAX_GRAPH_BYTES", 20_000)
+    path = archive(tmp_path / "deeplab.tar.gz", {"zeros": bytes(10**6), "a.pb": b"x"})
+    assert path.stat().st_size < 20_000
+    with pytest.raises(DataError, match="unpacks to more than 20000 bytes"):
         FrozenGraph(path)
 
 

@@ -54,6 +54,12 @@ def test_depth_is_read_as_256ths_of_a_metre(tmp_path: Path) -> None:
     assert depth_m.ravel()[:2].tolist() == [0.0, 10.0]
 
 
+def test_the_files_ceiling_is_no_number(tmp_path: Path) -> None:
+    write(tmp_path / LAYOUTS[2], 65535)
+    for teacher in (PrecomputedDepth, PrecomputedDisparity):
+        assert not teacher(tmp_path).predict(sample()).any()
+
+
 def test_train_ids_are_read_as_they_are(tmp_path: Path) -> None:
     write(tmp_path / LAYOUTS[2], 18, np.uint8)
     train_id = PrecomputedTrainIds(tmp_path).predict(sample())
