@@ -18,17 +18,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """A request whose words were understood.
-
-    Attributes:
-      workdir: The run.
-      decoders: To cut, the largest first.
-      size: (height, width) of the input.
-      output: Folder to write to.
-      pictures: To calibrate on and to compare on.
-      checkpoint: Which weights.
-      class_output: Scores, or the index of the largest.
-    """
+    """A request whose words were understood: decoders, the largest first, at (height, width)."""
 
     workdir: Workdir
     decoders: tuple[str, ...]
@@ -47,14 +37,9 @@ class ExportRequest:
     ) -> dict[str, Any]:
         """Exports, says what became of it, and returns the content of `parity.json`.
 
-        Args:
-          write: Of a target: takes parts and folder, `class_output`, `parity_images` and, where a
-            number of them is given, `calibration`.
-          file_name: That it writes.
-          num_calibration: Pictures that ranges are taken from.
-
-        Raises:
-          ExportError: If nothing was written.
+        `write` is a target's: it takes parts and folder, `class_output`, `parity_images` and, where
+        a number of them is given, `calibration`, and writes the file of that name. The ExportError
+        says that nothing was written.
         """
         # TensorFlow takes seconds to load, which a wrong flag should not cost.
         from export.artefact import Part

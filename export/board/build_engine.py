@@ -56,9 +56,7 @@ def parse_version(text: str) -> Version:
 
 def lacks_int8(board: str) -> bool:
     """Whether a board's GPU has no arithmetic of 8 bits: Jetson Nano, TX1 and TX2."""
-    name = board.lower()
-    is_nano = "nano" in name and "orin" not in name
-    return is_nano or "tx1" in name or "tx2" in name
+    return re.search("(?i)tx[12]|^(?!.*orin).*nano", board) is not None
 
 
 def choose_precision(wanted: str, contract: Dict[str, Any], board: str) -> str:
@@ -98,22 +96,13 @@ def check_version(version: Version, report: Dict[str, Any]) -> None:
 def trtexec_arguments(
     version: Version, precision: str, onnx: str, engine: str, workspace_mib: int
 ) -> List[str]:
-    """The command line behind `trtexec` for a version of TensorRT.
-
-    - 8.4 renamed --workspace, 10 took the old name away.
-    - 11 has no flags of precision: the file says it.
-    """
-    arguments = ["--onnx=" + onnx, "--saveEngine=" + engine]
-    if version >= (8, 4):
-        arguments.append(f"--memPoolSize=workspace:{workspace_mib}")
-    else:
-        arguments.append(f"--workspace={workspace_mib}")
-    if version[0] < 11 and precision != "fp32":
-        # What has no pair around it runs in half precision in an int8 engine too.
-        arguments.append("--fp16")
-        if precision == "int8":
-            arguments.append("--int8")
-    return arguments
+    """The command line behind `trtexec` for a version of TensorRT."""
+    # 8.4 renamed it, 10 took the old name away.
+    workspace = "--memPoolSize=workspace:{}" if version >= (8, 4) else "--workspace={}"
+    # 11 has none: the file says it. What has no pair runs in half precision in an int8 engine too.
+    flags = {"int8": ["--fp16", "--int8"], "fp16": ["--fp16"]} if version[0] < 11 else {}
+    ends = ["--onnx=" + onnx, "--saveEngine=" + engine, workspace.format(workspace_mib)]
+    return ends + flags.get(precision, [])
 
 
 def find_trtexec(given: Optional[str]) -> str:

@@ -26,14 +26,8 @@ def module_file(root: Path, name: str) -> Path | None:
 def closure(root: Path, entry_points: Iterable[str]) -> dict[str, Path]:
     """Every module that the entry points import, directly or not, with the packages above them.
 
-    Imports inside functions count; those under `if TYPE_CHECKING:` do not.
-
-    Args:
-      root: Folder of the packages.
-      entry_points: Full module names.
-
-    Returns:
-      Module name to file, sorted by name.
+    Imports inside functions count; those under `if TYPE_CHECKING:` do not. The files stand in the
+    order of their names.
 
     Raises:
       BundleError: If an entry point does not exist, or a module imports what no device has.

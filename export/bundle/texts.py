@@ -133,13 +133,8 @@ def bundle_texts(
 ) -> dict[str, str]:
     """Every text of a bundle by its name.
 
-    Args:
-      models: Paths in the bundle; the first runs.
-      litert: Version of LiteRT that they were checked with.
-      folder: Name of the bundle's folder.
-      is_archive: Whether it travels as `FOLDER.tar.gz`.
-      options: Of `export.device`.
-      table: Of the models, for the README.
+    Models are paths in the bundle, of which the first runs; they were checked with that version of
+    LiteRT. `options` are of `export.device`, the table of models is for the README.
     """
     archive = f"{folder}.tar.gz"
     words = {

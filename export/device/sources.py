@@ -33,13 +33,7 @@ RESULT_ENDS = ("_overlay", "_depth", "_classes")
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture.
-
-    Attributes:
-      name: Of the picture.
-      image_rgb: `[height, width, 3]`.
-      time_s: When it came, by the monotonic clock.
-    """
+    """One picture, `[height, width, 3]`, and when it came, by the monotonic clock."""
 
     name: str
     image_rgb: Image

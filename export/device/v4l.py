@@ -127,12 +127,9 @@ def _read(path: Path) -> str:
 
 
 class V4l2Camera:
-    """A camera that is found again when it comes back under another number.
+    """A camera, as the user named it, that is found again when it comes back under another number.
 
-    Args:
-      text: As the user named it.
-      request: What it is asked for.
-      root: Of the file system that says which camera is which.
+    `root` is that of the file system that says which camera is which.
     """
 
     def __init__(self, text: str, request: Request, root: Path = ROOT) -> None:

@@ -37,12 +37,9 @@ GZIP_LEVEL = 9
 
 @dataclasses.dataclass(frozen=True)
 class Tuned:
-    """A network after a fine-tuning.
+    """A network after a fine-tuning; without ranges it was not rounded.
 
-    Attributes:
-      graph: Its weights.
-      ranges: Of its activations; None where it was not rounded.
-      scores: (step, held-out Abs Rel) along the way; none without held-out labels.
+    The scores are (step, held-out Abs Rel) along the way; none without held-out labels.
     """
 
     graph: NetworkGraph

@@ -57,12 +57,9 @@ def rounded_entries(graph: NetworkGraph) -> tuple[str, ...]:
 
 
 def calibrated(graph: NetworkGraph, fed: Any, *, image: tuple[float, float]) -> Ranges:
-    """The ranges that activations take on some pictures.
+    """The ranges that activations take on pictures of the training, fed as `[B, height, width, 3]`.
 
-    Args:
-      graph: The network.
-      fed: `[B, height, width, 3]`, through the normalisation; pictures of the training.
-      image: Range of such numbers, whatever the pictures.
+    `image` is the range of such numbers, through the normalisation, whatever the pictures.
     """
     copy = build_copy(graph)
     names = rounded_entries(graph)

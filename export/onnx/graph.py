@@ -100,14 +100,7 @@ class OnnxGraph:
 def to_model(graph: OnnxGraph, *, opset: int, extra_outputs: Iterable[str] = ()) -> Any:
     """The graph as an ONNX `ModelProto`, checked, with the shape of every tensor inside.
 
-    Args:
-      graph: The network.
-      opset: ONNX operator set, within `OPSETS`.
-      extra_outputs: Inner tensors to give out too, which calibration looks at.
-
-    Raises:
-      ImportError: If onnx is not installed.
-      UserError: If the opset is not one that was tried.
+    Calibration looks at `extra_outputs`, inner tensors. UserError of an opset that was not tried.
     """
     if not OLDEST_OPSET <= opset <= NEWEST_OPSET:
         raise UserError(f"opset must be {OLDEST_OPSET} to {NEWEST_OPSET}, got {opset}")

@@ -75,14 +75,9 @@ def convert(
     class_output: ClassOutput,
     calibration: Sequence[Image],
 ) -> Any:
-    """A network as an ONNX model that breaks none of TensorRT's rules.
+    """A network of a fixed size as an ONNX model that breaks none of TensorRT's rules.
 
-    Args:
-      network: Of a fixed size.
-      precision: `float32`, or `int8` with quantise/dequantise pairs.
-      opset: ONNX operator set.
-      class_output: Scores, or the index of the largest.
-      calibration: Fitted pictures for int8.
+    int8 is by quantise/dequantise pairs, for which `calibration` holds fitted pictures.
 
     Raises:
       ExportError: If a layer has no operator, or a rule is broken; names it.
