@@ -144,11 +144,7 @@ def load_trained(
       DataError: If the weights are damaged or of another network.
       UserError: If the size is not in it, or Keras runs on another back end than TensorFlow.
     """
-    if (name := keras.backend.backend()) != "tensorflow":
-        raise UserError(
-            f"Keras runs on {name} (KERAS_BACKEND), but trained networks are run and exported on "
-            "TensorFlow: unset it; weights that were learned on another back end fit"
-        )
+    require_tensorflow()
     recipe = workdir.recipe()
     decoder: Any = workdir.checked_size(size)
     graph = load_training_graph(workdir, checkpoint, input_size=input_size)
@@ -174,6 +170,19 @@ def load_trained(
         scale_source=source,
         **run,
     )
+
+
+def require_tensorflow() -> None:
+    """Refuses another back end of Keras.
+
+    Raises:
+      UserError: Naming it.
+    """
+    if (name := keras.backend.backend()) != "tensorflow":
+        raise UserError(
+            f"Keras runs on {name} (KERAS_BACKEND), but networks are trained, run and exported on "
+            "TensorFlow: unset it; weights that were learned on another back end fit"
+        )
 
 
 def load_training_graph(

@@ -91,7 +91,7 @@ def depth_table(scores: Scores, protocol: Protocol) -> str:
         images = [score for _, score in row.depth.get(protocol.name, [])]
         if not images:
             continue
-        errors = per_image_mean([image.sums for image in images]).to_dict()
+        errors = dataclasses.asdict(per_image_mean([image.sums for image in images]))
         lines.append(
             (
                 row.title,
@@ -237,8 +237,8 @@ def _depth_dict(row: RowScores, protocol: Protocol) -> dict[str, Any]:
     images = [score for _, score in scored]
     total = sum((image.sums for image in images), ErrorSums.zero())
     return {
-        "per_image_mean": per_image_mean([image.sums for image in images]).to_dict(),
-        "all_pixels": total.errors().to_dict(),
+        "per_image_mean": dataclasses.asdict(per_image_mean([image.sums for image in images])),
+        "all_pixels": dataclasses.asdict(total.errors()),
         "num_frames": len(images),
         "num_valid_pixels": sum(image.num_valid for image in images),
         "coverage": _coverage(images),
@@ -246,7 +246,7 @@ def _depth_dict(row: RowScores, protocol: Protocol) -> dict[str, Any]:
         "per_image": [
             {
                 "frame": str(frame),
-                **score.sums.errors().to_dict(),
+                **dataclasses.asdict(score.sums.errors()),
                 "num_pixels": score.sums.num_pixels,
                 "coverage": score.coverage,
                 "scale": score.scale,

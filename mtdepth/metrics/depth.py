@@ -42,10 +42,6 @@ class DepthErrors:
     d2: float
     d3: float
 
-    def to_dict(self) -> dict[str, float]:
-        """Returns the errors by name, in the order of `ERROR_NAMES`."""
-        return dataclasses.asdict(self)
-
 
 @dataclasses.dataclass(frozen=True)
 class ErrorSums:
@@ -122,7 +118,7 @@ def per_image_mean(images: list[ErrorSums]) -> DepthErrors:
     """
     if not images:
         raise UserError("no image was scored, so there is no mean")
-    rows = [list(image.errors().to_dict().values()) for image in images]
+    rows = [dataclasses.astuple(image.errors()) for image in images]
     means = np.mean(rows, axis=0).tolist()
     return DepthErrors(**dict(zip(ERROR_NAMES, means, strict=True)))
 

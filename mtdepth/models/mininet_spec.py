@@ -9,10 +9,9 @@ and cannot be configured; what it varies itself, and how the weights start, are 
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Literal
 
 from mtdepth.files import UserError
-from mtdepth.records import rebuilt
 
 Variant = Literal["original", "medium", "small"]
 OutputSize = Literal["F", "H", "Q", "E"]
@@ -73,13 +72,6 @@ class MiniNetSpec:
 
     def __post_init__(self) -> None:
         """Rejects what could not be built, naming the field."""
-        if self.variant not in MODULES:
-            raise UserError(f"variant must be one of {', '.join(MODULES)}, got {self.variant!r}")
-        if self.depthwise_fans not in get_args(Fans):
-            raise UserError(
-                f"depthwise_fans must be one of {', '.join(get_args(Fans))}, "
-                f"got {self.depthwise_fans!r}"
-            )
         for name in ("initial_gain", "head_gain"):
             gain = getattr(self, name)
             if not (math.isfinite(gain) and gain > 0):
@@ -90,16 +82,3 @@ class MiniNetSpec:
         return dataclasses.replace(
             self, initial_gain=1.0, depthwise_fans="all_channels", head_gain=1.0
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; `from_dict` gives an equal spec back."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> "MiniNetSpec":
-        """The spec that `to_dict` described, also after a way through JSON.
-
-        Raises:
-          UserError: If a field is unknown or its value cannot be built.
-        """
-        return rebuilt(cls, fields)

@@ -7,12 +7,10 @@ Every width, repeat, expansion and skip is a field, so that another reading is o
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from mtdepth.files import UserError
-from mtdepth.records import rebuilt
 
 DecoderSize = Literal["L", "M", "S", "XS"]
 Task = Literal["depth", "segmentation"]
@@ -146,11 +144,6 @@ class StudentSpec:
             raise UserError(
                 f"batch_norm_momentum must lie between 0 and 1, got {self.batch_norm_momentum}"
             )
-        if self.decoder_activation not in get_args(Activation):
-            raise UserError(
-                f"decoder_activation must be one of {', '.join(get_args(Activation))}, "
-                f"got {self.decoder_activation!r}"
-            )
         self._check_blocks()
 
     def _check_blocks(self) -> None:
@@ -177,19 +170,6 @@ class StudentSpec:
         """
         num_blocks = checked_num_blocks(self, decoder)
         return dataclasses.replace(self, blocks=self.blocks[:num_blocks])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; `from_dict` gives an equal spec back."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> "StudentSpec":
-        """The spec that `to_dict` described, also after a way through JSON.
-
-        Raises:
-          UserError: If a field is unknown or its value cannot be built.
-        """
-        return rebuilt(cls, fields)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar
 
 from mtdepth.contract import Fit
 from mtdepth.files import UserError
@@ -12,7 +12,6 @@ from mtdepth.models.specs import DecoderSize, StudentSpec
 from mtdepth.recipes.schedule import (
     TrainingSchedule,
     require_at_least,
-    require_choice,
     require_input_size,
 )
 from mtdepth.records import meant
@@ -109,10 +108,7 @@ class TrainRecipe(TrainingSchedule):
         """Rejects a recipe that would fail hours into a run."""
         super().__post_init__()
         require_input_size(self.input_size_px)
-        require_choice("decoder", self.decoder, get_args(DecoderSize))
         self.student.for_decoder(self.decoder)
-        require_choice("fit", self.fit, get_args(Fit))
-        require_choice("depth_target", self.depth_target, get_args(DepthTargetRule))
         require_at_least(self, 1, "steps_per_epoch", "statistics_batches")
         if not 0 <= self.ema_decay < 1:
             raise UserError(f"ema_decay must be in [0, 1), got {self.ema_decay}")

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 from mtdepth.files import UserError
 from mtdepth.records import rebuilt
@@ -48,7 +48,6 @@ class TrainingSchedule:
 
     def __post_init__(self) -> None:
         """Rejects a schedule that would fail hours into a run."""
-        require_choice("schedule", self.schedule, get_args(RateRule))
         require_at_least(self, 1, "batch_size", "num_epochs")
         require_at_least(self, 0, "steps_per_epoch", "warmup_steps", "clip_norm")
         if not 0 < self.epoch_decay <= 1:
@@ -100,16 +99,6 @@ def require_input_size(size_px: Sequence[int]) -> None:
     """
     if len(size_px) != 2 or any(side_px < 32 or side_px % 32 for side_px in size_px):
         raise UserError(f"input_size_px must be (height, width) in multiples of 32, got {size_px}")
-
-
-def require_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    """Checks a value that must be one of a few.
-
-    Raises:
-      UserError: If it is not; names them.
-    """
-    if value not in choices:
-        raise UserError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
 def require_at_least(recipe: Any, least: float, *names: str) -> None:

@@ -1,7 +1,7 @@
 """The recipe of a network that learns from video."""
 
 import dataclasses
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 from mtdepth.contract import MININET, Fit
 from mtdepth.files import UserError
@@ -12,7 +12,6 @@ from mtdepth.recipes.schedule import (
     RateRule,
     TrainingSchedule,
     require_at_least,
-    require_choice,
     require_input_size,
 )
 
@@ -70,9 +69,6 @@ class VideoRecipe(TrainingSchedule):
         """Rejects a recipe that would fail hours into a run."""
         super().__post_init__()
         require_input_size(self.input_size_px)
-        require_choice("output", self.output, get_args(OutputSize))
-        require_choice("fit", self.fit, get_args(Fit))
-        require_choice("pose_encoder", self.pose_encoder, get_args(PoseEncoder))
         require_at_least(self, 0, "halve_every_epochs", "min_flow_px")
         require_at_least(self, 0, "smoothness_weight", "smoothness_sharpness")
         if not 0 < self.smoothness_scale_decay <= 1:

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mtdepth.files import UserError
 from mtdepth.recipes.schedule import TrainingSchedule
+from mtdepth.trained import require_tensorflow
 
 Tensors = dict[str, Any]
 
@@ -119,19 +119,6 @@ def adam(schedule: TrainingSchedule) -> keras.optimizers.Adam:
     # Looked for in the names that Keras gives the weights of its layers.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
-
-
-def require_tensorflow() -> None:
-    """Refuses another back end of Keras.
-
-    Raises:
-      UserError: Naming it.
-    """
-    if (name := keras.backend.backend()) != "tensorflow":
-        raise UserError(
-            f"Keras runs on {name} (KERAS_BACKEND), but networks are trained on TensorFlow: unset "
-            "it; weights that were learned on another back end fit"
-        )
 
 
 def _variable(variable: Any) -> Any:

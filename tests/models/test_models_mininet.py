@@ -12,6 +12,7 @@ from mtdepth.models.counting import describe_mininet
 from mtdepth.models.mininet_spec import MODULES, OUTPUT_STRIDE, MiniNetSpec
 from mtdepth.models.normalisation import MININET_INPUT, STUDENT_INPUT
 from mtdepth.models.student import copy_weights
+from mtdepth.records import rebuilt
 
 SIZE = (32, 64)
 ORIGINAL = MiniNetSpec()
@@ -199,10 +200,10 @@ def test_an_unknown_output_is_named(small_graph) -> None:
 
 def test_a_spec_survives_json() -> None:
     spec = MiniNetSpec(variant="medium", reuse=False, initial_gain=1.2)
-    assert MiniNetSpec.from_dict(spec.to_dict()) == spec
-    assert MiniNetSpec.from_dict({}) == ORIGINAL
-    with pytest.raises(ValueError, match="MiniNetSpec has no field alpha"):
-        MiniNetSpec.from_dict({"alpha": 1})
+    assert rebuilt(MiniNetSpec, dataclasses.asdict(spec)) == spec
+    assert rebuilt(MiniNetSpec, {}) == ORIGINAL
+    with pytest.raises(ValueError, match="MiniNetSpec has no field 'alpha'"):
+        rebuilt(MiniNetSpec, {"alpha": 1})
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from mtdepth.models.specs import (
     encoder_taps,
     scaled_width,
 )
+from mtdepth.records import rebuilt
 
 DESIGN_B_BLOCKS = (
     BlockSpec(skip=None, width=32, num_bottlenecks=2),
@@ -55,16 +56,7 @@ def test_spec_survives_json(tasks, num_individual, blocks, momentum) -> None:
     spec = StudentSpec(
         tasks=tasks, num_individual=num_individual, blocks=blocks, batch_norm_momentum=momentum
     )
-    assert StudentSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
-
-
-def test_dict_holds_plain_json_values() -> None:
-    fields = StudentSpec().to_dict()
-    assert fields == json.loads(json.dumps(fields))
-    assert fields["tasks"] == ["depth"]
-    assert fields["blocks"][0] == {
-        "skip": "block_15", "width": 24, "num_bottlenecks": 2, "expansion": 6,
-    }  # fmt: skip
+    assert rebuilt(StudentSpec, json.loads(json.dumps(dataclasses.asdict(spec)))) == spec
 
 
 @pytest.mark.parametrize(
@@ -98,7 +90,7 @@ def test_what_cannot_be_built_is_refused_by_name(change, message: str) -> None:
 )
 def test_unknown_or_missing_fields_are_refused(fields) -> None:
     with pytest.raises(ValueError, match=r"widht|num_bottlenecks|must be a list"):
-        StudentSpec.from_dict(fields)
+        rebuilt(StudentSpec, fields)
 
 
 def test_a_decoder_size_keeps_the_first_blocks() -> None:
