@@ -245,6 +245,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--disk", type=Path)
+    parser.add_argument("--job", choices=("training", "evaluation"))
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
@@ -259,6 +260,8 @@ def main() -> None:
             "evaluation": lambda folder: evaluate(tree, store.root, folder),
         }
         for part, job in jobs.items():
+            if arguments.job not in (None, part):
+                continue
             begun = time.monotonic()
             if (status := ended(forked(job, undisturbed / part))) != 0:
                 raise SystemExit(f"{part} ended with {status}: see {LOG}")
