@@ -141,9 +141,9 @@ def test_the_switches_that_best_names_leave_the_papers_loss_and_adam() -> None:
         assert overridden(best.RECIPE, [each]) != best.RECIPE, each
 
 
-def test_the_class_weights_of_best_follow_enets_law() -> None:
+def test_the_class_weights_of_best_follow_the_root_of_enets_law() -> None:
     assert sum(best.CLASS_SHARES) == pytest.approx(1, abs=1e-4)
-    # Roads are 28.662 % of the pixels: 1 / ln(1.30662); persons 0.769 %; riders 0.203 %.
-    assert best.RECIPE.class_weights[11] == pytest.approx(36.6)
-    assert best.RECIPE.class_weights[12] == pytest.approx(45.9)
-    assert best.RECIPE.class_weights[0] == pytest.approx(3.7)
+    # Roads are 28.662 % of the pixels: ln(1.30662)^-1/2; persons 0.769 %; riders 0.203 %.
+    assert best.RECIPE.class_weights[11] == pytest.approx(6.05)
+    assert best.RECIPE.class_weights[12] == pytest.approx(6.77)
+    assert best.RECIPE.class_weights[0] == pytest.approx(1.93)
