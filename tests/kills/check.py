@@ -94,7 +94,7 @@ def evaluate(tree: Path, labels: Path, folder: Path) -> None:
     """Evaluates saved predictions, with everything that can be written."""
     done = run_program(
         "mtdepth.evaluate",
-        *("--model", labels.parent / "saved", "--kitti_root", tree, "--split", "all"),
+        *("--model", labels.parent / "saved", "--kitti_root", tree, "--split", tree / "left.txt"),
         *("--labels", labels, "--train_labels", labels, "--protocol", "labels_80m"),
         *("--num_pictures", "2", "--output", folder / "out/results.json"),
         *("--pictures", folder / "pictures", "--save_predictions", folder / "predictions"),
@@ -252,6 +252,11 @@ def main() -> None:
         tree = build_kitti_tree(root / "raw", num_drives=2, num_frames=2, size=(96, 320))
         store = build_label_store(root / "labels", tree)
         save_truth(store, root / "saved")
+        lists = [
+            (tree / f"splits/{part}.txt").read_text().splitlines() for part in ("train", "val")
+        ]
+        left = [line for line in (*lists[0], *lists[1]) if line.endswith(" l")]
+        (tree / "left.txt").write_text("\n".join(left) + "\n")
         undisturbed = root / "undisturbed"
         for part in ("training", "evaluation"):
             (undisturbed / part).mkdir(parents=True)
