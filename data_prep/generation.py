@@ -22,6 +22,7 @@ from data_prep.audit.bias_evidence import (
 from data_prep.audit.bias_report import fit_and_report
 from data_prep.audit.scale_check import Verdict, judge_by_matching
 from data_prep.bias_table import TABLE_NAME, BiasTable, Index, Statistic
+from data_prep.doctor.stereo_order import Matches, match_corners, order_findings
 from data_prep.jobs import store
 from data_prep.jobs.labels import LabelJob, WriteLabels
 from data_prep.jobs.lock import Shard, one_run_at_a_time
@@ -233,7 +234,7 @@ def _bias_table(
 
 
 def _warn_of_depth(request: GenerationRequest, records: Sequence[FrameRecord]) -> None:
-    """Says what is odd about the depth that was written: hardly any of it, or of a wrong scale."""
+    """Says what is odd about pairs and depth: not rectified, hardly any depth, a wrong scale."""
     finished = [record for record in records if record.status == "finished"]
     is_matched = request.teachers.depth_teacher == "sgm"
     if not finished or request.teachers.depth_is_measured:
@@ -248,15 +249,20 @@ def _warn_of_depth(request: GenerationRequest, records: Sequence[FrameRecord]) -
         )
     raw = open_recordings(request.kitti_root)
 
-    def judge(frame: FrameId) -> Verdict | None:
+    def judge(frame: FrameId) -> tuple[Matches, Verdict | None] | None:
         if not raw.rig(frame).has_right:
             return None
         sample = load_sample(raw, frame, needs_partner=True)
-        return judge_by_matching(sample, read_depth_png(depth_path(request.output, frame)))
+        depth_m = read_depth_png(depth_path(request.output, frame))
+        verdict = None if is_matched else judge_by_matching(sample, depth_m)
+        return match_corners(*sample.as_left_pair()), verdict
 
     asked = evenly_spaced([record.frame for record in finished], number=NUM_JUDGED)
-    answers = [(frame, attempt(judge, frame)) for frame in asked if not is_matched]
-    verdicts = [(frame, said) for frame, said in answers if isinstance(said, Verdict)]
+    answers = [(frame, attempt(judge, frame)) for frame in asked]
+    pairs = [(frame, said) for frame, said in answers if isinstance(said, tuple)]
+    for found in order_findings("", [matches for _, (matches, _) in pairs]):
+        logging.warning("%s: %s; %s", found.check.fault, found.why, found.check.remedy)
+    verdicts = [(frame, verdict) for frame, (_, verdict) in pairs if verdict is not None]
     wrong = [(frame, verdict) for frame, verdict in verdicts if not verdict.is_good]
     if wrong and 2 * len(wrong) > len(verdicts):
         logging.warning("are these labels metres? Frame %s: %s", wrong[0][0], wrong[0][1].sentence)

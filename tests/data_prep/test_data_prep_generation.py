@@ -429,6 +429,15 @@ def test_disparities_in_another_unit_are_said_at_the_end(
     assert "16 times too small: does the file hold pixels times 16" in caplog.text
 
 
+def test_views_that_are_not_rectified_are_said_at_the_end(
+    tree: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for path in tree.glob("*/*/image_03/data/*.png"):
+        cv2.imwrite(str(path), np.roll(cv2.imread(str(path)), 3, axis=0))
+    generate(request_for(tree))
+    assert "the same point lies in different rows" in caplog.text
+
+
 def test_a_table_is_fitted_again_once_more_frames_have_lidar(tree: Path) -> None:
     generate(request_for(tree, output=tree.parent / "undisturbed", bias="fit"))
     sweeps = sorted(tree.glob("*/*/velodyne_points/data/*.bin"))[:4]
