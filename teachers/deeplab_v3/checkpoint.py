@@ -97,7 +97,7 @@ def read_info(path: Path) -> DeepLabInfo:
     if not text:
         raise DataError(
             path,
-            f"holds no {RECORD_NAME}, which `save_deeplab` writes: not a network of "
+            f"holds no readable {RECORD_NAME}, which `save_deeplab` writes: not a network of "
             "`python -m teachers.train deeplab_v3`",
         )
     try:
