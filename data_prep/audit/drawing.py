@@ -38,7 +38,7 @@ def draw_figures(folder: Path, report: Report, findings: Findings) -> dict[str, 
       The files, by the names that `write_page` knows.
     """
     paths = {}
-    if (ratios := report.verdict.statistics) is not None:
+    if report.lidar is not None and (ratios := report.verdict.statistics) is not None:
         paths["ratio"] = folder / "ratio.png"
         save_figure(paths["ratio"], ratio_figure(ratios, title=f"Ratio to LiDAR: {report.title}"))
     if report.lidar is not None:

@@ -117,11 +117,14 @@ def test_without_lidar_only_the_two_views_are_compared(tree: Path, tmp_path: Pat
     assert "no LiDAR; both views agree within 1 px on" in done.stderr
     assert (content["lidar"], content["table"]) == (None, None)
     assert "No frame has LiDAR" in (tmp_path / "audit" / "audit.html").read_text()
-    # One folder of labels has no second view.
+    # Labels of a folder are compared with what matching finds.
     done = audit(*common, "--disparity_dir", str(copy / "truth/disparity"), cwd=tmp_path)
+    assert done.returncode == 0
+    assert "no LiDAR; the scale is right" in done.stderr
+    half = scaled_disparities(copy, tmp_path / "half", factor=0.5)
+    done = audit(*common, "--disparity_dir", str(half), "--self_test", cwd=tmp_path)
     assert done.returncode == 1
-    assert "nothing to judge by" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "no LiDAR; disparities are 0.5" in done.stderr
 
 
 class OneSidedTeacher:
