@@ -3,6 +3,7 @@
 import errno
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -192,7 +193,7 @@ def test_depth_never_leaves_its_limits(tmp_path: Path) -> None:
     code = keras.layers.Conv2D(1, 1, strides=2, kernel_initializer="ones")(image)
     network = keras.Model(image, {"depth_code": keras.layers.Rescaling(1e4)(code)})
     export_tflite(
-        {"XS": Part(inference_network(network), origin())},
+        {"XS": Part(inference_network(network), replace(origin(), training_camera=None))},
         tmp_path,
         precision="float32",
         class_output="scores",
