@@ -105,7 +105,7 @@ def test_a_jpeg_is_turned_as_its_exif_says(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_rgb(path), np.rot90(upright, -1))
 
 
-@pytest.mark.parametrize("way", ["lost", "noise"])
+@pytest.mark.parametrize("way", ["zeroed", "lost", "noise"])
 def test_a_jpeg_damaged_inside_its_scan_is_refused(tmp_path: Path, way: str) -> None:
     path = tmp_path / "a.jpg"
     cv2.imwrite(str(path), smooth(384, 640), [cv2.IMWRITE_JPEG_QUALITY, 95])
@@ -116,8 +116,23 @@ def test_a_jpeg_damaged_inside_its_scan_is_refused(tmp_path: Path, way: str) -> 
     for at in rng.integers(first, len(content) - size - 2, 20):
         piece = {"zeroed": bytes(size), "lost": b"", "noise": rng.bytes(size)}[way]
         path.write_bytes(content[:at] + piece + content[at + size :])
-        with pytest.raises(DataError, match=r"a\.jpg: .* damaged inside .*; copy"):
+        with pytest.raises(DataError, match=r"a\.jpg: .*damaged inside.*; copy"):
             read_rgb(path)
+
+
+def test_a_picture_that_goes_on_in_other_colours_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    image = smooth(384, 640)
+    # A frame as of films, and a bright sign that ends with a row of blocks, are no damage.
+    image[:64], image[-64:], image[128:160, 100:500] = 0, 0, 255
+    cv2.imwrite(str(path), image)
+    read_rgb(path)
+    # From the twentieth block of the tenth row on all is darker, as after a lost piece.
+    image[144:160, 320:] //= 2
+    image[160:] //= 2
+    cv2.imwrite(str(path), image)
+    with pytest.raises(DataError, match=r"a\.jpg: damaged inside: from one block on"):
+        read_rgb(path)
 
 
 def test_padding_behind_a_scan_is_no_damage(tmp_path: Path) -> None:
