@@ -32,7 +32,8 @@ NO_PICTURES = Check(
     name="no_pictures",
     severity="error",
     fault="a drive has no picture where pictures belong",
-    remedy="pictures lie in <drive>/image_02/data and image_03/data; unzip the drive again",
+    remedy="pictures lie in <drive>/image_02/data and image_03/data, of another rig in "
+    "<drive>/left and right; unzip or copy the drive again",
 )
 CHECKS = (WRONG_ROOT, MISPLACED, DRIVE_NAME, NO_PICTURES)
 

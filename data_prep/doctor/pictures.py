@@ -16,8 +16,8 @@ Size = tuple[int, int]
 UNREADABLE_PICTURE = Check(
     name="unreadable_picture",
     severity="error",
-    fault="a picture cannot be decoded",
-    remedy="copy or unzip it again",
+    fault="a picture cannot be read, or is damaged",
+    remedy="copy or unzip it again, or what its line says",
 )
 BLANK_PICTURE = Check(
     name="blank_picture",
@@ -29,7 +29,7 @@ PAIR_SIZE = Check(
     name="pair_size",
     severity="error",
     fault="the two views of a pair differ in size",
-    remedy="take both from the same synced+rectified download, shrunk alike",
+    remedy="take both views of one recording, shrunk alike",
 )
 PICTURE_SIZE = Check(
     name="picture_size",

@@ -18,7 +18,7 @@ STEREO_ORDER = Check(
     name="stereo_order",
     severity="error",
     fault="left and right are exchanged: what is near lies further right in the right view",
-    remedy="exchange the folders of the two cameras (image_02 is left, image_03 right)",
+    remedy="exchange the folders of the two cameras",
 )
 ROWS = Check(
     name="stereo_rows",

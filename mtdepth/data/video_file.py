@@ -82,7 +82,8 @@ def _digest(path: Path) -> str:
 
 
 def _decode_into(path: Path, folder: Path) -> list[int]:
-    film = cv2.VideoCapture(str(path))
+    # FFmpeg takes a relative name with a colon in it for a protocol.
+    film = cv2.VideoCapture(str(path.absolute()))
     try:
         if not film.isOpened():
             raise DataError(path, f"not a film that OpenCV can open; {_remedy(path)}")
@@ -137,5 +138,5 @@ def _picture(folder: Path, number: int) -> Path:
 def _remedy(path: Path) -> str:
     return (
         "write its frames as pictures and give the folder instead, say by "
-        f"`ffmpeg -i {path} frames/%06d.jpg`"
+        f"`ffmpeg -i {path.absolute()} frames/%06d.jpg`"
     )

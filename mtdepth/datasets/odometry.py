@@ -30,6 +30,7 @@ Matrix = npt.NDArray[np.float64]
 
 DOWNLOAD_PAGE = "https://www.cvlibs.net/datasets/kitti/eval_odometry.php"
 CAMERA_OF_SIDE: dict[Side, str] = {"l": "image_2", "r": "image_3"}
+_GRAY_CAMERA_OF_SIDE: dict[Side, str] = {"l": "image_0", "r": "image_1"}
 _NUM_SEQUENCES = 22
 # The division of every paper on self-supervised ego-motion (Zhou et al. 2017, sec. 4.3).
 SEQUENCES_OF_SPLIT = {"train": tuple(range(9)), "test": (9, 10), "all": tuple(range(22))}
@@ -127,6 +128,8 @@ def sequences_of_split(root: Path, split: str) -> list[int]:
 class OdometrySequence:
     """One sequence: `<root>/sequences/09/{image_2,image_3,calib.txt,times.txt}`, `<root>/poses`.
 
+    Of a grey download `image_0` and `image_1` are taken, with their projections.
+
     Args:
       root: KITTI's `dataset` folder.
       sequence: 0..21.
@@ -149,7 +152,7 @@ class OdometrySequence:
 
     def pictures(self, side: Side = "l") -> dict[int, Path]:
         """The pictures of one camera by frame number, sorted; none where it was not downloaded."""
-        folder = self.folder / CAMERA_OF_SIDE[check_side(side)]
+        folder = self.folder / self._camera(check_side(side))
         return numbered_files(folder, PICTURE_SUFFIXES, num_digits=6)
 
     @functools.cached_property
@@ -203,8 +206,8 @@ class OdometrySequence:
             )
         return rig_from_projections(
             path=file.path,
-            P_rect_02=file.matrix("P2", (3, 4)),
-            P_rect_03=file.matrix("P3", (3, 4)),
+            P_rect_02=file.matrix(f"P{self._camera('l')[-1]}", (3, 4)),
+            P_rect_03=file.matrix(f"P{self._camera('r')[-1]}", (3, 4)),
             size_left=size_left,
             # A monocular download has no right pictures; they would be of the same size.
             size_right=self._image_size("r") if self.pictures("r") else size_left,
@@ -212,11 +215,16 @@ class OdometrySequence:
             T_velodyne_to_camera_0=T_velodyne_to_camera_0,
         )
 
+    def _camera(self, side: Side) -> str:
+        """The folder of a side: of the colour cameras, else of the grey ones."""
+        is_gray = not (self.folder / "image_2").is_dir() and (self.folder / "image_0").is_dir()
+        return (_GRAY_CAMERA_OF_SIDE if is_gray else CAMERA_OF_SIDE)[side]
+
     def _image_size(self, side: Side) -> tuple[int, int]:
         path = next(iter(self.pictures(side).values()), None)
         if path is None:
             raise FileNotFoundError(
-                f"{self.folder / CAMERA_OF_SIDE[side]}: no picture; download the colour images: "
+                f"{self.folder / self._camera(side)}: no picture; download the colour images: "
                 f"{DOWNLOAD_PAGE}"
             )
         height_px, width_px = read_rgb(path).shape[:2]

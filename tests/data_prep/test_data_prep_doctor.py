@@ -466,7 +466,7 @@ def test_ten_offenders_are_shown_and_all_are_counted(healthy: Path) -> None:
             for path in (healthy / DATE / drive / camera / "data").iterdir():
                 path.write_bytes(b"")
     report = diagnose(healthy)
-    assert "unreadable_picture: a picture cannot be decoded (16)" in report.offenders()
+    assert "unreadable_picture: a picture cannot be read, or is damaged (16)" in report.offenders()
     assert "and 6 more; --json lists all" in report.offenders()
     content = {each["name"]: each for each in report.to_dict()["checks"]}
     assert len(content["unreadable_picture"]["found"]) == 16

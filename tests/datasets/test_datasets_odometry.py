@@ -80,6 +80,15 @@ def test_a_sequence_without_laser_has_no_way_from_the_scanner(root: Path) -> Non
         rig.T_velodyne_to("l")
 
 
+def test_a_grey_download_has_the_grey_cameras(root: Path) -> None:
+    folder = root / "sequences/09"
+    (folder / "image_2").rename(folder / "image_0")
+    (folder / "image_3").rename(folder / "image_1")
+    sequence = OdometrySequence(root, 9)
+    assert sequence.pictures("r")[1] == folder / "image_1/000001.png"
+    assert sequence.rig.baseline_m == pytest.approx(35 / 70)
+
+
 def test_a_sequence_of_left_pictures_only_has_a_rig(root: Path) -> None:
     for path in (root / "sequences/09/image_3").iterdir():
         path.unlink()
