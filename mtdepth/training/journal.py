@@ -1,6 +1,10 @@
 """What a run tells while it runs: history file, TensorBoard scalars and pictures."""
 
+import contextlib
+import errno
 import json
+import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +30,7 @@ class Journal:
     """
 
     def __init__(self, workdir: Workdir, *, first_step: int) -> None:
-        self._path = workdir.history_path
+        self._path, self._logs = workdir.history_path, workdir.logs_path
         self._entries = [entry for entry in self.read(workdir) if entry["step"] <= first_step]
         self._writer = tf.summary.create_file_writer(str(workdir.logs_path))
 
@@ -43,7 +47,7 @@ class Journal:
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Adds curves."""
-        with self._writer.as_default(step=step):
+        with self._writing(step):
             for name, value in values.items():
                 tf.summary.scalar(name, value)
 
@@ -58,7 +62,8 @@ class Journal:
         # A run that was killed while an epoch ended ends it again.
         self._entries = [old for old in self._entries if old["epoch"] != entry["epoch"]] + [entry]
         write_text(self._path, "".join(json.dumps(line) + "\n" for line in self._entries))
-        self._writer.flush()
+        with self._writing(entry["step"]):
+            self._writer.flush()
 
     def pictures(
         self, step: int, pictures: "list[Picture]", recipe: TrainRecipe, *, title: str
@@ -69,9 +74,18 @@ class Journal:
 
     def sheet(self, step: int, sheet: npt.NDArray[np.uint8], *, title: str) -> None:
         """Adds a picture `[height, width, 3]`, RGB."""
-        with self._writer.as_default(step=step):
+        with self._writing(step):
             tf.summary.image(title, sheet[None])
-        self._writer.flush()
+            self._writer.flush()
+
+    @contextlib.contextmanager
+    def _writing(self, step: int) -> Iterator[None]:
+        try:
+            with self._writer.as_default(step=step):
+                yield
+        except tf.errors.ResourceExhaustedError as error:
+            # TensorBoard's writer has errors of its own for a full disk.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._logs)) from error
 
 
 def _row(picture: "Picture", recipe: TrainRecipe) -> npt.NDArray[np.uint8]:

@@ -16,7 +16,7 @@ from fakes.recipes import tiny_recipe
 
 from mtdepth.data import supervised as data_supervised
 from mtdepth.datasets.label_store import LabelStore, depth_path, write_depth_png
-from mtdepth.files import DataError, UserError
+from mtdepth.files import DataError, UserError, is_disk_error
 from mtdepth.recipes.base import TrainRecipe, overridden
 from mtdepth.trained import load_training_graph
 from mtdepth.training import student_objective
@@ -292,3 +292,14 @@ def test_a_history_without_its_numbers_is_refused_by_its_line(tmp_path: Path, li
     workdir.history_path.write_text(line + "\n")
     with pytest.raises(DataError, match=r"history\.jsonl: line 1 lacks its epoch or step"):
         Journal.read(workdir)
+
+
+def test_logs_on_a_full_disk_are_told_like_any_other_file(tmp_path: Path) -> None:
+    journal = Journal(Workdir(tmp_path), first_step=0)
+    full = tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+    with (
+        mock.patch.object(tf.summary, "scalar", side_effect=full),
+        pytest.raises(OSError, match="No space left") as told,
+    ):
+        journal.scalars(1, {"loss": 1.0})
+    assert is_disk_error(told.value)
