@@ -5,8 +5,6 @@ each, and the depth and classes decoded from them. A device that gives the same 
 same network; `python -m export.verify` asks it. Numpy only: it runs there, too.
 """
 
-import io
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.files import DataError, atomic_path, sha256_of
+from mtdepth.files import DataError, atomic_path, read_npz, sha256_of
 from mtdepth.runtime.contracted import ContractedBackend
 
 GOLDEN_NAME = "golden.npz"
@@ -101,10 +99,8 @@ def read_golden(artefact_path: Path) -> Golden:
             "where the model came from, or export the network again"
         )
     try:
-        # Not the path, which numpy leaves open where it is no archive.
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
-            golden = _parsed({name: archive[name] for name in archive.files})
-    except (zipfile.BadZipFile, KeyError, OSError, ValueError) as error:
+        golden = _parsed(read_npz(path))
+    except (KeyError, TypeError, ValueError) as error:
         raise DataError(path, f"damaged ({error!r}); copy it again") from error
     if golden.sha256 != (digest := sha256_of(artefact_path)):
         raise DataError(
@@ -117,6 +113,9 @@ def read_golden(artefact_path: Path) -> Golden:
 
 def _parsed(arrays: Mapping[str, Array]) -> Golden:
     images = arrays["images"]
+    for name, array in arrays.items():
+        if name != "sha256" and (array.ndim < 3 or len(array) != len(images)):
+            raise ValueError(f"{name} is {array.shape}, not an answer to each picture")
     sizes = dict.fromkeys(name.split("/")[0] for name in arrays if "/" in name)
     answers = {
         size: tuple(_answer(arrays, size, number) for number in range(len(images)))

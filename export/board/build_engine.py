@@ -139,10 +139,9 @@ def find_version(trtexec: str) -> Version:
 def read_json(path: Path) -> Dict[str, Any]:
     """One of the export's files."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise BuildError(f"{path}: {error}; copy the whole folder of the export") from error
-    return dict(content)
 
 
 def read_board() -> str:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import tqdm
 from absl import logging
 
-from mtdepth.files import DataError, read_json, write_json
+from mtdepth.files import DataError, read_record, write_json
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm", ".mpg", ".mpeg", ".mjpeg", ".ts"}
@@ -56,7 +56,9 @@ def decode_video(path: Path, *, cache_dir: Path) -> dict[int, Path]:
             _publish(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-    numbers = read_json(folder / _MANIFEST)["numbers"]
+    numbers = read_record(folder / _MANIFEST).get("numbers")
+    if not isinstance(numbers, list) or any(type(number) is not int for number in numbers):
+        raise DataError(folder / _MANIFEST, "has no numbers of frames; delete this folder")
     return {number: _picture(folder, number) for number in numbers}
 
 

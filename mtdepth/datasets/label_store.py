@@ -311,7 +311,8 @@ def read_manifest(root: Path) -> Manifest:
         )
     content = read_json(path)
     names = {field.name for field in dataclasses.fields(Manifest)}
-    if not isinstance(content, dict) or content.get("format_version") != FORMAT_VERSION:
+    version = content.get("format_version") if isinstance(content, dict) else None
+    if type(version) is not int or version != FORMAT_VERSION:
         raise DataError(
             path, f"expected format_version {FORMAT_VERSION}; make it again by `{MAKE_COMMAND}`"
         )
@@ -389,7 +390,7 @@ def _record(fields: dict[str, Any]) -> FrameRecord:
             raise ValueError(f"size_px {size_px}")
         size_px = (size_px[0], size_px[1])
     share = fields["labelled_fraction"]
-    if share is not None and not 0 <= share <= 1:
+    if share is not None and (type(share) not in (int, float) or not 0 <= share <= 1):
         raise ValueError(f"labelled_fraction {share}")
     frame = FrameId.parse(str(fields["frame"]))
     return FrameRecord(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import scipy.io
 import scipy.io.matlab
 
-from mtdepth.files import DataError, UserError
+from mtdepth.files import DataError, UserError, check_finite
 from mtdepth.metrics.depth import DepthErrors, ErrorSums, error_sums
 from mtdepth.pictures import read_rgb
 from mtdepth.runtime.pipeline import Predictor
@@ -98,6 +98,7 @@ def read_depth(path: Path) -> npt.NDArray[np.float64]:
         raise DataError(path, f"no {GRID_KEY} can be read ({error}); copy it again") from error
     if grid.ndim != 3 or grid.shape[2] != 4:
         raise DataError(path, f"{GRID_KEY} must be [rows, columns, 4], found {grid.shape}")
+    check_finite(path, GRID_KEY, grid)
     return grid[:, :, 3]
 
 

@@ -85,7 +85,7 @@ def test_damaged_pairs_are_named(model: Path, tmp_path: Path, damage: str) -> No
         np.savez(golden_path(copy), images=np.zeros((1, 2, 2, 3), np.uint8))
     else:
         golden_path(copy).write_bytes(content[: len(content) // 2] if damage == "cut" else b"hello")
-    with pytest.raises(DataError, match=r"golden\.npz: damaged .* copy it again"):
+    with pytest.raises(DataError, match=r"golden\.npz: .*copy it again"):
         read_golden(copy)
 
 

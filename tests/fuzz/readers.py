@@ -144,8 +144,8 @@ def _odometry(name: str, use: Callable[[OdometrySequence], Any]) -> Callable[[Pa
     def prepare(folder: Path) -> Case:
         sequence = folder / "sequences/09"
         for camera in ("image_2", "image_3"):
-            write_png(sequence / camera / "000000.png", np.zeros((5, 7, 3), np.uint8))
-        projections = ("70 0 3 7 0 71 2 0.1 0 0 1 0.003", "70 0 3 -28 0 71 2 0.2 0 0 1 0.004")
+            write_png(sequence / camera / "000000.png", np.zeros((40, 130, 3), np.uint8))
+        projections = ("70 0 64 7 0 71 19 0.1 0 0 1 0.003", "70 0 64 -28 0 71 19 0.2 0 0 1 0.004")
         lines = [f"P{number}: {projections[number % 2]}" for number in (0, 1, 2, 3)]
         (sequence / "calib.txt").write_text(
             "\n".join([*lines, "Tr: 0 -1 0 0.1 0 0 -1 0.2 1 0 0 0.3"]) + "\n"
@@ -443,13 +443,15 @@ READERS = (
     Reader(
         "board: TensorRT contract",
         _artefact(
-            _tflite, "model.json", lambda path: run_engine.load_contract(contract_path(path))
+            _tflite, "model.json", lambda path: len(run_engine.load_contract(contract_path(path)))
         ),
         mutate.by_json,
     ),
     Reader(
         "board: build",
-        _artefact(_tflite, "model.json", lambda path: build_engine.read_json(contract_path(path))),
+        _artefact(
+            _tflite, "model.json", lambda path: len(build_engine.read_json(contract_path(path)))
+        ),
         mutate.by_json,
     ),
     Reader("PNG picture", _picture(".png"), mutate.by_png),
@@ -459,7 +461,10 @@ READERS = (
     Reader("class label", _copied(lambda: _truth("train_id"), read_train_id_png), mutate.by_png),
     Reader(
         "sweep",
-        _copied(lambda: KittiRaw(_tree()).velodyne_path(_first_frame()), read_velodyne),
+        _copied(
+            lambda: KittiRaw(_tree()).velodyne_path(_first_frame()),
+            lambda path: read_velodyne(path)[:, :3],
+        ),
         mutate.by_bytes,
     ),
     Reader("Make3D depth", _laser_grid, mutate.by_bytes, 0.3),
