@@ -56,10 +56,10 @@ def decode_video(path: Path, *, cache_dir: Path) -> dict[int, Path]:
             _publish(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-    numbers = read_record(folder / _MANIFEST).get("numbers")
-    if not isinstance(numbers, list) or any(type(number) is not int for number in numbers):
+    listed = read_record(folder / _MANIFEST).get("numbers")
+    if not isinstance(listed, list) or any(type(number) is not int for number in listed):
         raise DataError(folder / _MANIFEST, "has no numbers of frames; delete this folder")
-    return {number: _picture(folder, number) for number in numbers}
+    return {number: _picture(folder, number) for number in listed}
 
 
 def _publish(temporary: Path, folder: Path) -> None:
