@@ -1,5 +1,6 @@
 """The whole way as a user types it: recordings, labels, training, scores, int8, device."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,13 @@ def write_start(path: Path) -> None:
 
 
 def training_line(root: Path) -> tuple[Any, ...]:
+    as_json = dataclasses.asdict(TINY_STUDENT)
     return (
         *("mtdepth.train", "--recipe", "demo", "--decoder", "S", "--data", root / "labels_train"),
         *("--val_data", root / "labels_val", "--workdir", root / "run"),
         # A network that is traced in a second.
-        *("--override", f"student.stages={json.dumps(TINY_STUDENT.to_dict()['stages'])}"),
-        *("--override", f"student.blocks={json.dumps(TINY_STUDENT.to_dict()['blocks'])}"),
+        *("--override", f"student.stages={json.dumps(as_json['stages'])}"),
+        *("--override", f"student.blocks={json.dumps(as_json['blocks'])}"),
         *("--override", "input_size_px=[32,96]", "--override", "batch_size=2"),
         *("--override", "num_epochs=1", "--override", "steps_per_epoch=3"),
         *("--override", "statistics_batches=2"),

@@ -142,6 +142,9 @@ def test_a_full_disk_on_a_cluster_keeps_its_error_number(
 
 def test_ctrl_c_ends_the_job_and_its_processes_without_their_tracebacks() -> None:
     code = (
+        # Under nohup it is ignored, and a shell's background job inherits that.
+        "import signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from data_prep.jobs.pools import LocalPool\n"
         "from data_prep.jobs.run import EachFrame, run_frames\n"
         "from fakes.label_workers import never_done\n"

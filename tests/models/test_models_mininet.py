@@ -218,7 +218,7 @@ def test_a_spec_survives_json() -> None:
 )
 def test_illegal_fields_are_named(field, value) -> None:
     with pytest.raises(ValueError, match=f"^{field} must be"):
-        MiniNetSpec(**{field: value})
+        rebuilt(MiniNetSpec, {field: value})
 
 
 def test_normalisations() -> None:
