@@ -81,21 +81,27 @@ format: $(READY_DEV)  ## put the code into its form
 # The main job end to end on a synthetic street. Each line is one that a user would type; those
 # without arguments find the demo data by themselves, whatever the user's own root is.
 demo: export MTDEPTH_KITTI_ROOT =
-demo: $(READY)  ## synthetic recordings -> labels -> training -> scores -> TFLite -> pictures
-	$(BIN)/python -m data_prep.make_demo_world --output demo/kitti --drives 48 --frames 5 \
-	  --width 416 --height 128
+demo: $(READY)  ## first pictures at once; then recordings -> labels -> fine-tuning -> scores -> TFLite
 	$(BIN)/python -m data_prep.make_demo_world --output demo/clip --drives 2 --frames 24 --seed 1 \
+	  --width 416 --height 128
+	@# As it is shipped: it has never seen these streets.
+	$(BIN)/python -m export.device --model pretrained --video 10 \
+	  --source $$(ls -d demo/clip/*/*/image_02/data | head -1) --focal_px 241.7 --output demo/first_look
+	@echo; echo "look at:  demo/first_look/overlay.mp4 (the network that comes with mtdepth)"; echo
+	$(BIN)/python -m data_prep.make_demo_world --output demo/kitti --drives 48 --frames 5 \
 	  --width 416 --height 128
 	$(BIN)/python -m data_prep.generate_teachers
 	$(BIN)/python -m data_prep.generate_teachers --split demo/kitti/splits/val.txt \
 	  --output demo/labels_val --bias demo/labels_train/bias_table.json
-	$(BIN)/python -m mtdepth.train --decoder L
+	$(BIN)/python -m mtdepth.train --decoder L --design fast --start_from pretrained \
+	  --override num_epochs=2
 	$(BIN)/python -m export.tflite --precision float32 --output demo/export/float32
 	$(BIN)/python -m export.tflite --precision int8 --output demo/export/int8
 	$(BIN)/python -m export.device --model demo/export/int8/model.tflite --video 10 \
 	  --source $$(ls -d demo/clip/*/*/image_02/data | head -1) --focal_px 241.7 --output demo/device
 	$(BIN)/python -m mtdepth.evaluate --pictures demo/report --attach demo/device/overlay.mp4 \
-	  --model demo/run --model demo/export/float32/model.tflite --model demo/export/int8/model.tflite
+	  --model demo/run --model pretrained --model demo/export/float32/model.tflite \
+	  --model demo/export/int8/model.tflite
 	@echo; cat demo/report/table.txt
 	@echo; echo "look at:  demo/report/index.html (results), demo/device/overlay.mp4 (a drive),"
 	@echo "          demo/kitti/contact_sheet.png (the streets)"
