@@ -35,20 +35,10 @@ from teachers.sgm import SgmTeacher
 
 Floats = npt.NDArray[np.floating[Any]]
 
-Cause = Literal[
-    "right",
-    "align_corners",
-    "scaled",
-    "shifted",
-    "bent",
-    "unsteady",
-    "swapped",
-    "noise",
-    "sparse",
-    "too few points",
-    "views agree",
-    "views disagree",
-]
+Cause = (
+    Literal["right", "align_corners", "scaled", "shifted", "bent", "unsteady", "swapped"]
+    | Literal["noise", "sparse", "too few points", "views agree", "views disagree"]
+)
 GOOD_CAUSES: tuple[Cause, ...] = ("right", "views agree")
 # The two pictures do not belong together, or nothing that was computed belongs to them.
 UNMATCHED: tuple[Cause, ...] = ("noise", "sparse", "views disagree")
