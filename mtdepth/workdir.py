@@ -134,8 +134,6 @@ class Workdir:
             )
         return size or trained
 
-    samples_path = _Inside("samples")
-
     def run(self) -> dict[str, Any]:
         """What the run was made from: see `begin`."""
         return read_record(self.run_path)

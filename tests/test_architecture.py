@@ -96,7 +96,7 @@ MAY_IMPORT = {
         *(*A_RUN, "teachers", "mtdepth.data", "mtdepth.metrics", "mtdepth.training"),
         "mtdepth.versions",
     ),
-    "teachers": GEOMETRY_AND_DATA_SETS,
+    "teachers": (*GEOMETRY_AND_DATA_SETS, "mtdepth.models.weights"),
     # Data preparation: never a student's network.
     "data_prep.demo_world": (
         *(*GEOMETRY_AND_DATA_SETS, "mtdepth.runtime.colors", "data_prep.jobs"),

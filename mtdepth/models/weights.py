@@ -41,13 +41,21 @@ def load_weights(network: Any, path: Path, *, what: str = "this recipe's network
     check_regular(path)
     before = network.get_weights()
     try:
-        _load(network, path, what)
-    except DataError:
+        load_every_weight(network, path)
+    except (DataError, ValueError) as error:
         network.set_weights(before)
-        raise
+        if isinstance(error, DataError):
+            raise
+        raise DataError(path, f"not the weights of {what} ({error})") from error
 
 
-def _load(network: Any, path: Path, what: str) -> None:
+def load_every_weight(network: Any, path: Path) -> None:
+    """Reads a file of weights into a Keras 3 model; none may be missing.
+
+    Raises:
+      ValueError: If the file is no such file or fits another model; one line says why.
+      DataError: If a weight is no number; names it.
+    """
     try:
         with warnings.catch_warnings():
             # Keras only warns of layers that it does not find and leaves as they are.
@@ -55,6 +63,6 @@ def _load(network: Any, path: Path, what: str) -> None:
             network.load_weights(path)
     except (*DAMAGE, UserWarning) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise DataError(path, f"not the weights of {what} ({reason[0]})") from error
+        raise ValueError(reason[0]) from error
     for variable in network.variables:
         check_finite(path, f"weight {variable.path}", np.asarray(variable))

@@ -9,7 +9,6 @@ number as an argument and build offline.
 """
 
 import dataclasses
-import warnings
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -18,7 +17,8 @@ import numpy as np
 from keras import ops
 
 from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES
-from mtdepth.files import DataError, UserError, check_finite
+from mtdepth.files import DataError, UserError
+from mtdepth.models.weights import load_every_weight
 from teachers import imagenet
 from teachers.deeplab_v3.checkpoint import DeepLabInfo, read_info
 
@@ -102,23 +102,6 @@ def load_deeplab(path: Path) -> tuple[keras.Model, DeepLabInfo]:
             path, f"holds no {info.head} on {info.backbone} as it says: {error}"
         ) from error
     return model, info
-
-
-def load_every_weight(model: Any, path: Path) -> None:
-    """Loads a Keras file of weights; none may be missing.
-
-    Raises:
-      ValueError: If the file is no such file or fits another model; one line says why.
-    """
-    try:
-        with warnings.catch_warnings():
-            # Keras only warns of layers that it does not find and leaves as they are.
-            warnings.simplefilter("error", UserWarning)
-            model.load_weights(path)
-    except (ValueError, KeyError, OSError, UserWarning) as error:
-        raise ValueError(str(error).strip().splitlines()[0]) from error
-    for variable in model.variables:
-        check_finite(path, f"weight {variable.path}", np.asarray(variable))
 
 
 def cross_entropy(train_id: Any, logits: Any) -> Any:
