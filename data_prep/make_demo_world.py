@@ -50,8 +50,8 @@ _VIDEO = flags.DEFINE_bool("video", False, "Training: frames 0.1 s apart, as a v
 _RIG = flags.DEFINE_string(
     "rig", None, "Training: kitti, or a rig.json (docs: mtdepth/datasets/rig_folder.py)."
 )
-_CAMERA_HEIGHT_M = flags.DEFINE_float(
-    "camera_height_m", None, "Training: of all drives; default: KITTI's 1.65, or drawn."
+_CAMERA_HEIGHT_M = flags.DEFINE_list(
+    "camera_height_m", None, "Training: one height, or LOW,HIGH; default: KITTI's 1.65, or 0.2,2."
 )
 _CAMERA_PITCH_DEG = flags.DEFINE_float(
     "camera_pitch_deg", None, "Training: of all drives, positive looks up; default: 0, or drawn."
@@ -111,10 +111,23 @@ def _training_settings() -> TrainingSettings:
         width_px=_WIDTH.value,
         camera=read_rig_file(Path(_RIG.value)).intrinsics_left if is_given else None,
         is_kitti=is_kitti,
-        camera_height_m=_CAMERA_HEIGHT_M.value,
+        camera_heights_m=_heights_m(_CAMERA_HEIGHT_M.value),
         camera_pitch_deg=_CAMERA_PITCH_DEG.value,
         is_video=_VIDEO.value,
     )
+
+
+def _heights_m(given: list[str] | None) -> tuple[float, float] | None:
+    if given is None:
+        return None
+    try:
+        low_m, high_m = (float(text) for text in (given * 2 if len(given) == 1 else given))
+    except ValueError:
+        raise UserError(
+            f"--camera_height_m={','.join(given)}: give metres, as 0.45, or the lowest and the "
+            "highest, as 1.2,2"
+        ) from None
+    return low_m, high_m
 
 
 if __name__ == "__main__":

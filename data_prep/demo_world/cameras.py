@@ -191,7 +191,7 @@ def random_mount(
     *,
     size: tuple[int, int],
     camera: Intrinsics | None = None,
-    height_m: float | None = None,
+    heights_m: tuple[float, float] | None = None,
     pitch_deg: float | None = None,
 ) -> Mount:
     """Draws a mount, nearly half of the time KITTI's, where nothing is given.
@@ -200,17 +200,20 @@ def random_mount(
       rng: Draws what is not given.
       size: (height, width) of the pictures.
       camera: Given intrinsics, of any size.
-      height_m: Given height above the ground.
+      heights_m: Lowest and highest above the ground; None: 0.2 to 2, or KITTI's of a given camera.
       pitch_deg: Given pitch, positive looks up.
     """
     is_kitti = camera is None and rng.random() < KITTI_SHARE
-    drawn_m = float(np.exp(rng.uniform(*np.log(_HEIGHT_M))))
+    limits_m = heights_m or _HEIGHT_M
+    drawn_m = float(np.exp(rng.uniform(*np.log(limits_m))))
     drawn_deg, roll_deg = rng.uniform(*_PITCH_DEG), rng.normal(0.0, _ROLL_DEG)
     random_view = _random_camera(rng, size)
     is_on_walk = rng.random() < _PAVEMENT
     if is_kitti or camera is not None:
-        drawn_m, drawn_deg, roll_deg = CAMERA_HEIGHT_M, 0.0, 0.0
-    height_m = drawn_m if height_m is None else height_m
+        drawn_deg, roll_deg = 0.0, 0.0
+        if is_kitti or heights_m is None:
+            drawn_m = CAMERA_HEIGHT_M
+    height_m = float(np.clip(drawn_m, *limits_m))
     seen_by = camera or (KITTI_CAMERA if is_kitti else random_view)
     return Mount(
         camera=seen_by.resized(height_px=size[0], width_px=size[1]),

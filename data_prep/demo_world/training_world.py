@@ -45,14 +45,14 @@ class TrainingSettings(Settings):
     Attributes:
       camera: The camera of all drives, of the pictures' shape; None draws one for each.
       is_kitti: Whether all drives have KITTI's camera, 1.65 m above the road.
-      camera_height_m: Of all drives, 0.1 to 4; None draws it.
+      camera_heights_m: Lowest and highest, 0.1 to 4; None: KITTI's 1.65, or 0.2 to 2.
       camera_pitch_deg: Of all drives, positive looks up; None draws it.
       is_video: Whether frames are 0.1 s apart.
     """
 
     camera: Intrinsics | None = None
     is_kitti: bool = False
-    camera_height_m: float | None = None
+    camera_heights_m: tuple[float, float] | None = None
     camera_pitch_deg: float | None = None
     is_video: bool = False
 
@@ -67,8 +67,9 @@ class TrainingSettings(Settings):
                     f"(width x height) and the world's {self.width_px}x{self.height_px}: give a "
                     "--width and --height of the same shape"
                 )
-        if self.camera_height_m is not None and not 0.1 <= self.camera_height_m <= 4.0:
-            raise UserError(f"camera_height_m is from 0.1 to 4, got {self.camera_height_m}")
+        low_m, high_m = self.camera_heights_m or (1.0, 1.0)
+        if not 0.1 <= low_m <= high_m <= 4.0:
+            raise UserError(f"camera_height_m is from 0.1 to 4, low before high: {low_m}, {high_m}")
         if self.camera_pitch_deg is not None and not -60.0 <= self.camera_pitch_deg <= 30.0:
             raise UserError(f"camera_pitch_deg is from -60 to 30, got {self.camera_pitch_deg}")
 
@@ -85,7 +86,10 @@ class TrainingSettings(Settings):
 
     def to_dict(self) -> dict[str, Any]:
         """As the marker file holds it."""
-        return {"version": VERSION, **dataclasses.asdict(self)}
+        heights_m = list(self.camera_heights_m) if self.camera_heights_m else None
+        return {
+            "version": VERSION, **dataclasses.asdict(self), "camera_heights_m": heights_m
+        }  # fmt: skip
 
     def mount(self, drive: int) -> Mount:
         """The camera of a drive."""
@@ -93,7 +97,7 @@ class TrainingSettings(Settings):
             np.random.default_rng([self.seed, drive, kitti_world.MOUNT_STREAM]),
             size=(self.height_px, self.width_px),
             camera=KITTI_MOUNT.camera if self.is_kitti else self.camera,
-            height_m=self.camera_height_m,
+            heights_m=self.camera_heights_m,
             pitch_deg=self.camera_pitch_deg,
         )
 

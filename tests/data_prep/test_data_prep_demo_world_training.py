@@ -157,7 +157,7 @@ def test_in_a_third_of_the_frames_something_stands_near() -> None:
 def test_nothing_comes_closer_to_the_camera_than_a_hand() -> None:
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        mount = random_mount(rng, size=SIZE, height_m=0.4 if seed % 2 else 1.65)
+        mount = random_mount(rng, size=SIZE, heights_m=(0.4, 0.4) if seed % 2 else (1.65, 1.65))
         street = random_street(rng, num_frames=5, mount=mount, kind="training", is_snapshots=True)
         for frame in range(5):
             eye_m = street.drive.T_world_from_rectified[frame, :3, 3]
@@ -224,13 +224,16 @@ def test_rigs_are_kittis_nearly_half_of_the_time_and_anything_else_within_the_ra
 def test_a_given_rig_is_every_drives() -> None:
     settings = TrainingSettings(
         num_drives=3, num_frames=1, seed=0, height_px=96, width_px=128, camera=ROBOT,
-        camera_height_m=0.45, camera_pitch_deg=-5.0,
+        camera_heights_m=(0.45, 0.45), camera_pitch_deg=-5.0,
     )  # fmt: skip
     for drive in range(3):
         mount = settings.mount(drive)
         assert mount.camera == ROBOT.resized(width_px=128, height_px=96)
         assert (mount.height_m, mount.roll_rad) == (0.45, 0.0)
         assert mount.pitch_rad == pytest.approx(np.radians(-5.0))
+    between = dataclasses.replace(settings, camera_heights_m=(1.2, 2.0))
+    heights_m = [between.mount(drive).height_m for drive in range(20)]
+    assert 1.2 <= min(heights_m) < 1.4 < 1.8 < max(heights_m) <= 2.0
     street = settings.street(0)
     forward = street.drive.T_world_from_rectified[0, :3, 2]
     grade = np.degrees(np.arctan(street.road.terrain.grade(street.drive.x_m[0])))
@@ -245,7 +248,8 @@ def test_a_given_rig_is_every_drives() -> None:
         ({"seed": -1}, "seed of 0 or more"),
         ({"width_px": 8}, "from 16 to 4096"),
         ({"camera": ROBOT}, "640x480.*same shape"),
-        ({"camera_height_m": 0.01}, "camera_height_m"),
+        ({"camera_heights_m": (0.01, 0.01)}, "camera_height_m"),
+        ({"camera_heights_m": (2.0, 1.2)}, "low before high"),
         ({"camera_pitch_deg": 50.0}, "camera_pitch_deg"),
     ],
 )
@@ -324,6 +328,16 @@ def test_the_program_makes_a_world_as_a_robot_sees_it(tmp_path: Path) -> None:
     assert store.read_sample(store.frames[0])[0].shape == (48, 64, 3)
     described = json.loads((root / "street_0_00000" / "street.json").read_text())
     assert described["camera"]["height_m"] == 0.45
+    # The same again finds nothing to do; other heights are another world.
+    again = run_program(*command)
+    assert again.returncode == 0
+    assert "were there already" in again.stderr
+    command[command.index(0.45)] = "0.4,0.5"
+    other = run_program(*command)
+    assert other.returncode == 1
+    assert "camera_heights_m" in other.stderr
+    command[command.index("0.4,0.5")] = "low"
+    assert "give metres" in run_program(*command).stderr
     refused = run_program("data_prep.make_demo_world", "--output", tmp_path / "w", "--rig", rig)
     assert refused.returncode == 1
     assert "only a --training world has another camera" in refused.stderr
