@@ -1,13 +1,10 @@
 """Makes a label store: chooses the bias table, labels every frame, keeps the books."""
 
-import contextlib
 import dataclasses
 import datetime
-import errno
-import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +38,7 @@ from mtdepth.datasets.label_store import (
 )
 from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.splits import evenly_spaced, resolve_split
-from mtdepth.files import UserError, is_disk_error, sha256_of
+from mtdepth.files import UserError, disk_errors_named, sha256_of
 from teachers.interface import load_sample
 
 NO_BIAS, FIT_BIAS = "none", "fit"
@@ -114,7 +111,7 @@ def generate(request: GenerationRequest) -> list[FrameRecord]:
         raw_dir=request.output / f"raw_depth-{shard}",
         batch_size=request.batch_size,
     )
-    with _full_disk_explained(request.output):
+    with disk_errors_named(request.output):
         store.make_folder(request.output)
         with one_run_at_a_time(request.output, shard):
             store.begin(request.output, manifest, shard, overwrite=request.overwrite)
@@ -128,22 +125,6 @@ def generate(request: GenerationRequest) -> list[FrameRecord]:
             for folder in request.output.glob(kept):
                 shutil.rmtree(folder, ignore_errors=True)
     return records
-
-
-@contextlib.contextmanager
-def _full_disk_explained(output: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if not is_disk_error(error):
-            raise
-        code = error.errno or errno.ENOSPC  # numpy leaves it out
-        remedy = "make room" if code != errno.EROFS else "make it writable"
-        raise OSError(
-            code,
-            f"{output} takes no more: {os.strerror(code)}. {remedy.capitalize()} and give "
-            "the same line again: it goes on where it stopped",
-        ) from error
 
 
 def _choose_bias(request: GenerationRequest, frames: Sequence[FrameId], *, has_lidar: bool) -> str:

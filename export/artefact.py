@@ -5,7 +5,6 @@ all, comparison with the network, report, golden pairs and the change of places,
 """
 
 import contextlib
-import errno
 import fcntl
 import os
 import shutil
@@ -23,7 +22,7 @@ from export.graph import ExportError
 from export.origin import Origin
 from export.parity import BOUNDS, check_parity, measure_parity
 from mtdepth.contract import DECODERS, Precision
-from mtdepth.files import is_disk_error, remove_leftovers, write_json
+from mtdepth.files import disk_errors_named, remove_leftovers, write_json
 from mtdepth.runtime.contracted import ContractedBackend
 from mtdepth.runtime.tflite import size_contract_path
 from mtdepth.trained import InferenceNetwork
@@ -130,18 +129,12 @@ def workplace(output: Path, *, prefix: str) -> Iterator[Path]:
         # Locked is one of a program at work.
         with contextlib.suppress(OSError), _locked(left, fcntl.LOCK_EX):
             shutil.rmtree(left)
-    try:
-        with (
-            tempfile.TemporaryDirectory(dir=output, prefix=prefix) as name,
-            _locked(Path(name), fcntl.LOCK_SH),
-        ):
-            yield Path(name)
-    except Exception as error:
-        # TensorFlow, which has errors of its own, says it in words.
-        if not is_disk_error(error) and os.strerror(errno.ENOSPC) not in str(error):
-            raise
-        why = "the disk is full, nothing was written: make room and do it again"
-        raise OSError(errno.ENOSPC, why, str(output)) from error
+    with (
+        disk_errors_named(output),
+        tempfile.TemporaryDirectory(dir=output, prefix=prefix) as name,
+        _locked(Path(name), fcntl.LOCK_SH),
+    ):
+        yield Path(name)
 
 
 @contextlib.contextmanager

@@ -95,13 +95,31 @@ def remove_leftovers(folder: Path) -> None:
             path.unlink()
 
 
-def is_disk_error(error: BaseException) -> bool:
-    """Whether a disk takes no more; also as numpy says it, which leaves the reason out."""
-    if not isinstance(error, OSError):
-        return False
-    return error.errno in DISK_ERRORS or (
-        error.errno is None and re.search(r"requested and \d+ written", str(error)) is not None
-    )
+def disk_error(error: BaseException) -> int | None:
+    """The system's number, one of `DISK_ERRORS`, where an error says that a disk takes no more.
+
+    TensorFlow has errors of its own that say it in the system's words; numpy leaves the reason out.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno if error.errno in DISK_ERRORS else None
+    if isinstance(error, OSError) and re.search(r"requested and \d+ written", str(error)):
+        return errno.ENOSPC
+    return next((code for code in DISK_ERRORS if os.strerror(code) in str(error)), None)
+
+
+@contextlib.contextmanager
+def disk_errors_named(path: Path) -> Iterator[None]:
+    """Makes every error that says that a disk takes no more, in whoever's words, one of the system.
+
+    Raises:
+      OSError: With its number, naming `path`.
+    """
+    try:
+        yield
+    except Exception as error:
+        if (code := disk_error(error)) is None:
+            raise
+        raise OSError(code, os.strerror(code), str(path)) from error
 
 
 def visible_files(folder: Path, pattern: str = "*") -> list[Path]:

@@ -1,5 +1,6 @@
 """How every program of this project begins and ends."""
 
+import errno
 import sys
 from collections.abc import Callable, Sequence
 
@@ -7,7 +8,7 @@ import tqdm
 from absl import app, flags, logging
 
 from mtdepth.defaults import DEMO
-from mtdepth.files import DataError, UserError, is_disk_error
+from mtdepth.files import DataError, UserError, disk_error
 
 USER_ERRORS = (
     ConnectionError,
@@ -58,8 +59,8 @@ def run(main: Callable[..., int | None], *, choices: Sequence[str] = ()) -> None
             raise app.UsageError(f"unexpected argument {extra[0]!r}; every option is --name value")
         try:
             sys.exit(main(*chosen))
-        except (*USER_ERRORS, OSError) as error:
-            if not is_disk_error(error) and not isinstance(error, USER_ERRORS):
+        except Exception as error:
+            if disk_error(error) is None and not isinstance(error, USER_ERRORS):
                 raise
             _end_bars()
             logging.error("%s%s", error, _remedy(error))
@@ -71,8 +72,9 @@ def run(main: Callable[..., int | None], *, choices: Sequence[str] = ()) -> None
 
 
 def _remedy(error: Exception) -> str:
-    if is_disk_error(error):
-        return "; make room, then give the same command again"
+    if (code := disk_error(error)) is not None:
+        first = "make it writable" if code == errno.EROFS else "make room"
+        return f"; {first}, then give the same command again"
     if isinstance(error, FileNotFoundError) and f"{DEMO}/" in str(error) and not DEMO.exists():
         return f"; or, to try it without data of your own, `make demo`: it fills {DEMO}/"
     return ""

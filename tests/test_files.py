@@ -13,7 +13,8 @@ from mtdepth.files import (
     DataError,
     atomic_path,
     content_digest,
-    is_disk_error,
+    disk_error,
+    disk_errors_named,
     read_json,
     read_json_lines,
     read_npz,
@@ -159,8 +160,15 @@ def test_leftovers_of_dead_writers_go_and_those_of_living_ones_stay(tmp_path: Pa
     remove_leftovers(tmp_path / "absent")
 
 
-def test_a_full_disk_is_known_in_numpys_words_too() -> None:
-    assert is_disk_error(OSError(errno.ENOSPC, "No space left on device"))
-    assert is_disk_error(OSError("53248 requested and 15328 written"))
-    assert not is_disk_error(OSError("obtaining file position failed"))
-    assert not is_disk_error(ValueError("53248 requested and 15328 written"))
+def test_a_full_disk_is_known_in_the_words_of_numpy_and_tensorflow_too(tmp_path: Path) -> None:
+    assert disk_error(OSError(errno.EROFS, "Read-only file system")) == errno.EROFS
+    assert disk_error(OSError("53248 requested and 15328 written")) == errno.ENOSPC
+    assert disk_error(RuntimeError("/x/variables; No space left on device")) == errno.ENOSPC
+    assert disk_error(OSError("obtaining file position failed")) is None
+    assert disk_error(ValueError("53248 requested and 15328 written")) is None
+    quota = RuntimeError(f"variables; {os.strerror(errno.EDQUOT)} [Op:X]")
+    with pytest.raises(OSError, match=rf": '{tmp_path}'") as told, disk_errors_named(tmp_path):
+        raise quota
+    assert told.value.errno == errno.EDQUOT
+    with pytest.raises(RuntimeError, match="out of memory"), disk_errors_named(tmp_path):
+        raise RuntimeError("out of memory")

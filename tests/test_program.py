@@ -57,22 +57,35 @@ def test_another_word_is_answered_with_the_choices(
 
 
 ENDINGS = """
+import errno, os
 import numpy
 from mtdepth import program
 from mtdepth.files import UserError
 def main(word):
     if word == "user":
         raise UserError("--near_m must be positive")
+    if word == "full":  # as TensorFlow says it
+        raise RuntimeError("variables; " + os.strerror(errno.ENOSPC))
+    if word == "read-only":
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "labels")
     numpy.zeros((2, 3)) + numpy.zeros((4, 5))
-program.run(main, choices=("user", "fault"))
+program.run(main, choices=("user", "fault", "full", "read-only"))
 """
 
 
-@pytest.mark.parametrize(("word", "is_fault"), [("user", False), ("fault", True)])
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("user", "--near_m must be positive"),
+        ("fault", "could not be broadcast"),
+        ("full", "No space left on device; make room, then give the same command again"),
+        ("read-only", "Read-only file system: 'labels'; make it writable, then give the same"),
+    ],
+)
 def test_a_users_mistake_is_one_line_and_a_fault_of_ours_keeps_its_traceback(
-    run: Run, word: str, is_fault: bool
+    run: Run, word: str, message: str
 ) -> None:
     done = run(word, code=ENDINGS)
     assert done.returncode == 1
-    assert ("Traceback" in done.stderr) == is_fault
-    assert ("could not be broadcast" if is_fault else "--near_m must be positive") in done.stderr
+    assert ("Traceback" in done.stderr) == (word == "fault")
+    assert message in done.stderr

@@ -16,7 +16,7 @@ import cv2
 from absl import logging
 from tqdm import tqdm
 
-from mtdepth.files import DataError, UserError, is_disk_error
+from mtdepth.files import DataError, UserError, disk_error
 
 Frame = TypeVar("Frame", bound=Hashable)
 Result = TypeVar("Result")
@@ -107,7 +107,7 @@ def attempt(function: Callable[..., Result], *arguments: Any) -> Result | Failed
     try:
         return function(*arguments)
     except FRAME_ERRORS as error:
-        if is_disk_error(error):
+        if disk_error(error) is not None:
             raise
         may_pass = isinstance(error, OSError | MemoryError) and not isinstance(error, FILE_ERRORS)
         why = f"no memory left {error}".rstrip() if isinstance(error, MemoryError) else str(error)

@@ -16,7 +16,7 @@ from mtdepth.datasets.recordings import Recordings
 from mtdepth.evaluation.prediction_store import PredictionStore
 from mtdepth.evaluation.predictors import Cost, Row, Scene
 from mtdepth.evaluation.truth import TruthReader
-from mtdepth.files import DataError, UserError, is_disk_error
+from mtdepth.files import DataError, UserError, disk_error
 from mtdepth.metrics.obstacles import NearObstacles, near_obstacles
 from mtdepth.metrics.protocols import ImageScore, score_image
 from mtdepth.metrics.protocols import Protocol as DepthProtocol
@@ -101,7 +101,7 @@ class Evaluation:
             try:
                 found = self._score(frame)
             except (OSError, DataError, UserError) as error:
-                if is_disk_error(error):
+                if disk_error(error) is not None:
                     raise  # no fault of the frame
                 scores.failures.append((frame, str(error)))
                 continue

@@ -1,9 +1,7 @@
 """What a run tells while it runs: history file, TensorBoard scalars and pictures."""
 
 import contextlib
-import errno
 import json
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from mtdepth.datasets.label_map import colorize
-from mtdepth.files import DataError, read_json_lines, write_text
+from mtdepth.files import DataError, disk_errors_named, read_json_lines, write_text
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.runtime.colors import depth_colors
 from mtdepth.workdir import Workdir
@@ -80,12 +78,8 @@ class Journal:
 
     @contextlib.contextmanager
     def _writing(self, step: int) -> Iterator[None]:
-        try:
-            with self._writer.as_default(step=step):
-                yield
-        except tf.errors.ResourceExhaustedError as error:
-            # TensorBoard's writer has errors of its own for a full disk.
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._logs)) from error
+        with disk_errors_named(self._logs), self._writer.as_default(step=step):
+            yield
 
 
 def _row(picture: "Picture", recipe: TrainRecipe) -> npt.NDArray[np.uint8]:

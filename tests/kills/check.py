@@ -37,7 +37,7 @@ import mtdepth.evaluation.pictures  # noqa: F401 (loaded once, before the forks)
 from mtdepth.data.features import FRAME
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.evaluation.prediction_store import PredictionStore
-from mtdepth.files import is_disk_error
+from mtdepth.files import disk_error
 from mtdepth.models.weights import save_weights
 from mtdepth.recipes.schedule import TrainingSchedule
 from mtdepth.runtime.pipeline import Prediction
@@ -125,7 +125,7 @@ def forked(job: Job, folder: Path) -> int:
         status = 0
     except Exception as error:  # noqa: BLE001 (its status is told to the parent)
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        if is_disk_error(error) or "make room" in str(error):
+        if disk_error(error) is not None or "make room" in str(error):
             status = FULL
     finally:
         os._exit(status)

@@ -1,5 +1,6 @@
 """A run: learns, goes on where it stopped, refuses what would poison it."""
 
+import errno
 import importlib.metadata
 import json
 import shutil
@@ -16,7 +17,7 @@ from fakes.recipes import tiny_recipe
 
 from mtdepth.data import supervised as data_supervised
 from mtdepth.datasets.label_store import LabelStore, depth_path, write_depth_png
-from mtdepth.files import DataError, UserError, is_disk_error
+from mtdepth.files import DataError, UserError
 from mtdepth.recipes.base import TrainRecipe, overridden
 from mtdepth.trained import load_training_graph
 from mtdepth.training import student_objective
@@ -302,4 +303,4 @@ def test_logs_on_a_full_disk_are_told_like_any_other_file(tmp_path: Path) -> Non
         pytest.raises(OSError, match="No space left") as told,
     ):
         journal.scalars(1, {"loss": 1.0})
-    assert is_disk_error(told.value)
+    assert (told.value.errno, told.value.filename) == (errno.ENOSPC, str(tmp_path / "logs"))
