@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import shutil
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,6 +37,7 @@ from mtdepth.datasets.label_store import (
     records_path,
     write_records,
 )
+from mtdepth.datasets.plausible import depth_problem
 from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.splits import evenly_spaced, resolve_split
 from mtdepth.files import UserError, disk_errors_named, sha256_of
@@ -43,7 +45,10 @@ from teachers.interface import load_sample
 
 NO_BIAS, FIT_BIAS = "none", "fit"
 NUM_JUDGED = 3  # frames whose depth is compared with what matching finds, half a second each
-LEAST_COVERAGE = 0.3  # ours: semi-global matching has 0.6 to 0.9 on pairs that are rectified
+# ours: semi-global matching has 0.6 to 0.9 on pairs that are rectified, and drives of one rig
+# differ by a third at most. Nothing is kept of what the doctor saw: frames that are judged here are
+# matched as it does, and a drive is held against the others.
+LEAST_COVERAGE, LEAST_SHARE = 0.3, 0.5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -220,26 +225,31 @@ def _warn_of_depth(request: GenerationRequest, records: Sequence[FrameRecord]) -
     is_matched = request.teachers.depth_teacher == "sgm"
     if not finished or request.teachers.depth_is_measured:
         return
-    coverage = np.mean([record.labelled_fraction or 0.0 for record in finished])
-    if coverage < LEAST_COVERAGE:
+    sparse = _sparse_drives(finished)
+    if sparse:
         logging.warning(
-            "depth on only %.0f %% of the pixels: are the pictures rectified, and of one moment? "
-            "`python -m data_prep.doctor --root %s` looks at that",
-            100 * coverage,
+            "depth on only few pixels: %s. Are the pictures rectified, and of one moment? "
+            "`python -m data_prep.doctor --kitti_root %s` looks at that",
+            ", ".join(f"{drive} {share:.0%}" for drive, share in list(sparse.items())[:5]),
             request.kitti_root,
         )
     raw = open_recordings(request.kitti_root)
 
     def judge(frame: FrameId) -> tuple[Matches, Verdict | None] | None:
+        depth_m = read_depth_png(depth_path(request.output, frame))
+        if why := depth_problem(depth_m):
+            logging.warning("frame %s: %s", frame, why)
         if not raw.rig(frame).has_right:
             return None
         sample = load_sample(raw, frame, needs_partner=True)
-        depth_m = read_depth_png(depth_path(request.output, frame))
         verdict = None if is_matched else judge_by_matching(sample, depth_m)
         return match_corners(*sample.as_left_pair()), verdict
 
-    asked = evenly_spaced([record.frame for record in finished], number=NUM_JUDGED)
-    answers = [(frame, attempt(judge, frame)) for frame in asked]
+    frames = [record.frame for record in finished]
+    asked = evenly_spaced(frames, number=NUM_JUDGED)
+    for drive in sparse:
+        asked += evenly_spaced([frame for frame in frames if frame.drive == drive], number=1)
+    answers = [(frame, attempt(judge, frame)) for frame in dict.fromkeys(asked)]
     pairs = [(frame, said) for frame, said in answers if isinstance(said, tuple)]
     for found in order_findings("", [matches for _, (matches, _) in pairs]):
         logging.warning("%s: %s; %s", found.check.fault, found.why, found.check.remedy)
@@ -247,6 +257,16 @@ def _warn_of_depth(request: GenerationRequest, records: Sequence[FrameRecord]) -
     wrong = [(frame, verdict) for frame, verdict in verdicts if not verdict.is_good]
     if wrong and 2 * len(wrong) > len(verdicts):
         logging.warning("are these labels metres? Frame %s: %s", wrong[0][0], wrong[0][1].sentence)
+
+
+def _sparse_drives(records: Sequence[FrameRecord]) -> dict[str, float]:
+    """The drives with far less depth than pairs of a rig have, or than the other drives."""
+    shares = defaultdict(list)
+    for record in records:
+        shares[record.frame.drive].append(record.labelled_fraction or 0.0)
+    of_drive = {drive: float(np.mean(each)) for drive, each in shares.items()}
+    least = max(LEAST_COVERAGE, LEAST_SHARE * float(np.median(list(of_drive.values()))))
+    return {drive: share for drive, share in of_drive.items() if share < least}
 
 
 def _label(

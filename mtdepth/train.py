@@ -225,6 +225,9 @@ def open_stores(kitti_root: Path) -> tuple[LabelStore, LabelStore | None]:
         logging.warning("%s: in --data and in --val_data, so nothing is held out", shared)
     if tested := sorted((drives | val_drives) & EIGEN_TEST_DRIVES):
         logging.warning("%s: Eigen test drives, so a score on eigen_test is no test", tested)
+    for each in (store, val_store):
+        if each and (why := each.depth_problem()):
+            logging.warning("%s", why)
     return store, val_store
 
 

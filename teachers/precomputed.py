@@ -19,13 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdepth.datasets.frames import FrameId
-from mtdepth.datasets.label_store import (
-    DEPTH_UNITS_PER_M,
-    DISPARITY_UNITS_PER_PX,
-    read_train_id_png,
-)
+from mtdepth.datasets.label_store import below_ceiling, read_depth_png, read_train_id_png
 from mtdepth.files import DataError
-from mtdepth.pictures import read_gray_png
 from teachers.interface import Floats, Setting, StereoSample, Teacher, TeacherEntry
 
 Label = TypeVar("Label", bound=npt.NDArray[Any])
@@ -43,7 +38,7 @@ class PrecomputedDisparity(Teacher[Floats]):
 
     def predict(self, sample: StereoSample) -> Floats:
         """Depth of the labelled view, `[height, width]` metres, 0 = none."""
-        return sample.depth_m(self._labels.read(sample, _read_units) / DISPARITY_UNITS_PER_PX)
+        return sample.depth_m(self._labels.read(sample, _read_256ths))
 
 
 class PrecomputedDepth(Teacher[Floats]):
@@ -58,14 +53,12 @@ class PrecomputedDepth(Teacher[Floats]):
 
     def predict(self, sample: StereoSample) -> Floats:
         """Depth of the labelled view, `[height, width]` metres, 0 = none."""
-        units = self._labels.read(sample, _read_units)
-        return (units / DEPTH_UNITS_PER_M).astype(np.float32)
+        return self._labels.read(sample, _read_256ths)
 
 
-def _read_units(path: Path) -> npt.NDArray[np.uint16]:
-    """`[height, width]`; the file's ceiling is another program's "none", never a number."""
-    units = read_gray_png(path, np.uint16)
-    return np.where(units == np.iinfo(np.uint16).max, 0, units).astype(np.uint16)
+def _read_256ths(path: Path) -> Floats:
+    """`[height, width]` pixels or metres, 0 = none."""
+    return below_ceiling(read_depth_png(path))
 
 
 class PrecomputedTrainIds(Teacher[npt.NDArray[np.uint8]]):

@@ -141,7 +141,6 @@ def _velocity_mps(drive: Drive, frame: int) -> Floats:
     return moved[:3, 3] / ((after - before) * FRAME_S)
 
 
-_MAX_STORED_DISPARITY_PX = 65535 / DISPARITY_UNITS_PER_PX
 ONE_PROCESS = LocalPool()
 STREET_STREAM, SENSOR_STREAM, MOUNT_STREAM = 0, 1, 2  # of random numbers
 
@@ -280,8 +279,8 @@ def _write_frame(root: Path, settings: WorldSettings, left: FrameId) -> bool:
         frame.depth_m, focal_px=rig.camera.fx_px, baseline_m=rig.baseline_m
     )
     # What is so near that 16 bits cannot hold it is "not measured" rather than something far.
-    disparity_px = np.where(disparity_px <= _MAX_STORED_DISPARITY_PX, disparity_px, 0.0)
-    write_png(truth["disparity"], np.rint(disparity_px * DISPARITY_UNITS_PER_PX).astype(np.uint16))
+    units = np.rint(label_store.below_ceiling(disparity_px) * DISPARITY_UNITS_PER_PX)
+    write_png(truth["disparity"], units.astype(np.uint16))
     with atomic_path(sensor["velodyne_points"]) as temporary:
         temporary.write_bytes(frame.points.astype("<f4").tobytes())
     packet = oxts_packet(scene_of(settings, drive).street.drive, rig, frame=number)

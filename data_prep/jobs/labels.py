@@ -21,8 +21,9 @@ from data_prep.jobs.store import finished, record_of_files
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import (
-    DEPTH_UNITS_PER_M,
+    CEILING,
     FrameRecord,
+    below_ceiling,
     depth_path,
     train_id_path,
     write_depth_png,
@@ -36,7 +37,6 @@ from teachers.lidar import LidarTeacher
 Floats = npt.NDArray[np.float32]
 TrainIds = npt.NDArray[np.uint8]
 Label = TypeVar("Label", bound=npt.NDArray[Any])
-MAX_LABEL_M = 65535 / DEPTH_UNITS_PER_M  # the ceiling of the file, which is never a label
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -255,12 +255,11 @@ class WriteLabels(LabelWorker[FrameRecord]):
             raise DataError(
                 self.labeller.raw.image_path(frame), "the depth teacher's depth is not finite"
             )
-        # Beyond it the file would say "at least", and training take that for a distance.
-        depth_m = np.where(depth_m < MAX_LABEL_M, depth_m, 0).astype(np.float32)
+        depth_m = below_ceiling(depth_m)
         if not (depth_m > 0).any():
             raise DataError(
                 self.labeller.raw.image_path(frame),
-                f"the depth teacher found no depth below {MAX_LABEL_M:.0f} m anywhere; are the two "
+                f"the depth teacher found no depth below {CEILING:.0f} m anywhere; are the two "
                 "views of one moment, and its numbers in the units that were said?",
             )
         # Depth last: a frame that has it is complete.

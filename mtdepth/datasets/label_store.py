@@ -25,8 +25,10 @@ import numpy.typing as npt
 
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES
+from mtdepth.datasets.plausible import depth_problem
 from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.recordings import ROOT_VARIABLE
+from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.files import (
     DataError,
     content_digest,
@@ -43,7 +45,9 @@ TrainIds = npt.NDArray[np.uint8]
 FORMAT_VERSION = 1
 DEPTH_UNITS_PER_M = 256.0  # KITTI's own depth PNGs, depth devkit readme
 DISPARITY_UNITS_PER_PX = 256.0  # KITTI's own disparity PNGs, stereo 2015 devkit
+CEILING = 65535 / 256.0  # of both: metres or pixels
 MANIFEST = "manifest.json"
+_NUM_JUDGED = 3
 _SHARD = re.compile(r"frames-([0-9]{1,9})-of-([0-9]{1,9})")
 MAKE_COMMAND = "python -m data_prep.generate_teachers"
 
@@ -110,9 +114,9 @@ def train_id_path(root: Path, frame: FrameId) -> Path:
 def write_depth_png(path: Path, depth_m: Floats) -> None:
     """Writes depth as uint16, metres * 256, atomically.
 
-    Rounding errs by at most 1/512 m. A depth of 255.996 m (65535/256) or more is stored as 65535,
-    which so means "at least 255.996 m"; a depth below 1/512 m is stored as 1/256 m, since 0 means
-    "no label".
+    Rounding errs by at most 1/512 m. A depth of `CEILING` or more is stored as 65535, which so
+    means "at least 255.996 m", and no label (`below_ceiling`); a depth below 1/512 m is stored as
+    1/256 m, since 0 means "no label".
 
     Args:
       path: The file, ending in `.png`.
@@ -137,6 +141,14 @@ def read_depth_png(path: Path) -> Floats:
       DataError: If it is no one-channel uint16 picture, or cut short.
     """
     return (read_gray_png(path, np.uint16) / DEPTH_UNITS_PER_M).astype(np.float32)
+
+
+def below_ceiling(values: Floats) -> Floats:
+    """Metres or pixels of a label; what its file holds as 65535 becomes 0, no label.
+
+    There it says "at least", or is another program's "none": a training would take it for a number.
+    """
+    return np.where(values < CEILING - 0.5 / DEPTH_UNITS_PER_M, values, 0).astype(np.float32)
 
 
 def write_train_id_png(path: Path, train_id: TrainIds) -> None:
@@ -254,7 +266,7 @@ class LabelStore:
 
     def read_depth(self, frame: FrameId) -> Floats:
         """The frame's depth label, `[height, width]` metres, 0 = no label."""
-        return read_depth_png(depth_path(self.root, frame))
+        return below_ceiling(read_depth_png(depth_path(self.root, frame)))
 
     def read_train_id(self, frame: FrameId) -> TrainIds | None:
         """The frame's train ids, `[height, width]`, or None in a store without."""
@@ -279,6 +291,13 @@ class LabelStore:
                     f"again by `{MAKE_COMMAND}`",
                 )
         return image, depth_m, train_id
+
+    def depth_problem(self) -> str:
+        """Why the depth of a few frames is no scene's; empty where it may be."""
+        for frame in evenly_spaced(self.frames, number=_NUM_JUDGED):
+            if why := depth_problem(self.read_depth(frame)):
+                return f"{depth_path(self.root, frame)}: {why}"
+        return ""
 
     def digest(self) -> str:
         """`content_digest` of the finished frames' labels.

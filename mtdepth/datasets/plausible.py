@@ -39,8 +39,8 @@ _MAX_NEGATIVE_SHARE = 0.05
 # ours: scanners on roofs look from about 45 degrees down to 45 up; other axes give all angles.
 _MAX_ELEVATION_RAD = np.deg2rad(55.0)
 _MAX_STEEP_SHARE = 0.2
-# ours: labels of true scenes end before; a share there is a wrong unit, or "none" as 65535.
-_MAX_CEILING_SHARE = 0.01
+# ours: what lies at a label file's ceiling is no label, so of another unit the rest is left: whole
+# metres or pixels read as 256ths lie below, disparities of too small a unit hardly reach above.
 _MEDIAN_DEPTH_M = (0.1, 200.0)
 
 
@@ -158,23 +158,14 @@ def sweep_problem(points: Floats, *, z_is_up: bool = False) -> str:
     return next((why for why, is_wrong in reasons.items() if is_wrong), "")
 
 
-def depth_problem(depth_m: Floats, *, ceiling_m: float) -> str:
-    """Why depths are no scene's.
-
-    Args:
-      depth_m: Any shape, metres, 0 = none.
-      ceiling_m: The most that the file they come from can hold.
-    """
+def depth_problem(depth_m: Floats) -> str:
+    """Why depths, any shape, metres, 0 = none, are no scene's."""
     known_m = depth_m[depth_m > 0]
-    if not known_m.size:
-        return ""
-    ceiling_share = float(np.mean(known_m >= ceiling_m))
-    if ceiling_share > _MAX_CEILING_SHARE:
-        return (
-            f"{ceiling_share:.0%} of the depths stand at the file's ceiling of {ceiling_m:g} m: "
-            "another unit (disparities x16, millimetres), or 65535 for none?"
-        )
-    median_m = float(np.median(known_m))
+    median_m = float(np.median(known_m)) if known_m.size else 1.0
     low, high = _MEDIAN_DEPTH_M
-    is_usual = low <= median_m <= high
-    return "" if is_usual else f"the median depth is {median_m:.4g} m: are these metres?"
+    if low <= median_m <= high:
+        return ""
+    return (
+        f"the median depth is {median_m:.4g} m, from {low:g} to {high:g} m is usual: metres, in a "
+        "file times 256?"
+    )

@@ -429,6 +429,35 @@ def test_disparities_in_another_unit_are_said_at_the_end(
     assert "16 times too small: does the file hold pixels times 16" in caplog.text
 
 
+def test_whole_metres_are_said_at_the_end_also_of_one_camera(
+    tree: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for path in (tree / "truth" / "depth").rglob("*.png"):
+        cv2.imwrite(str(path), cv2.imread(str(path), cv2.IMREAD_UNCHANGED) // 256)
+    for path in tree.glob("*/*/image_03"):
+        path.rename(path.with_name("gone"))
+    teachers = TeacherChoice(depth_teacher="precomputed", depth_dir=tree / "truth" / "depth")
+    generate(request_for(tree, teachers=teachers))
+    assert "metres, in a file times 256?" in caplog.text
+
+
+def test_a_drive_with_far_less_depth_than_the_others_is_named(
+    tree: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    generate(request_for(tree, output=tree.parent / "right"))
+    assert "depth on only few pixels" not in caplog.text
+    drive = KittiRaw(tree).drives()[1]
+    for path in (tree / "truth" / "disparity" / drive).rglob("*.png"):
+        disparity = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        disparity[:, : disparity.shape[1] * 58 // 100] = 0
+        cv2.imwrite(str(path), disparity)
+    generate(request_for(tree))
+    said = [line for line in caplog.messages if "depth on only few pixels" in line]
+    assert len(said) == 1
+    assert f"{drive} 3" in said[0]  # more than the 30 % that are always too few
+    assert KittiRaw(tree).drives()[0] not in said[0]
+
+
 def test_views_that_are_not_rectified_are_said_at_the_end(
     tree: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

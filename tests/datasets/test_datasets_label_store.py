@@ -17,6 +17,7 @@ from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import (
     FrameRecord,
     LabelStore,
+    below_ceiling,
     depth_path,
     read_depth_png,
     read_records,
@@ -66,6 +67,24 @@ def test_depth_beyond_the_format_means_at_least_its_end_and_zero_stays_unlabelle
     # 255.99 * 256 = 65533.4; a tenth of a millimetre is a label, so it may not become 0.
     assert stored.tolist() == [[0, 1, 256, 65533, 65535, 65535]]
     assert stored.dtype == np.uint16
+
+
+def test_a_label_at_the_files_ceiling_is_none(store: LabelStore) -> None:
+    frame = store.frames[0]
+    path = depth_path(store.root, frame)
+    units = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    units[0, :3] = 65533, 65534, 65535
+    cv2.imwrite(str(path), units)
+    assert (store.read_depth(frame)[0, :3] > 0).tolist() == [True, True, False]
+    # 255.9955 m would be rounded up to it.
+    assert below_ceiling(np.array([255.99, 255.9955, 300], np.float32)).tolist()[1:] == [0, 0]
+
+
+def test_a_store_of_whole_metres_says_so(store: LabelStore) -> None:
+    assert store.depth_problem() == ""
+    for frame in store.frames:
+        write_depth_png(depth_path(store.root, frame), store.read_depth(frame) / 256)
+    assert re.search(r"depth.*\.png: the median depth is 0\.0.*times 256\?", store.depth_problem())
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -1.0])

@@ -79,10 +79,10 @@ def test_a_sweep_of_float64_is_named() -> None:
     assert "float64?" in plausible.sweep_problem(read[np.isfinite(read).all(axis=1)])
 
 
-def test_depths_at_the_ceiling_or_in_another_unit_are_named() -> None:
+def test_depths_in_another_unit_are_named() -> None:
     depth_m = np.linspace(0, 80, 1000)
-    assert plausible.depth_problem(depth_m, ceiling_m=255.996) == ""
-    assert plausible.depth_problem(np.zeros(9), ceiling_m=255.996) == ""
-    depth_m[:100] = 255.996
-    assert "10% of the depths stand at" in plausible.depth_problem(depth_m, ceiling_m=255.996)
-    assert "are these metres" in plausible.depth_problem(depth_m / 1e4, ceiling_m=255.996)
+    assert plausible.depth_problem(depth_m) == ""
+    assert plausible.depth_problem(np.zeros(9)) == ""
+    # As whole metres in a file of 256ths, and as one that is full of its ceiling.
+    for wrong_m in (depth_m / 1e3, depth_m + 200):
+        assert "metres, in a file times 256?" in plausible.depth_problem(wrong_m)
