@@ -104,11 +104,12 @@ def gradient_matching_loss(depth_m: Any, depth_code: Any, codec: LogDepthCodec) 
     Raises:
       ValueError: If the shapes differ.
     """
-    error, is_measured = _error(depth_m, depth_code, codec)
-    measured = ops.cast(is_measured, "float32")
+    x, is_measured = _error(depth_m, depth_code, codec)
+    m = ops.cast(is_measured, "float32")
     total: Any = 0.0
     for scale in range(GRADIENT_SCALES):
-        x, m = (each[:, :: 2**scale, :: 2**scale] for each in (error, measured))
+        if scale:
+            x, m = x[:, ::2, ::2], m[:, ::2, ::2]
         for before, after in ((np.s_[:, :, :-1], np.s_[:, :, 1:]), (np.s_[:, :-1], np.s_[:, 1:])):
             pairs = m[before] * m[after]
             steps = ops.abs(x[before] - x[after]) * pairs
