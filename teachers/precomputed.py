@@ -108,9 +108,10 @@ def _find(folder: Path, frame: FrameId, *, flag: str) -> Path:
     if frame.side == "l":
         candidates += [folder / frame.folder / name, folder / frame.drive / name]
     candidates = list(dict.fromkeys(candidates))
-    for path in candidates:
-        if path.is_file():
-            return path
+    for candidate in candidates:
+        for path in (candidate, candidate.with_suffix(".PNG")):
+            if path.is_file():
+                return path
     tried = ", ".join(str(path.relative_to(folder)) for path in candidates)
     raise FileNotFoundError(
         f"{folder}: {flag} has no file for frame {frame}; tried {tried}. "

@@ -24,6 +24,9 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 # What may have been meant for an address, and hold secrets.
 _NEARLY = re.compile(r"\s*[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 HIDDEN = "***"
+# ours: what stands in a path and is no name that people give: 16 letters and digits in a row, of both
+# kinds or of both cases (UniFi's rtsps://.../sWUkMCOtOCOSxVXk), or 24 signs with several digits.
+_TOKEN_RUN, _TOKEN_LENGTH, _TOKEN_DIGITS = re.compile(r"[A-Za-z0-9]{16,}"), 24, 4
 
 
 def is_address(text: str) -> bool:
@@ -42,7 +45,8 @@ def without_secrets(address: str) -> str:
     """An address as it may be logged and shown.
 
     User names, which may be tokens, go as well as passwords, with or without the escapes that they
-    need there; so do the values of parameters, but for those that say which picture is sent.
+    need there; so do the values of parameters, but for those that say which picture is sent, and
+    parts of the path that look like a token.
     """
     scheme, _, rest = address.partition("://")
     if "@" in rest and not _begins_with_host(rest):
@@ -51,9 +55,18 @@ def without_secrets(address: str) -> str:
     path, mark, query = rest.partition("#")[0].partition("?")
     # As some cameras have it: /user=admin_password=secret_channel=1
     path = re.sub(r"=.*", f"={HIDDEN}", path, flags=re.DOTALL)
+    host, *parts = path.split("/")
+    path = "/".join([host, *(HIDDEN if _is_token(part) else part for part in parts)])
     shown = "&".join(map(_without_value, query.split("&")))
     fragment = f"#{HIDDEN}" if "#" in rest else ""
     return f"{scheme}://{path}{mark}{shown}{fragment}"
+
+
+def _is_token(part: str) -> bool:
+    if len(part) >= _TOKEN_LENGTH and len(re.findall("[0-9]", part)) >= _TOKEN_DIGITS:
+        return True
+    runs = _TOKEN_RUN.findall(part)
+    return any(not (run.isalpha() and (run.islower() or run.isupper())) for run in runs)
 
 
 def _begins_with_host(rest: str) -> bool:

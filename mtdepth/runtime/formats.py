@@ -50,6 +50,6 @@ def open_artefact(path: Path, *, num_threads: int) -> Mapping[str, ContractedBac
       ImportError: If the interpreter is not installed.
       UserError: If the file is of no known kind.
     """
-    if path.suffix not in FORMATS:
+    if path.suffix.lower() not in FORMATS:
         raise UserError(f"{path}: an exported network is a {' or '.join(FORMATS)} file")
-    return FORMATS[path.suffix].open(path, num_threads)
+    return FORMATS[path.suffix.lower()].open(path, num_threads)

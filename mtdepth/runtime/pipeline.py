@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdepth.contract import Fit
+from mtdepth.datasets.plausible import check_focal
 from mtdepth.geometry.camera import Intrinsics, depth_for_focal
 from mtdepth.geometry.depth_codec import DepthCodec
 from mtdepth.runtime.fitting import (
@@ -113,6 +114,7 @@ class Predictor:
 
         Raises:
           ValueError: If `camera` is of another size than the picture.
+          UserError: If no lens has its focal length.
         """
         output = self.backend.infer(self.prepare(image_rgb))
         return self.restore(output, image_size=image_rgb.shape[:2], camera=camera)
@@ -150,6 +152,8 @@ class Predictor:
                 f"the camera is for {camera.height_px}x{camera.width_px} (height x width) "
                 f"but the picture is {image_size[0]}x{image_size[1]}; use camera.resized"
             )
+        if camera is not None:
+            check_focal(camera.fx_px, width_px=camera.width_px, source="camera")
         training = self.backend.training_camera
         if not self.backend.is_metric:
             self._warn_of_no_scale()

@@ -178,6 +178,12 @@ def test_a_file_whose_name_is_a_number_is_a_file(
         ("rtsp://10.0.0.7:554/user=admin&password=se/cret", "rtsp://10.0.0.7:554/user=***"),
         ("rtsp://10.0.0.7:554/a@b", "rtsp://10.0.0.7:554/a@b"),
         ("rtsp://cam.local/Streaming/Channels/101", "rtsp://cam.local/Streaming/Channels/101"),
+        ("rtsp://cam/h264Preview_01_main", "rtsp://cam/h264Preview_01_main"),
+        ("rtsp://cam/cam/realmonitor?channel=1", "rtsp://cam/cam/realmonitor?channel=1"),
+        ("http://cam/TOKEN0123abcdef45/stream", "http://cam/***/stream"),
+        ("rtsps://cam:7441/sWUkMCOtOCOSxVXk?enableSrtp", "rtsps://cam:7441/***?***"),
+        ("http://cam/b1946ac9-2492-4d23-81f9-3cb1f3c3b1a7/1.m3u8", "http://cam/***/1.m3u8"),
+        ("http://cam/aB3_dE5-7hI_9jK-1mN_3pQ-x4/", "http://cam/***/"),
     ],
 )
 def test_no_secret_of_an_address_is_shown(address: str, shown: str) -> None:

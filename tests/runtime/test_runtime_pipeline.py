@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from mtdepth.contract import Fit
+from mtdepth.files import UserError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.runtime.pipeline import NetworkOutput, Predictor
@@ -134,6 +135,14 @@ def test_what_is_cropped_away_is_not_predicted() -> None:
 def test_depth_alone_gives_no_classes() -> None:
     prediction = Predictor(FakeBackend(has_classes=False)).predict(IMAGE, camera=SAME)
     assert prediction.train_id is None
+
+
+def test_a_camera_that_no_lens_has_is_refused() -> None:
+    # Millimetres, and a normalised K: depth would be a hundredth.
+    for focal_px in (4.2, 0.7):
+        wrong = dataclasses.replace(SAME, fx_px=focal_px, fy_px=focal_px)
+        with pytest.raises(UserError, match=r"camera: a focal length of .*millimetres"):
+            Predictor(FakeBackend()).predict(IMAGE, camera=wrong)
 
 
 def test_a_camera_of_another_size_is_refused() -> None:

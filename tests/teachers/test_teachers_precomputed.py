@@ -60,6 +60,12 @@ def test_the_files_ceiling_is_no_number(tmp_path: Path) -> None:
         assert not teacher(tmp_path).predict(sample()).any()
 
 
+def test_a_suffix_in_capitals_is_one(tmp_path: Path) -> None:
+    write(tmp_path / LAYOUTS[2], 2560)
+    (tmp_path / LAYOUTS[2]).rename((tmp_path / LAYOUTS[2]).with_suffix(".PNG"))
+    assert PrecomputedDepth(tmp_path).predict(sample()).max() == 10.0
+
+
 def test_train_ids_are_read_as_they_are(tmp_path: Path) -> None:
     write(tmp_path / LAYOUTS[2], 18, np.uint8)
     train_id = PrecomputedTrainIds(tmp_path).predict(sample())
