@@ -49,14 +49,14 @@ def open_predictor(
 
         trained = load_trained(Workdir(path), size=decoder, checkpoint=checkpoint)
         return Predictor(trained)
-    if path.suffix.lower() not in FORMATS:
+    if (suffix := path.suffix.lower()) not in FORMATS:
         raise UserError(f"{path}: a model is a workdir or a {' or '.join(FORMATS)} file")
     sizes = open_artefact(path, num_threads=num_threads)
     size = decoder or next(iter(sizes))
     if size not in sizes:
         raise UserError(
             f"{path} holds decoder {', '.join(sizes)}, not {size}: an exported network "
-            f"cannot be cut any more; `python -m {FORMATS[path.suffix.lower()].exporter} --decoder {size}` "
+            f"cannot be cut any more; `python -m {FORMATS[suffix].exporter} --decoder {size}` "
             "exports that"
         )
     return Predictor(sizes[size])

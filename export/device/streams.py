@@ -24,8 +24,8 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 # What may have been meant for an address, and hold secrets.
 _NEARLY = re.compile(r"\s*[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 HIDDEN = "***"
-# ours: what stands in a path and is no name that people give: 16 letters and digits in a row, of both
-# kinds or of both cases (UniFi's rtsps://.../sWUkMCOtOCOSxVXk), or 24 signs with several digits.
+# ours: what stands in a path and is no name that people give: 16 letters and digits in a row, of
+# both kinds or both cases (UniFi's rtsps://.../sWUkMCOtOCOSxVXk), or 24 signs with several digits.
 _TOKEN_RUN, _TOKEN_LENGTH, _TOKEN_DIGITS = re.compile(r"[A-Za-z0-9]{16,}"), 24, 4
 
 
