@@ -4,13 +4,16 @@ from pathlib import Path
 
 from data_prep.doctor.findings import Check, Finding
 from mtdepth.datasets.calibration import DOWNLOAD_PAGE, StereoRig, read_rig
+from mtdepth.datasets.frames import FrameId
+from mtdepth.datasets.recordings import Recordings
 from mtdepth.files import DataError
 
 CALIBRATION_MISSING = Check(
     name="calibration_missing",
     severity="error",
-    fault="a date's calibration file is missing",
-    remedy=f"download the calibration of this date from {DOWNLOAD_PAGE}: a zip of its own",
+    fault="a calibration file is missing",
+    remedy=f"download the calibration of this date from {DOWNLOAD_PAGE}: a zip of its own; for "
+    "another rig write its rig.json",
 )
 CALIBRATION_VALUES = Check(
     name="calibration_values",
@@ -48,3 +51,12 @@ def date_findings(date_dir: Path, *, needs_imu: bool) -> tuple[StereoRig | None,
         where = f"{date_dir.name}/{error.path.name}"
         return None, [*missing, Finding(CALIBRATION_VALUES, where, error.why)]
     return rig, missing
+
+
+def drive_findings(raw: Recordings, drive: str) -> tuple[StereoRig | None, list[Finding]]:
+    """Looks at the rig of a drive: the rig, None where it is wrong, and the findings."""
+    try:
+        return raw.rig(FrameId(drive, 0)), []
+    except DataError as error:
+        where = str(error.path.relative_to(raw.root))
+        return None, [Finding(CALIBRATION_VALUES, where, error.why)]

@@ -21,6 +21,7 @@ from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.kitti_raw import read_times
 from mtdepth.datasets.readers import open_recordings, reader_of
 from mtdepth.datasets.recordings import Recordings
+from mtdepth.datasets.rig_folder import RIG_FILE
 from mtdepth.datasets.splits import evenly_spaced, resolve_split
 from mtdepth.files import DataError
 from mtdepth.pictures import PICTURE_SUFFIXES
@@ -83,7 +84,9 @@ def _opened(root: Path, report: Report) -> Recordings | None:
     try:
         return open_recordings(root)
     except FileNotFoundError as error:
-        report.add([Finding(layout.NO_PICTURES, str(root), str(error))])
+        is_there = (root / RIG_FILE).is_file()
+        check = layout.NO_PICTURES if is_there else calibration.CALIBRATION_MISSING
+        report.add([Finding(check, str(root), str(error))])
     except DataError as error:
         is_rigs = error.path.suffix == ".json"
         check = calibration.CALIBRATION_VALUES if is_rigs else layout.DRIVE_NAME
@@ -177,22 +180,23 @@ def _rigs(
     raw: Recordings, listings: Sequence[presence.DriveListing], report: Report
 ) -> dict[str, StereoRig]:
     """The usable rig of each drive; a drive whose calibration is wrong is left out."""
+    rigs: dict[str, StereoRig | None] = {}
+    if not raw.layout.has_dates:
+        for listing in listings:
+            rigs[listing.drive], found = calibration.drive_findings(raw, listing.drive)
+            report.looked(calibration.CALIBRATION_VALUES)
+            report.add(found)
+        return {drive: rig for drive, rig in rigs.items() if rig is not None}
     drives_of: dict[Path, list[str]] = defaultdict(list)
     for listing in listings:
         drives_of[raw.calibration_files(listing.drive)[0]].append(listing.drive)
-    rigs: dict[str, StereoRig] = {}
     for path, drives in drives_of.items():
-        if raw.layout.has_dates:
-            has_oxts = any((path.parent / drive / "oxts" / "data").is_dir() for drive in drives)
-            rig, found = calibration.date_findings(path.parent, needs_imu=has_oxts)
-            report.looked(*calibration.CHECKS)
-        else:
-            rig, found = raw.rig(FrameId(drives[0], 0)), []  # opening it has checked it
-            report.looked(calibration.CALIBRATION_VALUES)
+        has_oxts = any((path.parent / drive / "oxts" / "data").is_dir() for drive in drives)
+        rig, found = calibration.date_findings(path.parent, needs_imu=has_oxts)
+        report.looked(*calibration.CHECKS)
         report.add(found)
-        if rig is not None:
-            rigs |= dict.fromkeys(drives, rig)
-    return rigs
+        rigs |= dict.fromkeys(drives, rig)
+    return {drive: rig for drive, rig in rigs.items() if rig is not None}
 
 
 def _look_at_times(raw: Recordings, listing: presence.DriveListing, report: Report) -> None:

@@ -46,9 +46,11 @@ _MIN_SCORE = 0.8  # ours: normalised correlation; below it other corners win by 
 _MIN_MATCHES = 20
 _MIN_SHARE = 0.7
 _MIN_SHIFT_PER_WIDTH = 2 / 1242  # what is far says nothing of the order
-# ours: matching along rows bears less. Of fifteen real drives a fit of a roll gives at most 0.4 px
-# at the sides, of a lens's distortion at most 0.5 px; 1 degree gives 11 px.
+# ours: matching along rows bears less. Of fifteen real drives of 1242 columns a fit of a roll gives
+# at most 0.4 px at the sides, of a lens's distortion at most 0.5 px; 1 degree gives 11 px. Smaller
+# pictures shrink that, down to what matches tell.
 _MAX_ROW_SHIFT_PX = 1.0
+_MAX_FIT_PER_WIDTH, _LEAST_FIT_PX = 1.0 / 1242, 0.4
 _NUM_REWEIGHTINGS = 10
 _MIN_ROW_NOISE_PX = 0.2  # of matches in real pictures
 # ours: fifteen real drives lie between 0.99 and 1.04.
@@ -187,7 +189,10 @@ def _wrong_rows(matches: Sequence[Matches]) -> str:
     shift = np.concatenate([each.shift_px for each in matches]) / half_width
     level = np.stack([np.ones_like(x), x], axis=1)
     roll_px = _fitted(level, rows_px)[0][1]
-    if abs(roll_px) > _MAX_ROW_SHIFT_PX:
+    most_px = min(
+        _MAX_ROW_SHIFT_PX, max(_LEAST_FIT_PX, 2 * _MAX_FIT_PER_WIDTH * np.median(half_width))
+    )
+    if abs(roll_px) > most_px:
         angle_deg = float(np.rad2deg(np.median(roll_px / half_width)))
         return (
             f"one view is rolled by {abs(angle_deg):.2f} degrees against the other: rows differ by "
@@ -197,15 +202,15 @@ def _wrong_rows(matches: Sequence[Matches]) -> str:
     if abs(median_px) > _MAX_ROW_SHIFT_PX:
         return f"{len(rows_px)} corners lie {median_px:.0f} rows apart (median)"
     # Radial distortion moves a row by y r^2: in both views, at different r, or in one.
-    bends = {"both views": y * shift * (2 * x - shift), "one view": y * (x**2 + y**2)}
+    bends = {"both views bend": y * shift * (2 * x - shift), "one view bends": y * (x**2 + y**2)}
     fits = {
         views: _fitted(np.column_stack([level, bend]), rows_px) for views, bend in bends.items()
     }
     views, (factors, noise_px) = min(fits.items(), key=lambda fit: fit[1][1])
     bend_px = float(np.quantile(np.abs(factors[2] * bends[views]), 0.95))
-    if bend_px > max(_MAX_ROW_SHIFT_PX, noise_px):
+    if bend_px > max(most_px, noise_px):
         return (
-            f"{views} bend as a lens does whose distortion was not taken out: rows differ by "
+            f"{views} as a lens does whose distortion was not taken out: rows differ by "
             f"{bend_px:.1f} px towards the corners"
         )
     share = float(np.mean(np.abs(rows_px) > _MAX_ROW_SHIFT_PX))

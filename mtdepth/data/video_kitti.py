@@ -51,7 +51,7 @@ def recordings_at(path: Path) -> Place | None:
     for drive in (path, *path.parents[:2]):
         is_kittis = is_kitti_drive(drive.name) and drive.parent.name == drive.name[:10]
         folder_of_side = RigFolder.layout.camera_folders
-        is_rigs = RigFolder.is_root(drive.parent) and (drive / folder_of_side["l"]).is_dir()
+        is_rigs = (drive.parent / RIG_FILE).is_file() and (drive / folder_of_side["l"]).is_dir()
         inner = path.relative_to(drive).parts
         cameras = CAMERA_OF_SIDE if is_kittis else folder_of_side
         sides = tuple(side for side in SIDES if inner[:1] in ((), (cameras[side],)))

@@ -28,6 +28,7 @@ VAL_SHARE = 0.2  # ours: of the drives, since neighbouring frames of one drive l
 _CAMERA_KEYS = ("width_px", "height_px", "fx_px", "fy_px", "cx_px", "cy_px")
 _BASELINE_KEY, _LIDAR_KEY = "baseline_m", "T_lidar_to_camera"
 _EXAMPLE = f"<root>/{RIG_FILE} and <root>/<drive>/left/000000.png, right/000000.png"
+_OTHER_CALIBRATIONS = (".yml", ".yaml")  # of OpenCV and ROS
 
 
 class RigFolder(Recordings):
@@ -35,8 +36,8 @@ class RigFolder(Recordings):
 
     Raises:
       FileNotFoundError: If `rig.json` is missing, or no folder beside it holds `left`.
-      DataError: If the file is damaged, a drive has a name that lists cannot hold, or a drive has
-        right pictures or LiDAR and the file does not say where that camera or scanner sits.
+      DataError: If the file is damaged, or a drive has a name that lists cannot hold. A drive's own
+        file is looked at with its first frame, so that a wrong one fails that drive alone.
     """
 
     layout = Layout(
@@ -53,15 +54,10 @@ class RigFolder(Recordings):
         super().__init__(root)
         self._rig = read_rig_file(self.root / RIG_FILE)
         self._rig_of_drive: dict[str, StereoRig] = {}
-        left, right = (self.layout.camera_folders[side] for side in ("l", "r"))
-        self._drives = sorted(
-            folder.name
-            for folder in self.root.iterdir()
-            if (folder / left).is_dir() and not folder.name.startswith(".")
-        )
+        self._drives = _drives(self.root)
         if not self._drives:
             raise FileNotFoundError(
-                f"{self.root}: no folder beside {RIG_FILE} holds pictures in `{left}`; recordings "
+                f"{self.root}: no folder beside {RIG_FILE} holds pictures in `left`; recordings "
                 f"are laid out as {_EXAMPLE}"
             )
         for drive in self._drives:
@@ -69,22 +65,11 @@ class RigFolder(Recordings):
                 check_drive(drive)
             except ValueError as error:
                 raise DataError(self.root / drive, f"{error}; rename the folder") from error
-            rig = self.rig(FrameId(drive, 0))
-            for folder, key, is_known in (
-                (right, _BASELINE_KEY, rig.has_right),
-                (self.layout.lidar_folder, _LIDAR_KEY, rig.T_velodyne_to_camera_0 is not None),
-            ):
-                if not is_known and (self.root / drive / folder).is_dir():
-                    raise DataError(
-                        self.calibration_files(drive)[0],
-                        f"drive {drive} has {folder} but no {key} says where it sits; add it, or "
-                        f"rename the {folder} folder to go on without it",
-                    )
 
     @classmethod
     def is_root(cls, root: Path) -> bool:
-        """Whether a folder holds `rig.json`."""
-        return (root / RIG_FILE).is_file()
+        """Whether a folder holds `rig.json`, or should: a folder in it holds `left`."""
+        return (root / RIG_FILE).is_file() or bool(_drives(root))
 
     def drives(self) -> list[str]:
         """Every drive, sorted."""
@@ -95,11 +80,26 @@ class RigFolder(Recordings):
         return self.root / drive
 
     def rig(self, frame: FrameId) -> StereoRig:
-        """The rig that took a frame: its drive's own, or the one of all drives."""
+        """The rig that took a frame: its drive's own, or the one of all drives.
+
+        Raises:
+          DataError: If the drive's own file is damaged, or the drive has right pictures or LiDAR
+            and no file says where that camera or scanner sits.
+        """
         if frame.drive not in self._rig_of_drive:
             path = self.calibration_files(frame.drive)[0]
-            is_own = path.parent != self.root
-            self._rig_of_drive[frame.drive] = read_rig_file(path) if is_own else self._rig
+            rig = read_rig_file(path) if path.parent != self.root else self._rig
+            for folder, key, is_known in (
+                (self.layout.camera_folders["r"], _BASELINE_KEY, rig.has_right),
+                (self.layout.lidar_folder, _LIDAR_KEY, rig.T_velodyne_to_camera_0 is not None),
+            ):
+                if not is_known and (self.drive_dir(frame.drive) / folder).is_dir():
+                    raise DataError(
+                        path,
+                        f"drive {frame.drive} has {folder} but no {key} says where it sits; add "
+                        f"it, or rename the {folder} folder to go on without it",
+                    )
+            self._rig_of_drive[frame.drive] = rig
         return self._rig_of_drive[frame.drive]
 
     def calibration_files(self, drive: str) -> list[Path]:
@@ -129,6 +129,17 @@ class RigFolder(Recordings):
         return "" if drive in self._drives else f"; there are {', '.join(self._drives[:5])}"
 
 
+def _drives(root: Path) -> list[str]:
+    """The folders that hold left pictures, sorted."""
+    left = RigFolder.layout.camera_folders["l"]
+    folders = root.iterdir() if root.is_dir() else ()
+    return sorted(
+        folder.name
+        for folder in folders
+        if (folder / left).is_dir() and not folder.name.startswith(".")
+    )
+
+
 def read_rig_file(path: Path) -> StereoRig:
     """Reads a rig of one or two rectified cameras, and where its LiDAR sits.
 
@@ -143,7 +154,16 @@ def read_rig_file(path: Path) -> StereoRig:
       DataError: If a name is missing or unknown, or a value is none that a rig could have.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; recordings are laid out as {_EXAMPLE}")
+        others = [each for each in path.parent.glob("*") if each.suffix in _OTHER_CALIBRATIONS]
+        hint = "".join(
+            f". {each.name} has the numbers where it is the calibration: fx = P1[0, 0], "
+            "cx = P1[0, 2], cy = P1[1, 2], baseline_m = -P2[0, 3] / fx (in metres)"
+            for each in sorted(others)[:1]
+        )
+        raise FileNotFoundError(
+            f"{path}: no such file; recordings are laid out as {_EXAMPLE}, and it holds "
+            f"{', '.join(_CAMERA_KEYS)}, {_BASELINE_KEY}{hint}"
+        )
     content = read_json(path)
     names = set(content) if isinstance(content, dict) else set()
     missing = sorted(set(_CAMERA_KEYS) - names)

@@ -114,12 +114,26 @@ def bent(k: float, *, both: bool) -> Callable[..., Any]:
         (rolled(0.028), ""),  # KITTI's own: 0.3 px at the sides
         (rolled(1.0), r"rolled by (0\.9|1\.0)\d degrees .* 1[01]\.\d px"),
         (bent(-0.3, both=True), "both views bend as a lens does .* px towards the corners"),
-        (bent(-0.03, both=False), "one view bend"),
+        (bent(-0.03, both=False), "one view bends as a lens"),
     ],
 )
 def test_a_roll_and_a_lens_are_told_from_the_rows_of_matches(change: Any, why: str) -> None:
     found = order_findings("d", [seen(change)])
     assert [bool(re.search(why, finding.why)) for finding in found] == ([True] if why else [])
+
+
+def test_what_a_pixel_is_in_large_pictures_is_a_part_of_one_in_small_ones() -> None:
+    large = seen(bent(-0.1, both=True))
+    small = Matches(
+        u=large.u // 3,
+        v=large.v // 3,
+        shift_px=large.shift_px // 3,
+        row_shift_px=large.row_shift_px / 3,
+        size=(125, 414),
+    )
+    for each in (large, small):
+        (found,) = order_findings("d", [each])
+        assert "both views bend" in found.why
 
 
 def test_stereo_is_compared_with_the_lidar_beside_a_corner() -> None:

@@ -506,6 +506,7 @@ RIG_DAMAGES: dict[str, tuple[Any, set[str]]] = {
     "a baseline in centimetres": (change_rig(baseline_m=53.27), {"calibration_values"}),
     "a focal length of another size": (change_rig(fx_px=721.5), {"calibration_values"}),
     "a scanner of unknown place": (change_rig(T_lidar_to_camera=None), {"calibration_values"}),
+    "no rig file": (lambda root: (root / "rig.json").unlink(), {"calibration_missing"}),
     "a drive that no list could name": (move("street_9101", "my street"), {"drive_name"}),
     "no pictures": (
         lambda root: [shutil.rmtree(root / f"street_910{i}" / "left") for i in (1, 2)],
@@ -574,7 +575,7 @@ def test_a_rig_of_one_camera_is_healthy_and_a_drives_own_calibration_is_looked_a
     assert report.is_healthy
     assert found_by(report) == {"one_camera"}
     (drives[-1] / "rig.json").write_text(json.dumps(content | {"fx_px": 3.0, "fy_px": 3.0}))
-    assert found_by(diagnose(root)) == {"calibration_values"}
+    assert found_by(diagnose(root)) == {"calibration_values", "one_camera"}
 
 
 def test_a_rig_without_lidar_is_healthy(tree: Path, tmp_path: Path) -> None:

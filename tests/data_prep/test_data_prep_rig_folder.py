@@ -10,6 +10,8 @@ import pytest
 from fakes.kitti_tree import build_kitti_tree
 from fakes.rig_tree import build_rig_tree, rig_drive
 
+from data_prep.doctor.calibration import CALIBRATION_VALUES
+from data_prep.doctor.diagnosis import diagnose
 from data_prep.generation import GenerationRequest, generate
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.data.supervised import ExampleReader, training_camera
@@ -58,6 +60,24 @@ def test_one_scene_in_two_layouts_gives_the_same_labels_to_the_byte(
         assert written == depth_path(same.root, frame).read_bytes()
     tables = [(each.root / "bias_table.json").read_bytes() for each in (store, same)]
     assert tables[0] == tables[1]
+
+
+def test_a_wrong_rig_file_of_one_drive_fails_that_drive_alone(rig: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(rig, tmp_path / "raw")
+    wrong = json.loads((root / "rig.json").read_text()) | {"baseline_m": 60.0}
+    drive = RigFolder(root).drives()[0]
+    (root / drive / "rig.json").write_text(json.dumps(wrong))
+    output = tmp_path / "labels"
+    records = generate(GenerationRequest(kitti_root=root, split="all", teachers=SGM, output=output))
+    for record in records:
+        assert record.status == ("failed" if record.frame.drive == drive else "finished")
+        assert ("a baseline of 60 m" in record.why) == (record.frame.drive == drive)
+    assert len(LabelStore.open(output).frames) == len(records) // 2
+    report = diagnose(root)
+    (found,) = report.findings(CALIBRATION_VALUES)
+    assert found.where == f"{drive}/rig.json"
+    # The other drive is looked at all the same.
+    assert "unreadable_picture" in report.table()
 
 
 def test_without_lidar_no_bias_is_chosen_by_itself(kitti: Path, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,16 @@ def test_a_drive_that_no_list_could_name_is_refused(root: Path, name: str) -> No
 def test_a_scanner_of_unknown_place_is_refused(root: Path) -> None:
     write_rig(root)
     with pytest.raises(DataError, match=r"drive garden_1 has lidar but no T_lidar_to_camera"):
-        RigFolder(root)
+        RigFolder(root).rig(FrameId("garden_1", 3))
+
+
+def test_recordings_without_their_rig_file_are_told_what_it_is(root: Path) -> None:
+    (root / "rig.json").unlink()
+    (root / "stereo.yml").write_text("%YAML:1.0")
+    with pytest.raises(FileNotFoundError) as told:
+        open_recordings(root)
+    assert re.search(r"rig\.json: no such file.*fx_px.*stereo\.yml has.*P1", str(told.value))
+    assert "2011_09_26" not in str(told.value)
 
 
 def test_the_file_becomes_the_rig(root: Path) -> None:
@@ -146,7 +156,7 @@ def test_the_file_becomes_the_rig(root: Path) -> None:
 def test_a_rig_may_have_one_camera(root: Path) -> None:
     path = write_rig(root, baseline_m=None, T_lidar_to_camera=T_LIDAR_TO_CAMERA)
     with pytest.raises(DataError, match=r"drive garden_1 has right but no baseline_m"):
-        RigFolder(root)
+        RigFolder(root).rig(FrameId("garden_1", 3))
     shutil.rmtree(root / "garden_1" / "right")
     raw = RigFolder(root)
     assert raw.frames_of("garden_1", "r") == []
