@@ -17,7 +17,7 @@ help:  ## what there is
 setup: $(READY_DEV)  ## install everything into .venv
 
 # Installed once, and again only when a requirements file changes.
-$(READY): requirements.txt
+$(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if v in {(3, 11), (3, 12)} \
 	  else f"mtdepth needs Python 3.11 (or 3.12), found {sys.version.split()[0]}; set PYTHON=...")'
 	$(PYTHON) -m venv .venv
@@ -29,6 +29,8 @@ $(READY): requirements.txt
 	    "installing opencv-python-headless $$pin in its place"; \
 	  $(BIN)/python -m pip uninstall --quiet --yes opencv-python opencv-python-headless; \
 	  $(PIP) opencv-python-headless==$$pin && $(BIN)/python -c 'import cv2'; }
+	@# The command `mtdepth`, which works from any folder.
+	$(PIP) --no-deps --editable .
 	@touch $@
 
 $(READY_DEV): $(READY) requirements-dev.txt

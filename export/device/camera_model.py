@@ -4,10 +4,7 @@ from pathlib import Path
 
 from mtdepth.datasets.plausible import camera_problem, focal_problem
 from mtdepth.files import DataError, UserError, read_json
-from mtdepth.geometry.camera import Intrinsics
-
-# Sides may differ by so much from the camera's aspect ratio: a row or column lost in scaling.
-_ASPECT_TOLERANCE = 0.01
+from mtdepth.geometry.camera import Intrinsics, focal_of_field
 
 
 class CameraModel:
@@ -15,21 +12,26 @@ class CameraModel:
 
     Args:
       focal_px: Of pictures of the first one's size, principal point in the middle.
+      fov_deg: Or their horizontal field of view.
       intrinsics: In full, at their own size; pictures of the same aspect ratio are scaled to.
     """
 
     def __init__(
-        self, *, focal_px: float | None = None, intrinsics: Intrinsics | None = None
+        self,
+        *,
+        focal_px: float | None = None,
+        fov_deg: float | None = None,
+        intrinsics: Intrinsics | None = None,
     ) -> None:
-        if focal_px is not None and intrinsics is not None:
-            raise UserError("give --focal_px or --camera, not both")
-        self._focal_px, self._intrinsics = focal_px, intrinsics
+        if sum(given is not None for given in (focal_px, fov_deg, intrinsics)) > 1:
+            raise UserError("give one of --focal_px, --fov_deg and --camera")
+        self._focal_px, self._fov_deg, self._intrinsics = focal_px, fov_deg, intrinsics
         self._size: tuple[int, int] | None = None
 
     @property
     def is_known(self) -> bool:
         """Whether pictures have intrinsics."""
-        return self._focal_px is not None or self._intrinsics is not None
+        return any(given is not None for given in (self._focal_px, self._fov_deg, self._intrinsics))
 
     def of(self, size: tuple[int, int]) -> Intrinsics | None:
         """The camera of a picture of a size (height, width); None where nothing is known.
@@ -40,7 +42,9 @@ class CameraModel:
         """
         height_px, width_px = size
         if self._intrinsics is not None:
-            return _scaled(self._intrinsics, height_px, width_px)
+            return self._intrinsics.rescaled(width_px=width_px, height_px=height_px)
+        if self._focal_px is None and self._fov_deg is not None:
+            self._focal_px = focal_of_field(self._fov_deg, width_px=width_px)
         if self._focal_px is None:
             return None
         if self._size is None:
@@ -51,16 +55,9 @@ class CameraModel:
         if size != self._size:
             raise UserError(
                 f"is {height_px}x{width_px} (height x width), but the first picture, which "
-                f"--focal_px was taken to be of, is {self._size[0]}x{self._size[1]}"
+                f"the focal length was taken to be of, is {self._size[0]}x{self._size[1]}"
             )
-        return Intrinsics(
-            fx_px=self._focal_px,
-            fy_px=self._focal_px,
-            cx_px=(width_px - 1) / 2,
-            cy_px=(height_px - 1) / 2,
-            width_px=width_px,
-            height_px=height_px,
-        )
+        return Intrinsics.centred(self._focal_px, width_px=width_px, height_px=height_px)
 
 
 def read_intrinsics(path: Path) -> Intrinsics:
@@ -80,15 +77,3 @@ def read_intrinsics(path: Path) -> Intrinsics:
     if why := camera_problem(camera):
         raise DataError(path, why)
     return camera
-
-
-def _scaled(camera: Intrinsics, height_px: int, width_px: int) -> Intrinsics:
-    if (height_px, width_px) == (camera.height_px, camera.width_px):
-        return camera
-    ratio = (width_px / height_px) / (camera.width_px / camera.height_px)
-    if abs(ratio - 1) > _ASPECT_TOLERANCE:
-        raise UserError(
-            f"is {height_px}x{width_px} (height x width), which is no scaling of the camera file's "
-            f"{camera.height_px}x{camera.width_px}"
-        )
-    return camera.resized(width_px=width_px, height_px=height_px)

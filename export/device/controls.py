@@ -5,9 +5,9 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from export.device.result import Look
 from mtdepth.files import UserError
 from mtdepth.runtime.colors import PALETTES
+from mtdepth.runtime.seen import Look
 
 AUTO = "auto"
 

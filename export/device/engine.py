@@ -12,9 +12,10 @@ import numpy as np
 from export.device import telemetry
 from export.device.camera_model import CameraModel
 from export.device.models import SizedModels
-from export.device.obstacles import Rule
-from export.device.result import Look, Result
+from export.device.result import Result
 from export.device.sources import Picture
+from mtdepth.runtime.obstacles import Rule
+from mtdepth.runtime.seen import Look
 
 # A service runs for months.
 _NUM_KEPT = 10_000

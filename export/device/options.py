@@ -67,6 +67,7 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
 def _add_camera(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("the camera").add_argument
     add("--focal_px", type=float, help="focal length of the source, in its own pixels")
+    add("--fov_deg", type=float, help="or its horizontal field of view")
     add("--camera", type=Path, help="JSON: fx_px fy_px cx_px cy_px width_px height_px")
     add("--camera_height_m", type=float, help="above the ground; tells ground from obstacles")
     add("--camera_pitch_deg", type=float, default=0.0, help="looking down (default: 0)")
@@ -100,7 +101,10 @@ def _add_sizes(parser: argparse.ArgumentParser) -> None:
 
 def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     for names, rule in (
-        (("focal_px", "camera_height_m", "fps", "video", "threshold", "target_fps"), "positive"),
+        (
+            ("focal_px", "fov_deg", "camera_height_m", "fps", "video", "threshold", "target_fps"),
+            "positive",
+        ),
         (("max_temperature_c",), "positive"),
         (("num_threads", "num_columns", "max_frames", "width", "height"), "at least 1"),
     ):
@@ -120,8 +124,9 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
 
 
 def _check_together(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    if options.focal_px is not None and options.camera is not None:
-        parser.error("give --focal_px or --camera, not both")
+    lens = [options.focal_px, options.fov_deg, options.camera]
+    if lens.count(None) < 2:
+        parser.error("give one of --focal_px, --fov_deg and --camera")
     if (options.width is None) != (options.height is None):
         parser.error("--width and --height go together")
     kinds = write_kinds(options)
@@ -132,8 +137,8 @@ def _check_together(parser: argparse.ArgumentParser, options: argparse.Namespace
         parser.error("--write needs --output")
     for kind in kinds:
         why = OUTPUTS[kind].needs_camera
-        if why and options.focal_px is None and options.camera is None:
-            parser.error(f"--write {kind} needs --focal_px or --camera: {why}")
+        if why and lens.count(None) == 3:
+            parser.error(f"--write {kind} needs --focal_px, --fov_deg or --camera: {why}")
     if options.output is None and options.obstacles is None and options.display == "none":
         parser.error("nothing would come of it: give --output, --obstacles or --display")
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.device import picture_files
 from export.device.lines import STANDARD_OUTPUT, LineWriter, is_stream
 from export.device.recording import Disk, Recording, Target, Writer
 from export.device.result import Result
 from export.device.sources import Source
 from export.device.video import open_video
 from mtdepth.files import DISK_ERRORS
+from mtdepth.runtime import picture_files
 
 _LOG = logging.getLogger(__name__)
 

@@ -40,16 +40,16 @@ from export.device.engine import Engine
 from export.device.governor import Limits
 from export.device.live import Request
 from export.device.models import open_models
-from export.device.obstacles import Mount, Rule
 from export.device.options import parse as parse_options
 from export.device.options import write_kinds
 from export.device.outputs import open_outputs
-from export.device.result import Look
 from export.device.service import Service
 from export.device.show import show
 from export.device.sources import RUN_NAME, Repeated, Source, open_files
 from mtdepth.files import UserError, write_json
 from mtdepth.runtime.command_line import run as run_program
+from mtdepth.runtime.obstacles import Mount, Rule
+from mtdepth.runtime.seen import Look
 
 _LOG = logging.getLogger("export.device")
 
@@ -145,7 +145,9 @@ def _engine(options: argparse.Namespace) -> Engine:
     return Engine(
         models,
         num_threads=options.num_threads,
-        camera=CameraModel(focal_px=options.focal_px, intrinsics=intrinsics),
+        camera=CameraModel(
+            focal_px=options.focal_px, fov_deg=options.fov_deg, intrinsics=intrinsics
+        ),
         rule=Rule(num_columns=options.num_columns, mount=mount),
     )
 

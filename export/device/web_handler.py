@@ -15,11 +15,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from export.device.channel import ClosedError
-from export.device.result import VIEWS, Result
+from export.device.result import Result
 from export.device.service import Service
 from export.device.telemetry import Throttling
 from mtdepth.files import UserError
 from mtdepth.runtime.colors import PALETTES
+from mtdepth.runtime.seen import VIEWS
 
 _LOG = logging.getLogger(__name__)
 

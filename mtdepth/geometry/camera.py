@@ -11,6 +11,9 @@ from mtdepth.files import UserError
 
 Floats = npt.NDArray[np.floating[Any]]
 
+# Sides may differ by so much from the aspect ratio: a row or column lost in scaling.
+_ASPECT_TOLERANCE = 0.01
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Intrinsics:
@@ -61,6 +64,18 @@ class Intrinsics:
         """
         return math.sqrt(self.fx_px * self.fy_px)
 
+    @classmethod
+    def centred(cls, focal_px: float, *, width_px: int, height_px: int) -> "Intrinsics":
+        """A lens of one focal length whose principal point is the picture's middle."""
+        return cls(
+            fx_px=focal_px,
+            fy_px=focal_px,
+            cx_px=(width_px - 1) / 2,
+            cy_px=(height_px - 1) / 2,
+            width_px=width_px,
+            height_px=height_px,
+        )
+
     def resized(self, *, width_px: int, height_px: int) -> "Intrinsics":
         """Returns the camera of the same view sampled at another size.
 
@@ -77,6 +92,22 @@ class Intrinsics:
             width_px=width_px,
             height_px=height_px,
         )
+
+    def rescaled(self, *, width_px: int, height_px: int) -> "Intrinsics":
+        """The same camera's pictures at another size of their shape.
+
+        Raises:
+          UserError: If they cannot be a scaling of this camera's.
+        """
+        if (height_px, width_px) == (self.height_px, self.width_px):
+            return self
+        ratio = (width_px / height_px) / (self.width_px / self.height_px)
+        if abs(ratio - 1) > _ASPECT_TOLERANCE:
+            raise UserError(
+                f"is {height_px}x{width_px} (height x width), which is no scaling of the camera's "
+                f"{self.height_px}x{self.width_px}"
+            )
+        return self.resized(width_px=width_px, height_px=height_px)
 
     def cropped(self, *, left_px: int, top_px: int, width_px: int, height_px: int) -> "Intrinsics":
         """Returns the camera of the window whose first pixel is column `left_px`, row `top_px`.
@@ -172,6 +203,22 @@ class Intrinsics:
                 raise UserError(f"{name} must be a whole number, got {value}")
         sides = {name: int(content[name]) for name in ("width_px", "height_px")}
         return cls(**{name: float(value) for name, value in content.items()} | sides)  # type: ignore[arg-type]  # by name
+
+
+def focal_of_field(fov_deg: float, *, width_px: int) -> float:
+    """The focal length in pixels of a lens that shows so many degrees across pictures so wide.
+
+    Raises:
+      UserError: If no lens does.
+    """
+    if not 0 < fov_deg < 180:
+        raise UserError(f"a field of view is between 0 and 180 degrees, got {fov_deg:g}")
+    return width_px / 2 / math.tan(math.radians(fov_deg) / 2)
+
+
+def field_deg(focal_px: float, *, width_px: int) -> float:
+    """How many degrees across a lens shows; see `focal_of_field`."""
+    return math.degrees(2 * math.atan(width_px / 2 / focal_px))
 
 
 def depth_for_focal(depth_m: Floats, *, from_px: float, to_px: float) -> Floats:

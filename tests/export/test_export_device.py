@@ -28,17 +28,7 @@ from fakes.programs import run_program
 from export.device import sources
 from export.device.engine import Engine, FrameTimes, summary
 from export.device.models import open_models
-from export.device.overlay import (
-    STRIP_WIDTH_PX,
-    Scale,
-    draw_depth,
-    draw_overlay,
-    paint_classes,
-    scale_marks_m,
-    scale_of,
-)
 from export.device.program import parse, run
-from export.device.result import Look
 from export.device.sources import (
     ASSUMED_FPS,
     Picture,
@@ -55,7 +45,17 @@ from mtdepth.datasets.label_store import read_depth_png
 from mtdepth.files import DataError, UserError
 from mtdepth.pictures import write_png
 from mtdepth.runtime.colors import PALETTES, depth_colors
+from mtdepth.runtime.overlay import (
+    STRIP_WIDTH_PX,
+    Scale,
+    draw_depth,
+    draw_overlay,
+    paint_classes,
+    scale_marks_m,
+    scale_of,
+)
 from mtdepth.runtime.pipeline import Prediction, Predictor
+from mtdepth.runtime.seen import Look
 from mtdepth.runtime.tflite import TfliteBackend
 
 ROOT = Path(__file__).parents[2]
@@ -513,9 +513,9 @@ def test_depth_is_what_the_predictor_gives_for_the_focal_length(
     ("more", "message"),
     [
         (("--write", "depth,song"), "--write knows overlay, depth, .* got song"),
-        (("--write", "ply"), "--write ply needs --focal_px or --camera"),
+        (("--write", "ply"), "--write ply needs --focal_px, --fov_deg or --camera"),
         (("--width", "640"), "--width and --height go together"),
-        (("--focal_px", "3", "--camera", "c.json"), "--focal_px or --camera, not both"),
+        (("--focal_px", "3", "--camera", "c.json"), "one of --focal_px, --fov_deg and --camera"),
         (("--port", "99999"), "--port must be in 0..65535"),
     ],
 )

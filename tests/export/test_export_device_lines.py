@@ -15,10 +15,10 @@ from fakes.device import LONG_S, picture, result
 
 from export.device import lines
 from export.device.lines import LineWriter, is_stream
-from export.device.obstacles import Rule
 from export.device.recording import BusyError, GoneError
 from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.files import DataError
+from mtdepth.runtime.obstacles import Rule
 
 CAR = CLASS_NAMES.index("car")
 

@@ -12,7 +12,13 @@ from fakes.device import picture, result
 
 from export.device.camera_model import CameraModel, read_intrinsics
 from export.device.lines import obstacle_line
-from export.device.obstacles import (
+from export.device.outputs import FileWriter
+from export.device.ros2_example import DepthTopics
+from mtdepth.datasets.label_map import CLASS_NAMES
+from mtdepth.datasets.label_store import read_depth_png, read_train_id_png
+from mtdepth.files import DataError
+from mtdepth.geometry.camera import Intrinsics
+from mtdepth.runtime.obstacles import (
     FREE_CLASSES,
     OBSTACLE_CLASSES,
     Mount,
@@ -21,13 +27,7 @@ from export.device.obstacles import (
     height_above_ground,
     nearest_obstacles,
 )
-from export.device.outputs import FileWriter
-from export.device.picture_files import points_of, write_ply
-from export.device.ros2_example import DepthTopics
-from mtdepth.datasets.label_map import CLASS_NAMES
-from mtdepth.datasets.label_store import read_depth_png, read_train_id_png
-from mtdepth.files import DataError
-from mtdepth.geometry.camera import Intrinsics
+from mtdepth.runtime.picture_files import points_of, write_ply
 from mtdepth.runtime.pipeline import Prediction
 
 ROAD, CAR, PERSON, SKY = (CLASS_NAMES.index(name) for name in ("road", "car", "person", "sky"))
@@ -245,7 +245,7 @@ def test_what_a_model_does_not_give_cannot_be_written(tmp_path: Path) -> None:
     item = result(has_classes=False)
     with pytest.raises(ValueError, match="the model gives no classes"):
         FileWriter(tmp_path, ("classes",)).write(item)
-    with pytest.raises(ValueError, match="needs --focal_px or --camera"):
+    with pytest.raises(ValueError, match="needs --focal_px, --fov_deg or --camera"):
         FileWriter(tmp_path, ("ply",)).write(item)
 
 
@@ -260,7 +260,7 @@ def test_a_camera_file_is_scaled_to_the_pictures(tmp_path: Path) -> None:
     half = model.of((30, 40))
     assert half is not None
     assert (half.fx_px, half.cx_px) == (25.0, 14.5)
-    with pytest.raises(ValueError, match="no scaling of the camera file's 60x80"):
+    with pytest.raises(ValueError, match="no scaling of the camera's 60x80"):
         model.of((60, 100))
 
 
@@ -273,7 +273,7 @@ def test_a_wrong_camera_file_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_a_camera_is_given_in_one_way() -> None:
-    with pytest.raises(ValueError, match="not both"):
+    with pytest.raises(ValueError, match="one of --focal_px"):
         CameraModel(focal_px=3.0, intrinsics=CAMERA)
     assert CameraModel().of((3, 4)) is None
 

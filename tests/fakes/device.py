@@ -13,7 +13,6 @@ from export.device.camera_model import CameraModel
 from export.device.controls import Controls, Settings
 from export.device.engine import Engine
 from export.device.models import SizedModels
-from export.device.obstacles import Rule
 from export.device.recording import Recording
 from export.device.result import Result
 from export.device.service import Service
@@ -23,6 +22,7 @@ from export.device.web_handler import Site
 from mtdepth.contract import Contract, TensorContract
 from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.geometry.depth_codec import LogDepthCodec
+from mtdepth.runtime.obstacles import Rule
 from mtdepth.runtime.pipeline import NetworkOutput
 
 SIZE = (32, 48)

@@ -1,4 +1,4 @@
-"""The pictures that the device shows: input, depth with a scale, classes with a legend."""
+"""The pictures that are shown: input, depth with a scale, classes with a legend."""
 
 import math
 from collections.abc import Callable
@@ -8,13 +8,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from export.device.sources import Image
 from mtdepth.datasets.label_map import CLASS_NAMES, IGNORE_ID, PALETTE
 from mtdepth.runtime.colors import MAGMA, depth_colors
 from mtdepth.runtime.pipeline import Prediction
 
+Image = npt.NDArray[np.uint8]
+
 # Smaller panels are enlarged by a whole number, so that the writing on them can be read.
 MIN_PANEL_HEIGHT_PX = 240
+# Larger ones are shrunk for the same reason: no screen shows more.
+MAX_PANEL_HEIGHT_PX = 720
 # Panels of wider pictures stand below each other.
 MAX_ASPECT_SIDE_BY_SIDE = 2.0
 STRIP_WIDTH_PX = 132  # room for "traffic light" at the font below
@@ -122,10 +125,14 @@ def scale_marks_m(near_m: float, far_m: float) -> list[float]:
 
 
 def _panel(image: Image, strip: Callable[[int], Image]) -> Image:
-    factor = math.ceil(MIN_PANEL_HEIGHT_PX / image.shape[0])
-    size = (image.shape[1] * factor, image.shape[0] * factor)
-    enlarged = cv2.resize(image, size, interpolation=cv2.INTER_NEAREST)
-    return np.concatenate([enlarged, strip(size[1])], axis=1)
+    height_px, width_px = image.shape[:2]
+    factor = float(math.ceil(MIN_PANEL_HEIGHT_PX / height_px))
+    if height_px > MAX_PANEL_HEIGHT_PX:
+        factor = MAX_PANEL_HEIGHT_PX / height_px
+    size = (max(1, round(width_px * factor)), round(height_px * factor))
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_NEAREST
+    resized = cv2.resize(image, size, interpolation=how)
+    return np.concatenate([resized, strip(size[1])], axis=1)
 
 
 def _text_strip(height_px: int, lines: tuple[str, ...] = ()) -> Image:

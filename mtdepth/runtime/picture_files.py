@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from export.device.result import Result
-from export.device.sources import Image
 from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.datasets.label_store import write_depth_png, write_train_id_png
 from mtdepth.files import UserError, atomic_path
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.pictures import write_png
 from mtdepth.runtime.pipeline import Prediction
+from mtdepth.runtime.seen import Seen
 
+Image = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.void]
 
 _SKY = CLASS_NAMES.index("sky")
@@ -25,18 +25,18 @@ _POSITION = [("x", "<f4"), ("y", "<f4"), ("z", "<f4")]
 _COLOR = [("red", "u1"), ("green", "u1"), ("blue", "u1")]
 
 
-def write_overlay(stem: Path, result: Result) -> None:
+def write_overlay(stem: Path, result: Seen) -> None:
     """`<name>_overlay.png`: all panels."""
     write_png(stem.with_name(f"{stem.name}_overlay.png"), result.overlay)
 
 
-def write_depth(stem: Path, result: Result) -> None:
+def write_depth(stem: Path, result: Seen) -> None:
     """`<name>_depth.png`: uint16, metres * 256, 0 = nothing; `_relative_depth` without a unit."""
     kind = "depth" if result.is_metric else "relative_depth"
     write_depth_png(stem.with_name(f"{stem.name}_{kind}.png"), result.prediction.depth_m)
 
 
-def write_arrays(stem: Path, result: Result) -> None:
+def write_arrays(stem: Path, result: Seen) -> None:
     """`<name>.npz`: `depth_m` (or `relative_depth`), `train_id`, `K`, as far as they are known."""
     arrays: dict[str, Any] = {
         "depth_m" if result.is_metric else "relative_depth": result.prediction.depth_m,
@@ -48,17 +48,17 @@ def write_arrays(stem: Path, result: Result) -> None:
         np.savez_compressed(path, **known)
 
 
-def write_classes(stem: Path, result: Result) -> None:
+def write_classes(stem: Path, result: Seen) -> None:
     """`<name>_classes.png`: uint8, train ids, 255 = ignored."""
     if result.prediction.train_id is None:
         raise UserError("--write classes: the model gives no classes")
     write_train_id_png(stem.with_name(f"{stem.name}_classes.png"), result.prediction.train_id)
 
 
-def write_cloud(stem: Path, result: Result) -> None:
+def write_cloud(stem: Path, result: Seen) -> None:
     """`<name>.ply`: every measured pixel but the sky's."""
     if result.camera is None:
-        raise UserError("--write ply: a point cloud needs --focal_px or --camera")
+        raise UserError("--write ply: a point cloud needs --focal_px, --fov_deg or --camera")
     points = points_of(result.image_rgb, result.prediction, result.camera)
     write_ply(stem.with_name(f"{stem.name}.ply"), points, unit=result.unit)
 
