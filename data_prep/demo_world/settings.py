@@ -160,7 +160,7 @@ def check_root(root: Path, wanted: dict[str, Any], *, names: tuple[str, str]) ->
         return
     recorded = read_json(found)
     if not isinstance(recorded, dict):
-        raise DataError(found, "holds no settings of a demo world; delete this folder, start anew")
+        raise DataError(found, "holds no settings of a demo world; name a new folder")
     differing = ", ".join(
         f"{key} {recorded.get(key)} (wanted {value})"
         for key, value in wanted.items()
@@ -169,6 +169,5 @@ def check_root(root: Path, wanted: dict[str, Any], *, names: tuple[str, str]) ->
     if differing:
         raise DataError(
             found,
-            f"the world here was begun with other settings: {differing}; "
-            "name another folder or delete this one",
+            f"the world here was begun with other settings: {differing}; name another folder",
         )

@@ -136,10 +136,16 @@ def find_version(trtexec: str) -> Version:
     return version
 
 
+def refuse_constant(name: str) -> None:
+    """JSON has no NaN and no Infinity, which Python would read."""
+    raise ValueError(name + " is no number")
+
+
 def read_json(path: Path) -> Dict[str, Any]:
     """One of the export's files."""
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        return dict(json.loads(text, parse_constant=refuse_constant))
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise BuildError(f"{path}: {error}; copy the whole folder of the export") from error
 

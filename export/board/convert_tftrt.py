@@ -58,15 +58,21 @@ def open_converter(trt: Any, folder: Path, precision: str, workspace_mib: int) -
         return trt.TrtGraphConverterV2(input_saved_model_dir=str(folder), conversion_params=params)
 
 
+def refuse_constant(name: str) -> None:
+    """JSON has no NaN and no Infinity, which Python would read."""
+    raise ValueError(name + " is no number")
+
+
 def read_contract(folder: Path) -> Dict[str, Any]:
     """The side-car of the SavedModel; refuses one of another SavedModel."""
     path = folder / CONTRACT
     try:
-        contract = dict(json.loads(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        contract = dict(json.loads(text, parse_constant=refuse_constant))
         digest = hashlib.sha256((folder / contract["artefact"]).read_bytes()).hexdigest()
         if digest != contract["sha256"]:
             raise ConvertError(f"{path}: is of another SavedModel; copy the whole folder again")
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, TypeError, RecursionError, KeyError) as error:
         raise ConvertError(f"{path}: {error!r}; copy the whole folder of the export") from error
     return contract
 

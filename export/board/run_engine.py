@@ -58,10 +58,16 @@ class RunError(Exception):
     """What the user can mend; its message says how."""
 
 
+def refuse_constant(name: str) -> None:
+    """JSON has no NaN and no Infinity, which Python would read."""
+    raise ValueError(name + " is no number")
+
+
 def load_contract(path: Path) -> Dict[str, Any]:
     """The side-car of the network."""
     try:
-        contract = dict(json.loads(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        contract = dict(json.loads(text, parse_constant=refuse_constant))
         for name in ("input", "outputs", "depth_law", "fit", "scale_source", "training_camera"):
             contract[name]
         return contract

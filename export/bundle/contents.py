@@ -108,7 +108,7 @@ def write_bundle(
       scripts: Those of the texts that may be executed.
     """
     if output.exists() and not is_archive(output):
-        raise FileExistsError(f"{output} exists: delete it, or give another --output")
+        raise FileExistsError(f"{output} exists: give another --output")
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".bundle.") as temporary:
         folder = Path(temporary) / folder_name(output)

@@ -113,23 +113,38 @@ class VideoFile(Files):
 
     path: Path
     fps: float
+    _is_rate_said: bool = False
 
     def frames(self) -> Frames:
         """Reads until the end."""
         capture = _open_video(self.path)
         # The count in a file's header may be off by one, or -1.
         promised = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) - 1
-        number = 0
+        number, times_ms = 0, [0.0, 0.0]  # of the first picture and the latest
         try:
             while (found := capture.read())[0]:
+                times_ms[int(number > 0)] = capture.get(cv2.CAP_PROP_POS_MSEC)
                 yield Picture(f"{number:06d}", rgb_of(found[1]))
                 number += 1
         finally:
             capture.release()
         if number == 0:
             yield Unreadable(self.name, "gave no picture")
-        elif number < promised:
+        elif number > _NUM_TIMED:
+            self._check_rate(number - 1, times_ms[1] - times_ms[0])
+        if 0 < number < promised:
             yield Unreadable(self.name, f"ended after {number} of {promised + 1} pictures")
+
+    def _check_rate(self, steps: int, ms: float) -> None:
+        """Says where the whole film has another rate than its beginning."""
+        rate = 1e3 * steps / ms if ms > 0 else self.fps
+        if not self._is_rate_said and abs(rate / self.fps - 1) > _MAX_RATE_DEVIATION:
+            self._is_rate_said = True
+            _LOG.warning(
+                "%s has %.4g frames/s over its whole length, %.4g at its beginning, which a video "
+                "is written with: --video %.4g gives it the film's length",
+                *(self.path, rate, self.fps, rate),
+            )
 
 
 class Repeated(Files):

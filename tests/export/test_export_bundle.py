@@ -316,7 +316,7 @@ def test_each_system_gets_its_own_numpy(folder: Path, python: str, numpy: str) -
 
 def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "pi").mkdir()
-    with pytest.raises(FileExistsError, match=r"pi exists: delete it"):
+    with pytest.raises(FileExistsError, match=r"pi exists: give another"):
         write_bundle(tmp_path / "pi", copied={}, texts={}, scripts=frozenset())
     assert list(tmp_path.iterdir()) == [tmp_path / "pi"]
 

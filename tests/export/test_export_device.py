@@ -159,11 +159,15 @@ class FakeFilm:
         self.told, self.times_ms, self.number = told, times_ms, -1
 
     def get(self, what: int) -> float:
-        return self.told if what == cv2.CAP_PROP_FPS else self.times_ms[self.number]
+        told = {cv2.CAP_PROP_FPS: self.told, cv2.CAP_PROP_FRAME_COUNT: len(self.times_ms)}
+        return told[what] if what in told else self.times_ms[self.number]
 
     def grab(self) -> bool:
         self.number += 1
         return self.number < len(self.times_ms)
+
+    def read(self) -> tuple[bool, Any]:
+        return self.grab(), np.zeros((4, 6, 3), np.uint8)
 
     def release(self) -> None:
         pass
@@ -188,6 +192,23 @@ def test_a_film_that_tells_a_false_rate_has_that_of_its_time_stamps(
     path.touch()
     monkeypatch.setattr(sources, "_open_video", lambda _: FakeFilm(told, times_ms))
     assert open_files(str(path)).fps == pytest.approx(fps, rel=1e-3)
+
+
+@pytest.mark.parametrize("later_ms", [40.0, 80.0])
+def test_a_film_whose_rate_changes_after_its_beginning_says_so(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    later_ms: float,
+) -> None:
+    times_ms = np.cumsum([0.0] + 99 * [40.0] + 100 * [later_ms])
+    monkeypatch.setattr(sources, "_open_video", lambda _: FakeFilm(25.0, times_ms))
+    (tmp_path / "film.webm").touch()
+    source = open_files(str(tmp_path / "film.webm"))
+    assert source.fps == 25.0
+    assert len(list(source.frames())) == len(list(source.frames())) == 200
+    # 199 steps in 99 * 40 + 100 * 80 ms are 16.6 a second; said once.
+    assert caplog.text.count("--video 16.6") == int(later_ms > 40)
 
 
 def test_a_colon_in_a_name_is_no_protocol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import ast
 import builtins
 import ctypes
 import json
+import math
 import os
 import stat
 import sys
@@ -429,6 +430,11 @@ def test_a_wrong_engine_or_file_is_answered_in_words(folder: Path, tmp_path: Pat
     (tmp_path / "model.json").write_text(json.dumps(content))
     with pytest.raises(RunError, match=r"KeyError\('fit'\); copy the folder"):
         run_engine.load_contract(tmp_path / "model.json")
+    (tmp_path / "model.json").write_text(json.dumps({**content, "fit": math.nan}))
+    with pytest.raises(RunError, match="NaN is no number"):
+        run_engine.load_contract(tmp_path / "model.json")
+    with pytest.raises(BuildError, match="NaN is no number"):
+        build_engine.read_json(tmp_path / "model.json")
     for source, message in (
         ("nowhere", "no such picture, folder, video or camera"),
         (str(tmp_path), "holds no picture"),

@@ -132,6 +132,9 @@ def test_the_converted_network_is_compared_and_gets_a_contract(
     (wrong / "saved_model.json").write_text(json.dumps({**content, "sha256": "0" * 64}))
     with pytest.raises(ConvertError, match="of another SavedModel"):
         convert_tftrt.read_contract(wrong)
+    (wrong / "saved_model.json").write_text(json.dumps({**content, "fit": float("inf")}))
+    with pytest.raises(ConvertError, match="Infinity is no number"):
+        convert_tftrt.read_contract(wrong)
 
 
 def test_both_ways_of_telling_the_precision_are_known() -> None:
