@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import errno
 import os
@@ -140,7 +141,9 @@ def test_a_full_disk_on_a_cluster_keeps_its_error_number(
     assert caught.value.errno == errno.ENOSPC
 
 
-def test_ctrl_c_ends_the_job_and_its_processes_without_their_tracebacks() -> None:
+@contextlib.contextmanager
+def endless_job() -> "Iterator[subprocess.Popen[str]]":
+    """A job in a process of its own whose two workers are at work, and would be for ever."""
     code = (
         # Under nohup it is ignored, and a shell's background job inherits that.
         "import signal\n"
@@ -162,12 +165,25 @@ def test_ctrl_c_ends_the_job_and_its_processes_without_their_tracebacks() -> Non
         assert job.stdout is not None
         for _ in range(2):
             assert job.stdout.readline() == "at work\n"
+        yield job
+
+
+def test_ctrl_c_ends_the_job_and_its_processes_without_their_tracebacks() -> None:
+    with endless_job() as job:
         os.killpg(job.pid, signal.SIGINT)  # what a terminal does
         # Ends only when every process that holds the pipes has ended.
         _, said = job.communicate(timeout=60)
     assert job.returncode != 0
     assert said.count("Traceback") == 1
     assert "KeyboardInterrupt" in said
+
+
+def test_the_processes_of_a_job_that_is_killed_end_too() -> None:
+    with endless_job() as job:
+        job.kill()
+        # As above: a process that went on with its chunk would hold the pipe.
+        assert job.communicate(timeout=60)[0] == ""
+    assert job.returncode == -signal.SIGKILL
 
 
 # --- sharing frames among processes --------------------------------------------------------------
