@@ -33,6 +33,11 @@ MAX_TEXT_BYTES = 2**26  # of a file of JSON; the largest that we write has 10 MB
 MAX_ARRAY_BYTES = 2**32  # of all arrays in a file
 _TEMPORARY = re.compile(r"\..+-[0-9a-f]{8}(\..*)?")  # as `atomic_path` names them
 _BLOCK_BYTES = 4096
+# A thread, a process or a library could not have any; the last is TensorFlow's.
+_NO_MEMORY = (
+    *("can't start new thread", os.strerror(errno.ENOMEM), "Insufficient memory"),
+    *("failed to map segment", "OOM when allocating"),
+)
 
 
 class UserError(ValueError):
@@ -105,6 +110,11 @@ def disk_error(error: BaseException) -> int | None:
     if isinstance(error, OSError) and re.search(r"requested and \d+ written", str(error)):
         return errno.ENOSPC
     return next((code for code in DISK_ERRORS if os.strerror(code) in str(error)), None)
+
+
+def is_memory_error(error: BaseException) -> bool:
+    """Whether an error says that there is no memory, in Python's, the system's or OpenCV's words."""
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY)
 
 
 @contextlib.contextmanager

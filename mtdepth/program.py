@@ -8,7 +8,7 @@ import tqdm
 from absl import app, flags, logging
 
 from mtdepth.defaults import DEMO
-from mtdepth.files import DataError, UserError, disk_error
+from mtdepth.files import DataError, UserError, disk_error, is_memory_error
 
 USER_ERRORS = (
     ConnectionError,
@@ -60,7 +60,8 @@ def run(main: Callable[..., int | None], *, choices: Sequence[str] = ()) -> None
         try:
             sys.exit(main(*chosen))
         except Exception as error:
-            if disk_error(error) is None and not isinstance(error, USER_ERRORS):
+            is_users = isinstance(error, USER_ERRORS) or disk_error(error) is not None
+            if not is_users and not is_memory_error(error):
                 raise
             _end_bars()
             logging.error("%s%s", error, _remedy(error))
@@ -75,6 +76,8 @@ def _remedy(error: Exception) -> str:
     if (code := disk_error(error)) is not None:
         first = "make it writable" if code == errno.EROFS else "make room"
         return f"; {first}, then give the same command again"
+    if is_memory_error(error):
+        return "; no memory is left: close other programs, or lift the limit that `ulimit -v` shows"
     if isinstance(error, FileNotFoundError) and f"{DEMO}/" in str(error) and not DEMO.exists():
         return f"; or, to try it without data of your own, `make demo`: it fills {DEMO}/"
     return ""

@@ -66,10 +66,12 @@ def main(word):
         raise UserError("--near_m must be positive")
     if word == "full":  # as TensorFlow says it
         raise RuntimeError("variables; " + os.strerror(errno.ENOSPC))
+    if word == "memory":
+        raise RuntimeError("can't start new thread")
     if word == "read-only":
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), "labels")
     numpy.zeros((2, 3)) + numpy.zeros((4, 5))
-program.run(main, choices=("user", "fault", "full", "read-only"))
+program.run(main, choices=("user", "fault", "full", "read-only", "memory"))
 """
 
 
@@ -79,6 +81,7 @@ program.run(main, choices=("user", "fault", "full", "read-only"))
         ("user", "--near_m must be positive"),
         ("fault", "could not be broadcast"),
         ("full", "No space left on device; make room, then give the same command again"),
+        ("memory", "can't start new thread; no memory is left"),
         ("read-only", "Read-only file system: 'labels'; make it writable, then give the same"),
     ],
 )

@@ -7,6 +7,7 @@ file system.
 
 import concurrent.futures
 import concurrent.futures.process
+import contextlib
 import dataclasses
 import multiprocessing
 import os
@@ -58,18 +59,43 @@ class LocalPool:
         """Frame and result in the order in which they are finished."""
         if self.num_processes == 1 or len(frames) < 2:
             return worker(frames)
-        return Scheduler[Frame](
-            start=lambda: concurrent.futures.ProcessPoolExecutor(
-                1,
-                # A forked copy of a process with threads can hang; a spawned one starts clean.
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=_begin,
-                initargs=(worker,),
-            ),
-            num_processes=self.num_processes,
-            batch_size=batch_size,
-            deaths=(concurrent.futures.process.BrokenProcessPool,),
-        ).run(frames)
+        return self._scheduled(worker, frames, batch_size=batch_size)
+
+    def _scheduled(
+        self, worker: Worker[Frame, Result], frames: Sequence[Frame], *, batch_size: int
+    ) -> Results[Frame, Result]:
+        with _thread_failures() as failures:
+            yield from Scheduler[Frame](
+                start=lambda: concurrent.futures.ProcessPoolExecutor(
+                    1,
+                    # A forked copy of a process with threads can hang; a spawned one starts clean.
+                    mp_context=multiprocessing.get_context("spawn"),
+                    initializer=_begin,
+                    initargs=(worker,),
+                ),
+                num_processes=self.num_processes,
+                batch_size=batch_size,
+                deaths=(concurrent.futures.process.BrokenProcessPool,),
+                failures=failures,
+            ).run(frames)
+
+
+@contextlib.contextmanager
+def _thread_failures() -> Iterator[list[BaseException]]:
+    """What ended threads without being caught, as one of an executor that had no memory."""
+    failures: list[BaseException] = []
+    before = threading.excepthook
+    threading.excepthook = lambda ended: failures.append(
+        ended.exc_value or ended.exc_type(str(ended.thread))
+    )
+    try:
+        yield failures
+    finally:
+        threading.excepthook = before
+        if failures:
+            for process in multiprocessing.active_children():
+                process.kill()  # nobody would ever hand it anything
+                process.join()
 
 
 def _begin(worker: Worker[Any, Any]) -> None:

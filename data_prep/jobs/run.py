@@ -30,6 +30,11 @@ MAX_DEATHS_OF_A_FRAME = 2
 # Beyond one of each worker, which a machine that goes away takes along together: that many without
 # a result between them are not the frames' fault.
 MAX_DEATHS_IN_A_ROW = 10
+WATCH_SECONDS = 2.0
+MEMORY_REMEDY = (
+    "is there memory for them? Fewer --num_processes or a smaller --batch_size need less, and "
+    "`ulimit -v` may allow more"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,6 +159,8 @@ class Scheduler(Generic[Frame]):
       num_processes: How many at a time.
       batch_size: Chunks are multiples of it, so that a worker's batches are full.
       deaths: What a future, or submitting, raises when the process died.
+      failures: What ended threads of this process, which may be those that processes are fed by:
+        their futures would never be done.
     """
 
     def __init__(
@@ -163,11 +170,13 @@ class Scheduler(Generic[Frame]):
         num_processes: int,
         batch_size: int,
         deaths: tuple[type[BaseException], ...],
+        failures: Sequence[BaseException] = (),
     ) -> None:
         self._start = start
         self._num_processes = num_processes
         self._batch_size = batch_size
         self._deaths = deaths
+        self._failures = failures
         self._untried: collections.deque[Frame] = collections.deque()
         self._suspects: collections.deque[Frame] = collections.deque()
         self._num_deaths: collections.Counter[Frame] = collections.Counter()
@@ -188,8 +197,14 @@ class Scheduler(Generic[Frame]):
                 self._go_on(None)
             while self._running:
                 done, _ = concurrent.futures.wait(
-                    self._running, return_when=concurrent.futures.FIRST_COMPLETED
+                    self._running,
+                    timeout=WATCH_SECONDS,
+                    return_when=concurrent.futures.FIRST_COMPLETED,
                 )
+                if self._failures:
+                    raise WorkersDiedError(
+                        f"workers cannot be handed frames ({self._failures[0]}); {MEMORY_REMEDY}"
+                    ) from self._failures[0]
                 for future in done:
                     yield from self._take(future)
         finally:
@@ -240,8 +255,7 @@ class Scheduler(Generic[Frame]):
         if self._deaths_in_a_row > MAX_DEATHS_IN_A_ROW + self._num_processes:
             raise WorkersDiedError(
                 f"{self._deaths_in_a_row} workers died one after the other without a result, last "
-                f"over frame {chunk[0]}: {death}. Is there memory for them? Fewer --num_processes "
-                "or a smaller --batch_size need less"
+                f"over frame {chunk[0]}: {death}; {MEMORY_REMEDY}"
             ) from death
         if len(chunk) == 1:
             self._num_deaths[chunk[0]] += 1

@@ -5,6 +5,8 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import errno
+import multiprocessing
+import multiprocessing.queues
 import os
 import signal
 import subprocess
@@ -184,6 +186,17 @@ def test_the_processes_of_a_job_that_is_killed_end_too() -> None:
         # As above: a process that went on with its chunk would hold the pipe.
         assert job.communicate(timeout=60)[0] == ""
     assert job.returncode == -signal.SIGKILL
+
+
+def test_a_job_without_memory_for_its_threads_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    # As a limited address space has it: the thread that feeds a process starts another, and fails.
+    monkeypatch.setattr(multiprocessing.queues.Queue, "_start_thread", start)
+    with pytest.raises(WorkersDiedError, match=r"can't start new thread.*--num_processes"):
+        list(run_frames(EachFrame(str), range(4), pool=LocalPool(2), title="x"))
+    assert not multiprocessing.active_children()
 
 
 # --- sharing frames among processes --------------------------------------------------------------
