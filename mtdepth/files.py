@@ -113,7 +113,7 @@ def disk_error(error: BaseException) -> int | None:
 
 
 def is_memory_error(error: BaseException) -> bool:
-    """Whether an error says that there is no memory, in Python's, the system's or OpenCV's words."""
+    """Whether an error says that no memory is left, in Python's, the system's or OpenCV's words."""
     return isinstance(error, MemoryError) or any(sign in str(error) for sign in _NO_MEMORY)
 
 

@@ -76,7 +76,7 @@ def _remedy(error: Exception) -> str:
     if (code := disk_error(error)) is not None:
         first = "make it writable" if code == errno.EROFS else "make room"
         return f"; {first}, then give the same command again"
-    if is_memory_error(error):
+    if is_memory_error(error) and not isinstance(error, ConnectionError):  # of workers, told
         return "; no memory is left: close other programs, or lift the limit that `ulimit -v` shows"
     if isinstance(error, FileNotFoundError) and f"{DEMO}/" in str(error) and not DEMO.exists():
         return f"; or, to try it without data of your own, `make demo`: it fills {DEMO}/"

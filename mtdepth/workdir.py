@@ -135,8 +135,19 @@ class Workdir:
         return size or trained
 
     def run(self) -> dict[str, Any]:
-        """What the run was made from: see `begin`."""
-        return read_record(self.run_path)
+        """What the run was made from: see `begin`.
+
+        Raises:
+          FileNotFoundError: If there is no such run.
+          DataError: If it is no record, or names labels by anything but text.
+        """
+        run = read_record(self.run_path)
+        for name in ("labels", "val_labels", "kitti_root", "scale_source"):
+            value = run.get(name) or ""
+            names = value if isinstance(value, list) else [value]
+            if not all(isinstance(each, str) for each in names):
+                raise DataError(self.run_path, f"{name} must be text, found {str(value)[:60]}")
+        return run
 
     def training_camera(self) -> Intrinsics:
         """The camera that depths are metric for, at the network's input size."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mtdepth.files import write_json
+from mtdepth.files import DataError, write_json
 from mtdepth.recipes.registry import find_recipe
 from mtdepth.workdir import Workdir
 
@@ -25,3 +25,12 @@ def test_labels_are_compared_by_content_and_an_older_runs_sizes_are_no_ground_to
     write_json(workdir.run_path, run | {"labels_digest": "0f"})
     workdir.check(recipe, run)
     assert "noted the sizes of its labels only" in caplog.text
+
+
+def test_a_run_whose_labels_are_no_path_is_refused_by_name(tmp_path: Path) -> None:
+    workdir = Workdir(tmp_path)
+    for labels in (5, True, [5]):
+        write_json(workdir.run_path, {"labels": labels})
+        with pytest.raises(DataError, match=r"run\.json: labels must be text") as told:
+            workdir.run()
+        assert str(labels) in str(told.value)
