@@ -9,7 +9,7 @@ PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT = $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow test-all test-web test-arm64 fuzz kills bench lint format demo clean
+.PHONY: help setup test test-slow test-all test-web test-arm64 fuzz kills disks bench lint format demo clean
 
 help:  ## what there is
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -65,9 +65,13 @@ FUZZ ?= --inputs 100000
 fuzz: $(READY_DEV)  ## damaged files for every reader; FUZZ="--inputs 1000000 --seed 1" tries others
 	PYTHONPATH=.:tests $(BIN)/python -m fuzz.run $(FUZZ)
 
-kills: $(READY_DEV)  ## a training and an evaluation killed 50 times each end as undisturbed ones
-	PYTHONPATH=.:tests TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 \
-	  TF_CPP_MIN_LOG_LEVEL=3 MPLBACKEND=Agg $(BIN)/python tests/kills/check.py $(KILLS)
+ONE_THREAD := TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 \
+  TF_CPP_MIN_LOG_LEVEL=3 MPLBACKEND=Agg
+kills: $(READY_DEV)  ## labels, training, exports, evaluation, each killed 50 times, end as undisturbed ones
+	PYTHONPATH=.:tests $(ONE_THREAD) $(BIN)/python tests/kills/check.py $(KILLS)
+
+disks: $(READY_DEV)  ## the same on small disks of all sizes, then with room (mounts them: root)
+	PYTHONPATH=.:tests $(ONE_THREAD) $(BIN)/python tests/kills/check.py --disks 25 $(KILLS)
 
 bench: $(READY_DEV)  ## speed figures of the README; half an hour on a quiet machine
 	PYTHONPATH=.:tests $(BIN)/python tests/benchmarks/demo_world_speed.py
