@@ -113,14 +113,16 @@ def kill_often(job: Job, wanted: dict[str, object], root: Path, *, number: int, 
         folder.mkdir()
         is_alive = True
         while is_alive and kills < number:
-            # Half of the kills fall anywhere, the others just when something was written.
+            # Half of the kills fall anywhere, the others just when something was written. A job
+            # that goes on has less to do, so that few of them are over before.
+            part = rng.random() ** 2
             if rng.random() < 0.5:
-                moment = {"seconds": rng.uniform(0, seconds)}
+                moment = {"seconds": part * seconds}
             else:
-                moment = {"writes": rng.randint(1, num_writes)}
+                moment = {"writes": 1 + part * (num_writes - 1)}
             is_alive, _ = watched(forked(job, folder), folder, **moment)
             kills += is_alive
-        if (status := ended(forked(job, folder))) != 0:
+        if is_alive and (status := ended(forked(job, folder))) != 0:
             raise SystemExit(f"after kills it ended with {status}: see {LOG}")
         if found := differences(content(folder), wanted):
             raise SystemExit(f"after kills {found} differ")
@@ -138,7 +140,9 @@ def watched(
     """
     seen, num_writes, until = _names(folder), 0, time.monotonic() + seconds
     while time.monotonic() < until and num_writes < writes:
-        if os.waitpid(number, os.WNOHANG)[0]:
+        if (found := os.waitpid(number, os.WNOHANG))[0]:
+            if status := os.waitstatus_to_exitcode(found[1]):
+                raise SystemExit(f"it ended with {status}: see {LOG}")
             return False, num_writes
         if math.isinf(seconds) and (now := _names(folder)) != seen:
             seen, num_writes = now, num_writes + 1
