@@ -10,7 +10,7 @@ from absl import logging
 from mtdepth.contract import Contract, Fit, Precision, TensorContract, Treatment
 from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.datasets.plausible import camera_problem
-from mtdepth.files import DataError, read_json, sha256_of, visible_files
+from mtdepth.files import DataError, read_record, sha256_of, visible_files
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import DepthCodec
 from mtdepth.trained import TrainedNetwork
@@ -128,11 +128,15 @@ def keras_scores(trained: TrainedNetwork) -> dict[str, Any] | None:
     sha256 = sha256_of(trained.file)
     found = {}
     for path in visible_files(trained.workdir.results_path, "*.json"):
-        results = read_json(path)
-        model = results.get("model", {})
-        identity = (model.get("kind"), model.get("decoder"), model.get("sha256"))
-        if identity == ("keras", trained.size, sha256):
-            found[path.stem] = _summary(results)
+        results = read_record(path)
+        try:
+            model = results.get("model", {})
+            identity = (model.get("kind"), model.get("decoder"), model.get("sha256"))
+            if identity == ("keras", trained.size, sha256):
+                found[path.stem] = _summary(results)
+        except (AttributeError, LookupError, TypeError) as error:
+            why = f"not results of `python -m mtdepth.evaluate` ({error!r}); evaluate again"
+            raise DataError(path, why) from error
     return found or None
 
 

@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import stat
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -27,7 +28,7 @@ DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 # What decoders raise for a damaged file.
 DAMAGE = (
     *(OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError),
-    *(MemoryError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error),
+    *(MemoryError, RuntimeError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
 MAX_TEXT_BYTES = 2**26  # of a file of JSON; the largest that we write has 10 MB
 MAX_ARRAY_BYTES = 2**32  # of all arrays in a file
@@ -294,6 +295,18 @@ def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     for name, array in arrays.items():
         check_finite(path, name, array)
     return arrays
+
+
+def read_npy(path: Path) -> npt.NDArray[Any]:
+    """Reads the array of an `.npy` file; raises as `read_npz`."""
+    check_regular(path)
+    try:
+        with path.open("rb") as file:
+            array = np.asarray(np.load(file, allow_pickle=False))
+    except DAMAGE as error:
+        raise DataError(path, f"not an array ({error}); make it or copy it again") from error
+    check_finite(path, "the array", array)
+    return array
 
 
 def check_finite(path: Path, name: str, array: npt.NDArray[Any]) -> None:

@@ -17,6 +17,7 @@ from mtdepth.files import (
     disk_errors_named,
     read_json,
     read_json_lines,
+    read_npy,
     read_npz,
     remove_leftovers,
     visible_files,
@@ -172,3 +173,18 @@ def test_a_full_disk_is_known_in_the_words_of_numpy_and_tensorflow_too(tmp_path:
     assert told.value.errno == errno.EDQUOT
     with pytest.raises(RuntimeError, match="out of memory"), disk_errors_named(tmp_path):
         raise RuntimeError("out of memory")
+
+
+def test_a_damaged_array_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "kept.npy"
+    np.save(path, np.ones((4, 6), np.float32))
+    np.testing.assert_array_equal(read_npy(path), np.ones((4, 6)))
+    right = path.read_bytes()
+    huge = right.replace(b"(4, 6)", b"(9999999999999,)")
+    for damaged in (right[:-1], b"", right.replace(b"(4, 6)", b"((4, 6"), huge):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"kept\.npy: not an array"):
+            read_npy(path)
+    np.save(path, np.full(3, np.nan))
+    with pytest.raises(DataError, match="NaN"):
+        read_npy(path)

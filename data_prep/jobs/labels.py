@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from absl import logging
 
 from data_prep.bias_table import BiasTable
 from data_prep.jobs.overlap import overlapped
@@ -30,7 +31,7 @@ from mtdepth.datasets.label_store import (
     write_train_id_png,
 )
 from mtdepth.datasets.readers import open_recordings
-from mtdepth.files import DataError, UserError, atomic_path
+from mtdepth.files import DataError, UserError, atomic_path, read_npy
 from teachers.interface import StereoSample, load_sample
 from teachers.lidar import LidarTeacher
 
@@ -116,8 +117,7 @@ class Labeller:
           FileNotFoundError: If a file is missing.
           DataError: If one is damaged.
         """
-        path = self._kept_path(frame)
-        kept_m = np.load(path) if path and path.is_file() else None
+        kept_m = self._kept(frame)
         needs_partner = self.depth_teacher.needs_partner and kept_m is None
         return LoadedFrame(load_sample(self.raw, frame, needs_partner=needs_partner), kept_m)
 
@@ -127,6 +127,20 @@ class Labeller:
         if path and not path.is_file():
             with atomic_path(path) as temporary:
                 np.save(temporary, depth_m)
+
+    def _kept(self, frame: FrameId) -> Floats | None:
+        path = self._kept_path(frame)
+        if not path or not path.is_file():
+            return None
+        try:
+            depth_m = read_npy(path)
+            if depth_m.ndim != 2 or depth_m.dtype != np.float32 or (depth_m < 0).any():
+                raise DataError(path, f"no depth: {depth_m.shape} of {depth_m.dtype}")
+        except DataError as error:
+            logging.warning("%s: it is predicted again", error)
+            path.unlink()
+            return None
+        return depth_m
 
     def _kept_path(self, frame: FrameId) -> Path | None:
         folder = self.job.raw_dir

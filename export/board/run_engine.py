@@ -337,14 +337,27 @@ def predict(engine: Any, contract: Dict[str, Any], image: Any, focal_px: Optiona
     return restore(depth * factor, ids, size, contract)
 
 
+def read_golden(path: Path, contract: Dict[str, Any]) -> Tuple[Any, Any]:
+    """Pictures, and the depth that the export says of each."""
+    try:
+        pairs = np.load(str(path))
+        images, depths = pairs["images"], pairs[contract["decoder"] + "/depth_m"]
+        is_fitting = images.shape[1:] == tuple(contract["input"]["shape"][1:])
+        if not is_fitting or depths.ndim != 3 or len(images) != len(depths):
+            raise ValueError("it is of another network")
+    except Exception as error:  # numpy has many
+        raise RunError(f"{path}: {error!r}; copy the whole folder of the export") from error
+    return images, depths
+
+
 def check(engine: Any, contract: Dict[str, Any], golden: Path) -> int:
     """Compares the engine's depth with the export's; status 1 where it is another network's."""
     check_engine(engine.host, contract)
     if not golden.is_file():
         raise RunError(f"{golden}: missing; copy the whole folder of the export")
-    pairs, name = np.load(str(golden)), contract["input"]["name"]
-    off = []
-    for image, expected in zip(pairs["images"], pairs[contract["decoder"] + "/depth_m"]):  # noqa: B905
+    images, wanted = read_golden(golden, contract)
+    name, off = contract["input"]["name"], []
+    for image, expected in zip(images, wanted):  # noqa: B905
         depth, _ = decode(engine.run(name, image[None].astype(np.float32)), contract)
         off.append(100 * float(np.median(np.abs(depth - expected) / expected)))
     is_good = all(each <= MAX_MEDIAN_PERCENT for each in off)  # not where one is no number

@@ -197,15 +197,23 @@ def _read(path: Path, pairs: Sequence[Pair]) -> Motion | None:
     """Reads what was kept; None where it is damaged, for then it is measured again."""
     try:
         content = read_json(path)
-        rows = [(int(a), int(b), flow, agreement) for a, b, flow, agreement in content["pairs"]]
-        unreadable = {int(number): str(why) for number, why in content["unreadable"].items()}
-    except (DataError, KeyError, TypeError, ValueError):
+        rows = [(a, b, flow, agreement) for a, b, flow, agreement in content["pairs"]]
+        measured = {(a, b): (flow, share) for a, b, flow, share in rows if flow is not None}
+        unreadable = {int(number): why for number, why in content["unreadable"].items()}
+    except (AttributeError, DataError, KeyError, TypeError, ValueError):
         return None
-    if [(a, b) for a, b, _, _ in rows] != list(pairs):
+    is_right = (
+        [(a, b) for a, b, _, _ in rows] == list(pairs)
+        and all(
+            type(flow) is type(share) is float and flow >= 0 and 0 <= share <= 1
+            for flow, share in measured.values()
+        )
+        and all(isinstance(why, str) for why in unreadable.values())
+    )
+    if not is_right:
         return None
-    measured = [row for row in rows if row[2] is not None]
     return Motion(
-        flow_px={(a, b): float(flow) for a, b, flow, _ in measured},
-        agreement={(a, b): float(agreement) for a, b, _, agreement in measured},
+        flow_px={pair: flow for pair, (flow, _) in measured.items()},
+        agreement={pair: share for pair, (_, share) in measured.items()},
         unreadable=unreadable,
     )

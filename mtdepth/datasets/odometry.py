@@ -22,6 +22,7 @@ from mtdepth.datasets.calibration import (
     rigid_transform,
 )
 from mtdepth.datasets.frames import numbered_files
+from mtdepth.datasets.plausible import rotation_problem
 from mtdepth.datasets.splits import read_list
 from mtdepth.files import DataError, UserError
 from mtdepth.pictures import PICTURE_SUFFIXES, read_rgb
@@ -164,7 +165,7 @@ class OdometrySequence:
 
         Raises:
           FileNotFoundError: If there is no file; KITTI keeps the poses of 11 to 21 to itself.
-          DataError: If a line is not twelve finite numbers.
+          DataError: If a line is not twelve finite numbers, or turns no camera.
         """
         path = self.root / "poses" / f"{self.sequence:02d}.txt"
         if not path.is_file():
@@ -175,6 +176,9 @@ class OdometrySequence:
         rows = _numbers_by_line(path, count=12)
         poses = np.tile(np.eye(4), (len(rows), 1, 1))
         poses[:, :3, :] = rows.reshape(-1, 3, 4)
+        for number, pose in enumerate(poses, start=1):
+            if why := rotation_problem(pose[:3, :3]):
+                raise DataError(path, f"line {number} holds {why}")
         return poses
 
     @functools.cached_property

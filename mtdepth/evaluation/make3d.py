@@ -3,7 +3,6 @@
 import dataclasses
 import math
 import re
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy.typing as npt
 import scipy.io
 import scipy.io.matlab
 
-from mtdepth.files import DataError, UserError, check_finite
+from mtdepth.files import DAMAGE, DataError, UserError, check_finite, check_regular
 from mtdepth.metrics.depth import DepthErrors, ErrorSums, error_sums
 from mtdepth.pictures import read_rgb
 from mtdepth.runtime.pipeline import Predictor
@@ -83,18 +82,10 @@ def read_depth(path: Path) -> npt.NDArray[np.float64]:
     Raises:
       DataError: If it is no such file.
     """
+    check_regular(path)
     try:
         grid = np.asarray(scipy.io.loadmat(path)[GRID_KEY], np.float64)
-    except (
-        scipy.io.matlab.MatReadError,
-        zlib.error,
-        OSError,
-        IndexError,
-        ValueError,
-        TypeError,
-        NotImplementedError,
-        KeyError,
-    ) as error:
+    except (scipy.io.matlab.MatReadError, *DAMAGE) as error:
         raise DataError(path, f"no {GRID_KEY} can be read ({error}); copy it again") from error
     if grid.ndim != 3 or grid.shape[2] != 4:
         raise DataError(path, f"{GRID_KEY} must be [rows, columns, 4], found {grid.shape}")

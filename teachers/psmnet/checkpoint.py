@@ -198,18 +198,18 @@ def _load_by_torch(path: Path) -> dict[str, npt.NDArray[Any]]:
         ) from error
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
+        state = content.get("state_dict", content) if isinstance(content, dict) else None
+        if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
+            raise DataError(
+                path, 'not a PSMNet checkpoint: expected {"state_dict": {"module.NAME": tensor}}'
+            )
+        return {
+            str(name).removeprefix("module."): value.detach().cpu().float().numpy()
+            for name, value in state.items()
+        }
     except (pickle.UnpicklingError, *DAMAGE) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
         raise DataError(path, f"not a checkpoint that torch.load reads ({reason})") from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(torch.is_tensor(value) for value in state.values()):
-        raise DataError(
-            path, 'not a PSMNet checkpoint: expected {"state_dict": {"module.NAME": tensor}}'
-        )
-    return {
-        str(name).removeprefix("module."): value.detach().cpu().numpy()
-        for name, value in state.items()
-    }
 
 
 def _checked(path: Path, tensors: Tensors) -> dict[str, npt.NDArray[np.float32]]:

@@ -1,5 +1,6 @@
 """Motion: flow of a known pan, cuts, and what is measured is not measured again."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,12 @@ def test_a_damaged_memory_is_measured_anew(tmp_path: Path) -> None:
     shot = shot_of(write_frames(tmp_path / "pan", pan([0, 4, 8])))
     before = measure(shot, tmp_path / "cache")
     (path,) = (tmp_path / "cache").glob("*.json")
-    for content in ("{", '{"pairs": []}', '{"pairs": [[0, 1, 2.0, 1.0]], "unreadable": {}}'):
+    right = json.loads(path.read_text())
+    (first, *_), *others = right["pairs"]
+    words = {**right, "pairs": [[first, *right["pairs"][0][1:3], "nan"], *others]}
+    listed = {**right, "unreadable": []}
+    one_pair = '{"pairs": [[0, 1, 2.0, 1.0]], "unreadable": {}}'
+    for content in ("{", '{"pairs": []}', one_pair, json.dumps(words), json.dumps(listed)):
         path.write_text(content)
         assert measure(shot, tmp_path / "cache") == before
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from fakes.kitti_tree import build_kitti_tree
 
-from data_prep.jobs.labels import LabelJob, WriteLabels
+from data_prep.jobs.labels import LabelJob, Labeller, WriteLabels
 from data_prep.jobs.run import Failed
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.frames import FrameId
@@ -115,3 +115,16 @@ def test_a_frame_that_spoils_its_batch_fails_alone(tree: Path, tmp_path: Path) -
 def test_a_batch_of_nothing_is_refused(tree: Path) -> None:
     with pytest.raises(ValueError, match="--batch_size is at least 1, got 0"):
         LabelJob(kitti_root=tree, teachers=TeacherChoice(depth_teacher="sgm"), batch_size=0)
+
+
+def test_a_kept_depth_that_is_none_is_predicted_again(tree: Path, tmp_path: Path) -> None:
+    frame = KittiRaw(tree).all_frames()[0]
+    choice = CountingChoice(teacher=CountingTeacher())
+    labeller = Labeller(LabelJob(kitti_root=tree, teachers=choice, raw_dir=tmp_path))
+    depth_m = np.ones((4, 6), np.float32)
+    for damaged in (b"", depth_m - 2, depth_m.astype(np.float64), depth_m[0], depth_m * np.nan):
+        labeller.keep(frame, depth_m)
+        (path,) = tmp_path.iterdir()
+        assert labeller.load(frame).kept_depth_m is not None
+        path.write_bytes(damaged) if isinstance(damaged, bytes) else np.save(path, damaged)
+        assert labeller.load(frame).kept_depth_m is None

@@ -113,6 +113,7 @@ def test_what_is_missing_is_named(root: Path) -> None:
     [
         ("1 0 0 0 0 1 0 0 0 0 1 0\n1 2 3\n", "line 2: expected 12 finite numbers, found 3"),
         ("one\n", "line 1: could not convert"),
+        ("1 0 0 0 0 1 0 0 0 0 1 0\n9 0 0 0 0 1 0 0 0 0 1 0\n", "line 2 holds no rotation"),
         ("", "has no line"),
     ],
 )

@@ -133,6 +133,17 @@ def test_the_scores_of_exactly_these_weights_travel(tmp_path: Path) -> None:
     assert large.keras_scores is None  # they are of another input size
 
 
+@pytest.mark.parametrize("damage", [[], {"model": 3}, {"depth": [1]}, {"frames": None}])
+def test_damaged_results_are_named(tmp_path: Path, damage: object) -> None:
+    made = build_workdir(tmp_path / "run")
+    right = results("M", sha256_of(made.weights("best")))
+    write_json(
+        made.results_path / "bad.json", {**right, **damage} if isinstance(damage, dict) else damage
+    )
+    with pytest.raises(DataError, match=r"bad\.json: "):
+        keras_scores(load_trained(made, size="M"))
+
+
 def test_a_workdir_becomes_a_file_of_the_size_that_was_asked_for(
     workdir: Workdir, labels: LabelStore, tmp_path: Path
 ) -> None:

@@ -135,6 +135,10 @@ def test_the_converted_network_is_compared_and_gets_a_contract(
     (wrong / "saved_model.json").write_text(json.dumps({**content, "fit": float("inf")}))
     with pytest.raises(ConvertError, match="Infinity is no number"):
         convert_tftrt.read_contract(wrong)
+    for damaged in (json.dumps({**content, "artefact": 3}), "[" * 100_000):
+        (wrong / "saved_model.json").write_text(damaged)
+        with pytest.raises(ConvertError, match="copy the whole folder"):
+            convert_tftrt.read_contract(wrong)
 
 
 def test_both_ways_of_telling_the_precision_are_known() -> None:

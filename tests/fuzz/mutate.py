@@ -214,6 +214,52 @@ def _with(array: np.ndarray, rng: random.Random, value: float) -> np.ndarray:
     return changed
 
 
+def by_array(content: bytes, rng: random.Random) -> bytes:
+    """The array of an `.npy` with other values, type or shape; a huge one; or bytes."""
+    chance = rng.random()
+    if chance < 0.5:
+        return by_bytes(content, rng)
+    if chance < 0.55:
+        return content.replace(b"(4, 6)", str((10 ** rng.randint(3, 13),)).encode())
+    changed = _changed_array(np.load(io.BytesIO(content)), rng)
+    stream = io.BytesIO()
+    np.save(stream, np.array(None) if changed is None else changed, allow_pickle=True)
+    return stream.getvalue()
+
+
+def by_tensors(content: bytes, rng: random.Random) -> bytes:
+    """A tensor of PyTorch's with other values, type or shape, lost or renamed; or bytes."""
+    import torch
+
+    is_archive = content.startswith(b"PK")
+    chance = rng.random()
+    if is_archive and chance < 0.3:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            pickled = next(name for name in archive.namelist() if name.endswith("data.pkl"))
+        return by_zip(pickled, by_bytes)(content, rng)
+    if chance < 0.6:
+        return by_bytes(content, rng)
+    whole = torch.load(io.BytesIO(content), weights_only=True)
+    state = whole.get("state_dict", whole)
+    name = rng.choice(list(state))
+    tensor = state.pop(name)
+    with np.errstate(all="ignore"):
+        changed = _changed_array(tensor.numpy(), rng)
+    others = [tensor.to(torch.bfloat16), tensor.to_sparse(), tensor.to("meta"), 1.5, [tensor], None]
+    if rng.random() < 0.2:
+        state[name] = rng.choice(others)
+    elif changed is not None and changed.dtype.kind != "U":
+        new_name = name if rng.random() < 0.9 else rng.choice((f"{name}s", 3))
+        state[new_name] = torch.from_numpy(np.ascontiguousarray(changed))
+    if rng.random() < 0.05:
+        whole = rng.choice(
+            (state, [state], {"state_dict": list(state)}, {"state_dict": None}, None)
+        )
+    stream = io.BytesIO()
+    torch.save(whole, stream, _use_new_zipfile_serialization=is_archive)
+    return stream.getvalue()
+
+
 def by_hdf5(content: bytes, rng: random.Random) -> bytes:
     """A data set of HDF5 with other values, type or shape, or lost; or bytes."""
     import h5py

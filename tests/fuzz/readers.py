@@ -1,16 +1,13 @@
 """Every reader of files here, with a small right file that the harness makes for it."""
 
-import dataclasses
 import json
 import shutil
 import tarfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
-import keras
 import numpy as np
 import scipy.io
 from fakes.artefact import random_file, random_onnx_file
@@ -21,8 +18,9 @@ from fakes.labelled_sets import build_demo_set
 from fakes.once import built_once
 from fakes.recipes import tiny_recipe
 from fakes.video_networks import tiny_video_recipe
-from fuzz import mutate
-from fuzz.mutate import Change
+from fuzz import mutate, sane
+from fuzz.case import NO_CHANGE, RESEALED, Case, Reader
+from fuzz.networks import NETWORKS
 
 from data_prep.bias_table import BiasTable
 from data_prep.demo_world.settings import check_root
@@ -48,50 +46,18 @@ from mtdepth.datasets.lidar import read_velodyne
 from mtdepth.datasets.odometry import OdometrySequence, read_odometry_list
 from mtdepth.datasets.oxts import read_oxts
 from mtdepth.datasets.rig_folder import read_rig_file
-from mtdepth.datasets.splits import read_frame_list
+from mtdepth.datasets.splits import resolve_split
 from mtdepth.evaluation.make3d import GRID_KEY, read_depth
 from mtdepth.evaluation.predictors import mean_of_workdir
-from mtdepth.models.student import build_training_graph
+from mtdepth.files import DataError
 from mtdepth.pictures import read_rgb, write_png
 from mtdepth.runtime.formats import open_artefact
-from mtdepth.trained import load_training_graph, scale_of
-from mtdepth.training.checkpoints import TrainingState
+from mtdepth.trained import scale_of
 from mtdepth.training.journal import Journal
 from mtdepth.workdir import Workdir
-from teachers.deeplab_v3.checkpoint import RECORD_NAME, read_info
 from teachers.deeplab_v3.frozen_graph import FrozenGraph
 from teachers.training.examples import read_classes, read_pair
 from teachers.training.labelled_sets import open_classes, open_pairs
-
-
-@dataclasses.dataclass(frozen=True)
-class Case:
-    """A right file in a folder of its own.
-
-    Attributes:
-      file: What is damaged.
-      read: Reads it, and whatever it needs beside it, which stays as it is.
-    """
-
-    file: Path
-    read: Callable[[], Any]
-
-
-@dataclasses.dataclass(frozen=True)
-class Reader:
-    """One reader, or one use of it.
-
-    Attributes:
-      name: In the table.
-      prepare: Makes its case in a new folder.
-      change: How its files are damaged.
-      share: Of the inputs of a quick reader, for one that takes long.
-    """
-
-    name: str
-    prepare: Callable[[Path], Case]
-    change: Change
-    share: float = 1.0
 
 
 def _tree() -> Path:
@@ -112,6 +78,10 @@ def _text(name: str, content: str, read: Callable[[Path], Any]) -> Callable[[Pat
         return Case(path, lambda: read(path))
 
     return prepare
+
+
+def _split(path: Path) -> list[FrameId]:
+    return resolve_split(KittiRaw(_tree()), str(path))
 
 
 def _copied(find: Callable[[], Path], read: Callable[[Path], Any]) -> Callable[[Path], Case]:
@@ -158,6 +128,14 @@ def _odometry(name: str, use: Callable[[OdometrySequence], Any]) -> Callable[[Pa
     return prepare
 
 
+def _odometry_times(sequence: OdometrySequence) -> dict[int, float]:
+    """Those of two pictures; where they are not used, which is said, they are refused here."""
+    pictures = {number: sequence.folder / f"image_2/{number:06d}.png" for number in range(2)}
+    if not (found := true_times_s(pictures)):
+        raise DataError(sequence.folder / "times.txt", "not used")
+    return found
+
+
 def _time_stamps(folder: Path) -> Case:
     frame = _first_frame()
     camera = folder / frame.folder / frame.camera
@@ -165,7 +143,14 @@ def _time_stamps(folder: Path) -> Case:
     lines = (f"2011-09-26 13:02:25.{number}64389445\n" for number in range(3))
     (camera / "timestamps.txt").write_text("".join(lines))
     pictures = {number: camera / f"data/{number:010d}.png" for number in range(3)}
-    return Case(camera / "timestamps.txt", lambda: true_times_s(pictures))
+    path = camera / "timestamps.txt"
+
+    def read() -> dict[int, float]:
+        if not (found := true_times_s(pictures)):
+            raise DataError(path, "not used, which is said")
+        return found
+
+    return Case(path, read)
 
 
 def _label_store(name: str, read: Callable[[Path], Any]) -> Callable[[Path], Case]:
@@ -202,27 +187,6 @@ def _training_mean(folder: Path) -> Case:
         majority_train_id=np.zeros((8, 24), np.uint8),
     )
     return Case(workdir.training_mean_path, lambda: mean_of_workdir(workdir))
-
-
-def _weights(folder: Path) -> Case:
-    case = _workdir("best.weights.h5", load_training_graph)(folder)
-    recipe = Workdir(folder).student_recipe()
-    build_training_graph(recipe.spec, input_size=recipe.input_size_px).save_weights(case.file)
-    return Case(case.file, lambda: [np.asarray(each) for each in case.read().variables])
-
-
-def _training_state(folder: Path) -> Case:
-    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
-    optimizer = keras.optimizers.Adam()
-    optimizer.build(network.trainable_variables)
-    state = TrainingState(folder / "resume.npz", network, optimizer)
-    state.save()
-
-    def read() -> Any:
-        state.restore()
-        return state.progress, [np.asarray(each) for each in network.variables]
-
-    return Case(state.path, read)
 
 
 def _picture(suffix: str) -> Callable[[Path], Case]:
@@ -263,6 +227,10 @@ def _artefact(
     return prepare
 
 
+def _opened(path: Path) -> list[Contract]:
+    return [backend.contract for backend in open_artefact(path, num_threads=1).values()]
+
+
 def _tflite() -> Path:
     return random_file("float32")
 
@@ -285,15 +253,6 @@ def _frozen_graph(suffix: str) -> Callable[[Path], Case]:
         return Case(path, lambda: FrozenGraph(path).train_ids(np.zeros((9, 11, 3), np.uint8)))
 
     return prepare
-
-
-def _deeplab(folder: Path) -> Case:
-    path = folder / "network.keras"
-    record = {"backbone": "resnet18", "head": "v3", "origin": "nowhere", "num_classes": 19}
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("model.weights.h5", bytes(64))
-        archive.writestr(RECORD_NAME, json.dumps(record))
-    return Case(path, lambda: read_info(path))
 
 
 def _film(suffix: str, read: Callable[[Path, Path], Any]) -> Callable[[Path], Case]:
@@ -352,49 +311,89 @@ _HISTORY = "".join(
     for epoch in (1, 2, 3)
 )
 
-READERS = (
-    Reader("calib_cam_to_cam.txt", _calibration("calib_cam_to_cam.txt"), mutate.by_text),
-    Reader("calib_velo_to_cam.txt", _calibration("calib_velo_to_cam.txt"), mutate.by_text),
+_OTHERS = (
+    Reader(
+        "calib_cam_to_cam.txt", _calibration("calib_cam_to_cam.txt"), mutate.by_text, 0.4, sane.rig
+    ),
+    Reader(
+        "calib_velo_to_cam.txt",
+        _calibration("calib_velo_to_cam.txt"),
+        mutate.by_text,
+        0.4,
+        sane.rig,
+    ),
     Reader(
         "odometry calib.txt",
         _odometry("sequences/09/calib.txt", lambda each: _used_rig(each.rig)),
         mutate.by_text,
+        0.4,
+        sane.rig,
     ),
-    Reader("odometry poses", _odometry("poses/09.txt", lambda each: each.poses), mutate.by_text),
+    Reader(
+        "odometry poses",
+        _odometry("poses/09.txt", lambda each: each.poses),
+        mutate.by_text,
+        1.0,
+        sane.rotations,
+    ),
     Reader(
         "odometry times.txt",
-        _odometry("sequences/09/times.txt", lambda each: each.times_s),
+        _odometry("sequences/09/times.txt", _odometry_times),
         mutate.by_text,
+        1.0,
+        sane.rising,
     ),
-    Reader("timestamps.txt", _time_stamps, mutate.by_text),
+    Reader("timestamps.txt", _time_stamps, mutate.by_text, 1.0, sane.rising),
     Reader("oxts packet", _text("0000000000.txt", _PACKET, read_oxts), mutate.by_text),
     Reader(
         "frame list",
-        _text("list.txt", f"# two\n{_FRAME} 5 l\n{_FRAME} 0000000006 r\n", read_frame_list),
+        _text("list.txt", f"# two\n{_FRAME} 5 l\n{_FRAME} 0000000006 r\n", _split),
         mutate.by_text,
+        1.0,
+        sane.frames,
     ),
     Reader(
-        "odometry list", _text("list.txt", "9 0 l\n09 1 r\n", read_odometry_list), mutate.by_text
+        "odometry list",
+        _text("list.txt", "9 0 l\n09 1 r\n", read_odometry_list),
+        mutate.by_text,
     ),
     Reader(
         "rig.json",
         _text("rig.json", json.dumps(_RIG), lambda path: _used_rig(read_rig_file(path))),
         mutate.by_json,
+        1.0,
+        sane.rig,
     ),
     Reader(
         "intrinsics.json",
         _text("intrinsics.json", json.dumps(_CAMERA), read_intrinsics),
         mutate.by_json,
+        1.0,
+        sane.camera,
     ),
     Reader(
         "device camera file",
         _text("camera.json", json.dumps(_CAMERA), camera_model.read_intrinsics),
         mutate.by_json,
+        1.0,
+        sane.camera,
     ),
     Reader("label manifest.json", _label_store("manifest.json", read_manifest), mutate.by_json),
-    Reader("label frames.jsonl", _label_store("frames.jsonl", read_records), mutate.by_json_lines),
-    Reader("label store", _label_store("frames.jsonl", LabelStore.open), mutate.by_json_lines, 0.2),
-    Reader("bias_table.json", _bias_table, mutate.by_json),
+    Reader(
+        "label frames.jsonl",
+        _label_store("frames.jsonl", read_records),
+        mutate.by_json_lines,
+        1.0,
+        sane.records,
+    ),
+    Reader(
+        "label store",
+        _label_store("frames.jsonl", lambda root: LabelStore.open(root).frames),
+        mutate.by_json_lines,
+        0.2,
+        sane.frames,
+    ),
+    Reader("bias_table.json", _bias_table, mutate.by_json, 1.0, sane.bias),
     Reader("world.json", _world, mutate.by_json),
     Reader("recipe.json", _workdir("recipe.json", Workdir.recipe), mutate.by_json, 0.3),
     Reader(
@@ -403,7 +402,13 @@ READERS = (
         mutate.by_json,
         0.3,
     ),
-    Reader("run.json", _workdir("run.json", Workdir.training_camera), mutate.by_json),
+    Reader(
+        "run.json",
+        _workdir("run.json", Workdir.training_camera),
+        mutate.by_json,
+        1.0,
+        sane.fed_camera,
+    ),
     Reader(
         "scale.json",
         _workdir(
@@ -417,28 +422,30 @@ READERS = (
         "history.jsonl",
         _workdir("history.jsonl", Journal.read, content=_HISTORY),
         mutate.by_json_lines,
+        1.0,
+        sane.history,
     ),
-    Reader("training_mean.npz", _training_mean, mutate.by_arrays, 0.2),
-    Reader("resume.npz", _training_state, mutate.by_arrays, 0.1),
-    Reader("weights.h5", _weights, mutate.by_hdf5, 0.0005),
+    Reader("training_mean.npz", _training_mean, mutate.by_arrays, 0.2, sane.mean),
     Reader(
         "contract",
         _artefact(_tflite, "model.json", lambda path: Contract.load(contract_path(path))),
         mutate.by_json,
         0.3,
     ),
-    Reader("golden.npz", _artefact(_tflite, "golden.npz", read_golden), mutate.by_arrays, 0.02),
+    Reader("golden.npz", _artefact(_tflite, "golden.npz", read_golden), mutate.by_arrays, 0.05),
     Reader(
         "model.tflite",
-        _artefact(_tflite, "model.tflite", lambda path: open_artefact(path, num_threads=1)),
+        _artefact(_tflite, "model.tflite", _opened),
         mutate.by_bytes,
-        0.05,
+        0.3,
+        other=NO_CHANGE,
     ),
     Reader(
         "model.onnx",
-        _artefact(random_onnx_file, "model.onnx", lambda path: open_artefact(path, num_threads=1)),
+        _artefact(random_onnx_file, "model.onnx", _opened),
         mutate.by_bytes,
-        0.05,
+        0.2,
+        other=NO_CHANGE,
     ),
     Reader(
         "board: TensorRT contract",
@@ -454,11 +461,26 @@ READERS = (
         ),
         mutate.by_json,
     ),
-    Reader("PNG picture", _picture(".png"), mutate.by_png),
-    Reader("JPEG picture", _picture(".jpg"), mutate.by_bytes),
-    Reader("BMP picture", _picture(".bmp"), mutate.by_bytes),
-    Reader("depth label", _copied(lambda: _truth("depth"), read_depth_png), mutate.by_png),
-    Reader("class label", _copied(lambda: _truth("train_id"), read_train_id_png), mutate.by_png),
+    Reader("PNG picture", _picture(".png"), mutate.by_png, 1.0, sane.picture, RESEALED),
+    Reader("PNG picture, bytes", _picture(".png"), mutate.by_bytes, 1.0, sane.picture, NO_CHANGE),
+    Reader("JPEG picture", _picture(".jpg"), mutate.by_bytes, 1.0, sane.picture),
+    Reader("BMP picture", _picture(".bmp"), mutate.by_bytes, 1.0, sane.picture),
+    Reader(
+        "depth label",
+        _copied(lambda: _truth("depth"), read_depth_png),
+        mutate.by_png,
+        1.0,
+        sane.depth,
+        RESEALED,
+    ),
+    Reader(
+        "class label",
+        _copied(lambda: _truth("train_id"), read_train_id_png),
+        mutate.by_png,
+        1.0,
+        sane.classes,
+        RESEALED,
+    ),
     Reader(
         "sweep",
         _copied(
@@ -466,31 +488,36 @@ READERS = (
             lambda path: read_velodyne(path)[:, :3],
         ),
         mutate.by_bytes,
+        0.2,
+        sane.sweep,
     ),
     Reader("Make3D depth", _laser_grid, mutate.by_bytes, 0.3),
     Reader(
         "labelled classes",
         _labelled(
             lambda root: read_classes(open_classes("demo_world", root).train[0]),
-            lambda root: next(root.glob("truth/train_id/*/image_02/*0.png")),
+            lambda root: open_classes("demo_world", root).train[0].ids,
         ),
         mutate.by_png,
         0.1,
+        sane.example,
+        RESEALED,
     ),
     Reader(
         "labelled pair",
         _labelled(
             lambda root: read_pair(open_pairs("demo_world", root).train[0], max_disparity_px=192),
-            lambda root: next(root.glob("truth/disparity/*/image_02/*0.png")),
+            lambda root: open_pairs("demo_world", root).train[0].disparity,
         ),
         mutate.by_png,
         0.1,
+        sane.example,
+        RESEALED,
     ),
-    Reader("DeepLab .keras", _deeplab, mutate.by_zip(RECORD_NAME, mutate.by_json), 0.3),
-    Reader("frozen graph .pb", _frozen_graph(".pb"), mutate.by_bytes, 0.002),
-    Reader("frozen graph .tar.gz", _frozen_graph(".tar.gz"), mutate.by_bytes, 0.002),
-    Reader("film .mp4", _film(".mp4", _decoded), mutate.by_bytes, 0.02),
-    Reader("film .avi", _film(".avi", _decoded), mutate.by_bytes, 0.02),
+    Reader("frozen graph .pb", _frozen_graph(".pb"), mutate.by_bytes, 0.03),
+    Reader("frozen graph .tar.gz", _frozen_graph(".tar.gz"), mutate.by_bytes, 0.03),
+    Reader("film .mp4", _film(".mp4", _decoded), mutate.by_bytes, 0.08, sane.film),
+    Reader("film .avi", _film(".avi", _decoded), mutate.by_bytes, 0.08, sane.film),
     Reader(
         "device film",
         _film(".avi", lambda path, _: [each.name for each in open_files(str(path)).frames()]),
@@ -499,3 +526,4 @@ READERS = (
     ),
     Reader("film cache", _film_cache, mutate.by_json, 0.3),
 )
+READERS = (*_OTHERS, *NETWORKS)

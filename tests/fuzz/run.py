@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from fakes.once import VARIABLE
-from fuzz.readers import READERS, Reader
+from fuzz.case import NO_CHANGE, Reader
+from fuzz.readers import READERS
 from fuzz.trial import Counts, Fault, try_inputs
 
 
@@ -108,7 +109,9 @@ class _Lane:
                 index = self._watch.value
                 what = "the process died"
                 counts.add(
-                    Counts(index - indices.start + 1, 0, {what: Fault(reader.name, what, index)})
+                    Counts(
+                        index - indices.start + 1, faults={what: Fault(reader.name, what, index)}
+                    )
                 )
                 indices = range(index + 1, indices.stop)
                 self._start()
@@ -130,18 +133,21 @@ def _try(name: str, folder: Path, seed: int, indices: range) -> Counts:
 
 def _table(readers: list[Reader], counts: dict[str, Counts]) -> str:
     lines = [
-        "| reader | inputs | refused | read | kinds of fault |",
-        "| --- | --- | --- | --- | --- |",
+        "| reader | inputs | refused | read as undamaged | read as other | kinds of fault |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     rows = [(each.name, counts[each.name]) for each in readers if each.name in counts]
     total = Counts()
     for _, row in rows:
-        total.inputs, total.refused = total.inputs + row.inputs, total.refused + row.refused
+        total.add(Counts(row.inputs, row.refused, row.unchanged))
     for name, row in [*rows, ("all", total)]:
         lines.append(
-            f"| {name} | {row.inputs:,} | {row.refused:,} | {row.inputs - row.refused:,} "
-            f"| {len(row.faults)} |"
+            f"| {name} | {row.inputs:,} | {row.refused:,} | {row.unchanged:,} "
+            f"| {row.inputs - row.refused - row.unchanged:,} | {len(row.faults)} |"
         )
+    for why in sorted({each.other for each in readers} - {NO_CHANGE}):
+        names = [each.name for each in readers if each.other == why]
+        lines.append(f"read as other: {why}: {', '.join(names)}")
     for name, row in rows:
         lines += [f"{name}: input {each.index}: {each.what}" for each in row.faults.values()]
     return "\n".join(lines) + "\n"

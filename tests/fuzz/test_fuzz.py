@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from fuzz.readers import READERS, Reader
+from fuzz.case import Reader
+from fuzz.readers import READERS
 from fuzz.trial import nonsense, try_inputs
 
 from mtdepth.geometry.camera import Intrinsics

@@ -1,5 +1,6 @@
 """Reads one damaged file after another, and says what is wrong with what comes out."""
 
+import copy
 import dataclasses
 import logging
 import random
@@ -13,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fuzz.readers import Reader
+from fuzz.case import Case, Reader
 
 from export.board.build_engine import BuildError
+from export.board.convert_tftrt import ConvertError
 from export.board.run_engine import RunError
 from mtdepth.files import DataError, UserError
 
 ROOT = Path(__file__).parents[2]
-REFUSALS = (DataError, UserError, FileNotFoundError, BuildError, RunError)
+REFUSALS = (DataError, UserError, FileNotFoundError, BuildError, ConvertError, RunError)
 MAX_BYTES = 10**9
 MAX_CPU_S = 5
 
@@ -46,12 +48,14 @@ class Counts:
 
     inputs: int = 0
     refused: int = 0
+    unchanged: int = 0
     faults: dict[str, Fault] = dataclasses.field(default_factory=dict)
 
     def add(self, other: "Counts") -> None:
         """Adds those of other inputs."""
         self.inputs += other.inputs
         self.refused += other.refused
+        self.unchanged += other.unchanged
         self.faults = {**other.faults, **self.faults}
 
 
@@ -76,7 +80,7 @@ def try_inputs(
     content = case.file.read_bytes()
     counts = Counts()
     with _bounded():
-        if found := _outcome(case.read):
+        if found := _outcome(reader, case, right := []):
             raise AssertionError(f"{reader.name}: the right file is not read: {found}")
         for index in indices:
             if watch is not None:
@@ -84,22 +88,36 @@ def try_inputs(
             rng = random.Random(f"{seed}/{reader.name}/{index}")
             case.file.write_bytes(reader.change(content, rng))
             counts.inputs += 1
-            found = _outcome(case.read)
+            found = _outcome(reader, case, right)
             if found == _REFUSED:
                 counts.refused += 1
+            elif found == _UNCHANGED:
+                counts.unchanged += 1
             elif found and found not in counts.faults:
                 counts.faults[found] = Fault(reader.name, found, index)
     return counts
 
 
-_REFUSED = "refused"
+_REFUSED, _UNCHANGED = "refused", "unchanged"
 
 
-def _outcome(read: typing.Callable[[], Any]) -> str:
-    """Empty for a sane result."""
+def _outcome(reader: Reader, case: Case, right: list[Any]) -> str:
+    """What became of a file; empty for a sane result that is not the right file's.
+
+    `right` holds what that gave, or is empty and then filled.
+    """
     signal.setitimer(signal.ITIMER_PROF, MAX_CPU_S)
     try:
-        return next(nonsense(read()), "")
+        found = case.read()
+        if fault := next(nonsense(found), ""):
+            return fault
+        reader.check(found)
+        if not right:
+            right.append(copy.deepcopy(found))
+            return ""
+        if same(found, right[0]):
+            return _UNCHANGED
+        return "" if reader.other else "read as something else, which its checksum should tell"
     except REFUSALS:
         return _REFUSED
     except (Exception, TooLongError) as error:  # noqa: BLE001 (that is what is looked for)
@@ -133,6 +151,23 @@ class _bounded:  # noqa: N801 (a context manager)
 
 def _stop(*_: object) -> None:
     raise TooLongError
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two results are equal."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, np.ndarray):
+        return a.shape == b.shape and a.dtype == b.dtype and np.array_equal(a, b)
+    if dataclasses.is_dataclass(a):
+        return all(
+            same(getattr(a, each.name), getattr(b, each.name)) for each in dataclasses.fields(a)
+        )
+    if isinstance(a, Mapping):
+        return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return bool(a == b)
 
 
 def nonsense(value: Any, name: str = "result") -> Iterator[str]:

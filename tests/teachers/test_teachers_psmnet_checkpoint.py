@@ -107,6 +107,16 @@ def test_a_file_of_something_else_is_refused(content: Any, tmp_path: Path) -> No
         read_checkpoint(write(tmp_path / "bad.tar", content), align_corners=True)
 
 
+def test_tensors_of_another_kind_are_read_or_refused(tmp_path: Path) -> None:
+    halves = {name: tensor.bfloat16() for name, tensor in state().items()}
+    path = write(tmp_path / "halves.tar", {"state_dict": halves})
+    found = read_checkpoint(path, align_corners=True).tensors["dres0.0.1.bias"]
+    np.testing.assert_array_equal(found, halves["dres0.0.1.bias"].float().numpy())
+    sparse = {"dres0.0.1.bias": torch.zeros(32).to_sparse()}
+    with pytest.raises(DataError, match=r"torch\.load"):
+        read_checkpoint(write(tmp_path / "bad.tar", {"state_dict": sparse}), align_corners=True)
+
+
 def test_a_pickle_that_would_run_code_is_not_run(tmp_path: Path) -> None:
     path = write(tmp_path / "bad.tar", {"state_dict": Path("x")})  # any class of its own
     with pytest.raises(DataError, match=r"torch\.load"):
