@@ -64,7 +64,7 @@ def run(main: Callable[..., int | None], *, choices: Sequence[str] = ()) -> None
             if not is_users and not is_memory_error(error):
                 raise
             _end_bars()
-            logging.error("%s%s", error, _remedy(error))
+            logging.error("%s%s", str(error) or type(error).__name__, _remedy(error))
             logging.debug("the error came from", exc_info=True)
             sys.exit(1)
 

@@ -48,6 +48,7 @@ from mtdepth.models.mininet_spec import OutputSize, Variant
 from mtdepth.models.specs import DESIGNS, NUM_BLOCKS, designed
 from mtdepth.recipes.base import Recipe, TrainRecipe, overridden
 from mtdepth.recipes.registry import RECIPES, VIDEO_RECIPES, find_recipe, find_video_recipe
+from mtdepth.training.process import warn_of_little_memory
 from mtdepth.workdir import Workdir
 
 if TYPE_CHECKING:
@@ -315,6 +316,7 @@ def train_mininet(kitti_root: Path) -> "TrainingLoop":
 def main() -> int | None:
     """Trains."""
     check_flags()
+    warn_of_little_memory()
     kitti_root = defaults.default_kitti_root()
     run = train_student(kitti_root) if FLAGS.model == "student" else train_mininet(kitti_root)
     from mtdepth.training.loop import run_as_program

@@ -68,10 +68,12 @@ def main(word):
         raise RuntimeError("variables; " + os.strerror(errno.ENOSPC))
     if word == "memory":
         raise RuntimeError("can't start new thread")
+    if word == "empty":
+        raise MemoryError
     if word == "read-only":
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), "labels")
     numpy.zeros((2, 3)) + numpy.zeros((4, 5))
-program.run(main, choices=("user", "fault", "full", "read-only", "memory"))
+program.run(main, choices=("user", "fault", "full", "read-only", "memory", "empty"))
 """
 
 
@@ -82,6 +84,7 @@ program.run(main, choices=("user", "fault", "full", "read-only", "memory"))
         ("fault", "could not be broadcast"),
         ("full", "No space left on device; make room, then give the same command again"),
         ("memory", "can't start new thread; no memory is left"),
+        ("empty", "MemoryError; no memory is left"),
         ("read-only", "Read-only file system: 'labels'; make it writable, then give the same"),
     ],
 )

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -10,6 +11,8 @@ from collections.abc import Callable, Iterator
 from absl import logging
 
 STOPPED_STATUS = 130  # as a shell says of a program that Ctrl-C ended
+
+LEAST_ADDRESSES_BYTES = 3 * 10**9  # ours: a small training ends well with that, not with 2.2
 
 # malloc.h of glibc. Other C libraries have no `mallopt`, or one that refuses these.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -29,6 +32,20 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         for name in (_M_MMAP_THRESHOLD, _M_TRIM_THRESHOLD):
             any(mallopt(name, size) for size in _THRESHOLDS)
+
+
+def warn_of_little_memory() -> None:
+    """Warns where the process may not have the addresses that TensorFlow takes.
+
+    What gets none ends deep in its threads, with no sentence of ours.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if 0 <= limit < LEAST_ADDRESSES_BYTES:
+        logging.warning(
+            "`ulimit -v` allows %.1f GB; TensorFlow takes about %.0f GB of addresses and may be "
+            "ended without a word: lift the limit",
+            *(limit / 1e9, LEAST_ADDRESSES_BYTES / 1e9),
+        )
 
 
 @contextlib.contextmanager

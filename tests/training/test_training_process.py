@@ -1,6 +1,7 @@
 """What a step frees stays with the process; a signal is heard whatever the step is at."""
 
 import platform
+import resource
 import signal
 import subprocess
 import sys
@@ -8,7 +9,12 @@ import threading
 
 import pytest
 
-from mtdepth.training.process import STOPPED_STATUS, stopped_by_signals
+from mtdepth.training.process import (
+    LEAST_ADDRESSES_BYTES,
+    STOPPED_STATUS,
+    stopped_by_signals,
+    warn_of_little_memory,
+)
 
 SCRIPT = """
 import ctypes, resource, sys
@@ -73,3 +79,12 @@ def test_a_signal_is_left_alone_afterwards() -> None:
         signal.raise_signal(signal.SIGINT)
         assert asked.wait(timeout=60)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("limit", [resource.RLIM_INFINITY, LEAST_ADDRESSES_BYTES, 2 * 10**9])
+def test_a_limit_of_addresses_that_is_too_low_is_warned_of(
+    limit: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+    warn_of_little_memory()
+    assert ("allows 2.0 GB" in caplog.text) == (limit == 2 * 10**9)
