@@ -89,7 +89,8 @@ def forked(job: Job, folder: Path) -> int:
         status = 0
     except Exception as error:  # noqa: BLE001 (its status is told to the parent)
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        if disk_error(error) is not None:
+        # A training looks for room before it begins.
+        if disk_error(error) is not None or "make room" in str(error):
             status = FULL
     finally:
         sys.stderr.flush()
