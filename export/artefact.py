@@ -5,10 +5,8 @@ all, comparison with the network, report, golden pairs and the change of places,
 """
 
 import contextlib
-import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +20,7 @@ from export.graph import ExportError
 from export.origin import Origin
 from export.parity import BOUNDS, check_parity, measure_parity
 from mtdepth.contract import DECODERS, Precision
-from mtdepth.files import disk_errors_named, remove_leftovers, write_json
+from mtdepth.files import disk_errors_named, remove_leftovers, temporary_folder, write_json
 from mtdepth.runtime.contracted import ContractedBackend
 from mtdepth.runtime.tflite import size_contract_path
 from mtdepth.trained import InferenceNetwork
@@ -125,26 +123,8 @@ def workplace(output: Path, *, prefix: str) -> Iterator[Path]:
     """
     output.mkdir(parents=True, exist_ok=True)
     remove_leftovers(output)
-    for left in output.glob(f"{prefix}*"):
-        # Locked is one of a program at work.
-        with contextlib.suppress(OSError), _locked(left, fcntl.LOCK_EX):
-            shutil.rmtree(left)
-    with (
-        disk_errors_named(output),
-        tempfile.TemporaryDirectory(dir=output, prefix=prefix) as name,
-        _locked(Path(name), fcntl.LOCK_SH),
-    ):
-        yield Path(name)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path, kind: int) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(descriptor)
+    with disk_errors_named(output), temporary_folder(output, prefix=prefix) as folder:
+        yield folder
 
 
 def _compared(

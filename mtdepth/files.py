@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import errno
 import fcntl
+import glob
 import hashlib
 import itertools
 import json
@@ -12,7 +13,9 @@ import math
 import os
 import re
 import secrets
+import shutil
 import stat
+import tempfile
 import tokenize
 import zipfile
 import zlib
@@ -99,6 +102,35 @@ def remove_leftovers(folder: Path) -> None:
         with contextlib.suppress(OSError), path.open("rb") as left:
             fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: Path, *, prefix: str) -> Iterator[Path]:
+    """A new folder in `parent` that is gone afterwards, unless it was renamed.
+
+    Those that killed programs left go now: `prefix` names what is done, and a lock who does it.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob(f"{glob.escape(prefix)}*"):
+        with contextlib.suppress(OSError), _locked(left, fcntl.LOCK_EX):
+            shutil.rmtree(left)
+    with (
+        tempfile.TemporaryDirectory(dir=parent, prefix=prefix) as name,
+        contextlib.ExitStack() as held,
+    ):
+        with contextlib.suppress(OSError):  # a network drive without locks
+            held.enter_context(_locked(Path(name), fcntl.LOCK_SH))
+        yield Path(name)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, kind: int) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def disk_error(error: BaseException) -> int | None:

@@ -20,6 +20,7 @@ from mtdepth.files import (
     read_npy,
     read_npz,
     remove_leftovers,
+    temporary_folder,
     visible_files,
     write_json,
 )
@@ -159,6 +160,19 @@ def test_leftovers_of_dead_writers_go_and_those_of_living_ones_stay(tmp_path: Pa
         *(".hidden", ".my-notes.txt", "last.npz")
     ]
     remove_leftovers(tmp_path / "absent")
+
+
+def test_a_temporary_folder_goes_and_so_do_those_of_the_dead(tmp_path: Path) -> None:
+    dead, other = tmp_path / ".[a]-x1", tmp_path / ".a-x1"
+    for left in (dead, other):
+        left.mkdir()
+        (left / "half").write_text("x")
+    with temporary_folder(tmp_path, prefix=".[a]-") as first:
+        assert not dead.exists()
+        with temporary_folder(tmp_path, prefix=".[a]-") as second:
+            assert first.is_dir()
+            second.rename(tmp_path / "made")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "made"]
 
 
 def test_a_full_disk_is_known_in_the_words_of_numpy_and_tensorflow_too(tmp_path: Path) -> None:

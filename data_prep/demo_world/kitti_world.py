@@ -30,7 +30,7 @@ from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import colorize
 from mtdepth.datasets.label_store import DISPARITY_UNITS_PER_PX
 from mtdepth.datasets.oxts import EARTH_RADIUS_M, FIELD_NAMES
-from mtdepth.files import DataError, atomic_path, write_json, write_text
+from mtdepth.files import DataError, atomic_path, remove_leftovers, write_json, write_text
 from mtdepth.geometry.stereo import depth_to_disparity
 from mtdepth.pictures import read_rgb, write_png
 from mtdepth.runtime.colors import depth_colors
@@ -197,6 +197,8 @@ def write_tree(
     if (root / marker).is_file():
         unfinished.unlink(missing_ok=True)
         return {}
+    for folder in {root, *(path.parent for path in root.rglob(".*"))}:
+        remove_leftovers(folder)
     write_json(unfinished, settings)
     begin()
     done: dict[FrameId, Result] = {}

@@ -2,7 +2,6 @@
 
 import shutil
 import tarfile
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from export.bundle.modules import BundleError
 from export.golden import golden_path, read_golden
 from mtdepth.contract import Contract, contract_path
-from mtdepth.files import DataError, atomic_path
+from mtdepth.files import DataError, atomic_path, remove_leftovers, temporary_folder
 from mtdepth.runtime.tflite import contract_files, open_sizes
 
 ARCHIVE_SUFFIX = ".tar.gz"
@@ -109,9 +108,9 @@ def write_bundle(
     """
     if output.exists() and not is_archive(output):
         raise FileExistsError(f"{output} exists: give another --output")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=output.parent, prefix=".bundle.") as temporary:
-        folder = Path(temporary) / folder_name(output)
+    remove_leftovers(output.parent)
+    with temporary_folder(output.parent, prefix=".bundle.") as temporary:
+        folder = temporary / folder_name(output)
         for name, source in copied.items():
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)

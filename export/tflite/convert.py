@@ -31,6 +31,7 @@ def convert(
     class_output: ClassOutput = "scores",
     representative: Iterable[Image] = (),
     is_rounded: bool = False,
+    scratch: Path | None = None,
 ) -> bytes:
     """Converts a network; nothing is checked against it yet (see `export.parity`).
 
@@ -49,6 +50,7 @@ def convert(
       class_output: Scores, or the index of the largest in the graph.
       representative: int8 only: fitted pictures that the ranges of the activations are taken from.
       is_rounded: int8 only: the network was trained with ranges of its own, and they are taken.
+      scratch: Folder for what is written on the way; the system's by default.
 
     Returns:
       A model that takes `[1, height, width, 3]` RGB uint8 as it is, in every precision.
@@ -61,7 +63,7 @@ def convert(
     pictures = list(representative)
     if is_int8 and not (pictures or is_rounded):
         raise UserError("int8 needs representative pictures; give a label store with frames")
-    with quiet(), tempfile.TemporaryDirectory() as folder:
+    with quiet(), tempfile.TemporaryDirectory(dir=scratch) as folder:
         write_inference_graph(
             network,
             Path(folder),

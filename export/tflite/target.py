@@ -44,19 +44,25 @@ def export_tflite(
       ExportError: If a size cannot be converted, says something else than its network, or is not
         one part of XNNPACK.
     """
-    contents = {
-        size: convert(
-            part.network,
-            precision=precision,
-            class_output=class_output,
-            representative=calibration,
-            is_rounded=precision == "int8" and part.origin.treatment in _ROUNDED_TREATMENTS,
-        )
-        for size, part in parts.items()
-    }
+
+    def make(folder: Path) -> Made:
+        contents = {
+            size: convert(
+                part.network,
+                precision=precision,
+                class_output=class_output,
+                representative=calibration,
+                is_rounded=precision == "int8" and part.origin.treatment in _ROUNDED_TREATMENTS,
+                # What a kill leaves of it goes with the folder.
+                scratch=folder,
+            )
+            for size, part in parts.items()
+        }
+        return _made(folder, contents, parts, precision, class_output)
+
     return write_artefact(
         output,
-        lambda folder: _made(folder, contents, parts, precision, class_output),
+        make,
         parts=parts,
         precision=precision,
         parity_images=parity_images,

@@ -6,8 +6,6 @@ in any order, by several threads. So a film is read to its end once and kept as 
 
 import hashlib
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 import cv2
@@ -16,7 +14,7 @@ import numpy.typing as npt
 import tqdm
 from absl import logging
 
-from mtdepth.files import DataError, read_record, write_json
+from mtdepth.files import DataError, read_record, temporary_folder, write_json
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm", ".mpg", ".mpeg", ".mjpeg", ".ts"}
@@ -48,14 +46,10 @@ def decode_video(path: Path, *, cache_dir: Path) -> dict[int, Path]:
     """
     folder = cache_dir / f"{path.stem}-{_digest(path)[:16]}"
     if not (folder / _MANIFEST).is_file():
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=cache_dir, prefix=f".{path.stem}-"))
-        try:
+        with temporary_folder(cache_dir, prefix=f".{path.stem}-") as temporary:
             numbers = _decode_into(path, temporary)
             write_json(temporary / _MANIFEST, {"film": str(path), "numbers": numbers})
             _publish(temporary, folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
     listed = read_record(folder / _MANIFEST).get("numbers")
     if not isinstance(listed, list) or any(type(number) is not int for number in listed):
         raise DataError(folder / _MANIFEST, "has no numbers of frames; delete this folder")

@@ -145,6 +145,7 @@ def test_an_interrupted_world_is_completed_without_touching_whole_frames(
     drive = root / "2011_09_26" / "2011_09_26_drive_9102_sync"
     (drive / "image_03" / "data" / "0000000001.png").unlink()
     kept = drive / "image_02" / "data" / "0000000000.png"
+    kept.with_name(".0000000001-0123abcd.png").write_bytes(b"of a killed run")
     kept_at = kept.stat().st_mtime_ns
     assert kitti_world.write_world(root, SETTINGS) == 1
     assert digests(root) == digests(world)

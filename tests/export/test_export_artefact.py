@@ -3,6 +3,7 @@
 import errno
 import json
 import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,6 +89,14 @@ def test_what_a_killed_export_left_goes_at_the_next_start(tmp_path: Path) -> Non
         with workplace(tmp_path, prefix=".export."):
             assert first.is_dir()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_written_outside_the_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    export_random(tmp_path / "out", precision="float32")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 @pytest.mark.parametrize(
