@@ -141,7 +141,10 @@ KITTI_SHARE = 0.45  # ours: of the drives of a world of mixed rigs
 _HEIGHT_M = (0.2, 2.0)  # a vacuum robot to a van's roof; drawn by its logarithm
 _FIELD_DEG = (40.0, 110.0)  # across; a telephoto lens to a wide-angle one, rectified
 _USUAL_FIELD_DEG = (55.0, 90.0)  # most cameras of phones, dash boards and robots
-_PITCH_DEG = (-12.0, 6.0)  # down to see the ground before the wheels, up by mistake
+# A low robot looks down to see the ground before its wheels, and up by mistake. What stands higher
+# looks level, and as often up as down: where a picture leaves the horizon in doubt, a network tells
+# the mean of those that it learned.
+_LOW_PITCH_DEG, _PITCH_DEG = (-12.0, 6.0), (-3.0, 3.0)
 _ROLL_DEG = 1.5  # standard deviation: mounted by hand
 _CENTRE = 0.04  # of the width and the height: the principal point off the middle
 _LOW_M = 0.9  # below this it is a robot's, which also drives on pavements
@@ -206,14 +209,16 @@ def random_mount(
     is_kitti = camera is None and rng.random() < KITTI_SHARE
     limits_m = heights_m or _HEIGHT_M
     drawn_m = float(np.exp(rng.uniform(*np.log(limits_m))))
-    drawn_deg, roll_deg = rng.uniform(*_PITCH_DEG), rng.normal(0.0, _ROLL_DEG)
+    pitch_share, roll_deg = rng.random(), rng.normal(0.0, _ROLL_DEG)
     random_view = _random_camera(rng, size)
     is_on_walk = rng.random() < _PAVEMENT
     if is_kitti or camera is not None:
-        drawn_deg, roll_deg = 0.0, 0.0
+        pitch_share, roll_deg = 0.5, 0.0
         if is_kitti or heights_m is None:
             drawn_m = CAMERA_HEIGHT_M
     height_m = float(np.clip(drawn_m, *limits_m))
+    is_level = is_kitti or camera is not None or height_m >= _LOW_M
+    drawn_deg = float(np.interp(pitch_share, (0, 1), _PITCH_DEG if is_level else _LOW_PITCH_DEG))
     seen_by = camera or (KITTI_CAMERA if is_kitti else random_view)
     return Mount(
         camera=seen_by.resized(height_px=size[0], width_px=size[1]),

@@ -49,8 +49,8 @@ class Variety:
         0.4, 1.0, "sun below the horizon: blue, dim, noisy", chance=0.08, demo=(0.0, 0.0)
     )
     haze_length_m: float = _drawn(
-        60.0, 400.0, "fog: contrast falls to 37 % over this length",
-        chance=0.10, otherwise=1500.0, is_log=True, demo=(600.0, 3000.0),
+        60.0, 20000.0, "contrast falls to 37 % over it: fog to clear air; one value tells depth",
+        is_log=True, power=0.5, demo=(600.0, 3000.0),
     )  # fmt: skip
     wet: float = _drawn(0.3, 1.0, "rain stands on the road: darker and mirroring", chance=0.15,
                         demo=(0.0, 0.0))  # fmt: skip
@@ -65,7 +65,7 @@ class Variety:
     traffic: float = _drawn(0.5, 2.2, "times the district's usual density", is_log=True)
     people: float = _drawn(0.4, 3.0, "times the district's usual density", is_log=True)
     asphalt: float = _drawn(
-        0.08, 0.32, "reflectance, new bitumen to old concrete", demo=(0.15, 0.25)
+        0.08, 0.45, "reflectance, new bitumen to bleached concrete", demo=(0.15, 0.25)
     )
     asphalt_warmth: float = _drawn(-0.06, 0.10, "red over blue; porphyry to blue basalt")
     cobbles: float = _drawn(
@@ -98,6 +98,10 @@ class Variety:
     jpeg_quality: float = _drawn(
         35.0, 95.0, "compressed and decoded again, 0 = not", chance=0.5, demo=(0.0, 0.0)
     )
+    shade: float = _drawn(
+        0.15, 0.42, "light in shadow on a clear day; on KITTI's roads shadows are deep",
+        demo=(0.40, 0.40),
+    )  # fmt: skip
     right_gain: float = _drawn(0.97, 1.03, "the right camera's exposure over the left one's")
 
     def to_dict(self) -> dict[str, float]:
@@ -175,7 +179,7 @@ def light_of(variety: Variety) -> Light:
     tone = np.array([1.06, 1.0, 0.90]) * (1 - low) + np.array([1.05, 0.68, 0.36]) * low
     sun = 1.7 * (1 - 0.9 * grey) * tone * (1 - variety.dusk)
     haze = haze * (1 - 0.35 * low * (1 - grey) * np.array([0.0, 0.4, 1.0]))
-    ambient = (0.40 + 0.40 * grey) * (0.55 + 0.45 * blue / blue.mean())
+    ambient = (variety.shade + (0.80 - variety.shade) * grey) * (0.55 + 0.45 * blue / blue.mean())
     dim = 1.0 - variety.dusk * np.array([0.72, 0.68, 0.55])
     return Light(
         to_sun=(

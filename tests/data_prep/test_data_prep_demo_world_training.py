@@ -219,6 +219,10 @@ def test_rigs_are_kittis_nearly_half_of_the_time_and_anything_else_within_the_ra
     assert 40.0 <= fields_deg.min() < 50.0
     assert 100.0 < fields_deg.max() <= 110.0
     assert {mount.place for mount in others if mount.is_low} == {"lane", "pavement"}
+    level = np.degrees([mount.pitch_rad for mount in mounts if not mount.is_low])
+    assert np.abs(level).max() <= 3.0
+    assert abs(level.mean()) < 0.3  # a horizon in doubt is taken to be the mean
+    assert np.degrees([mount.pitch_rad for mount in others if mount.is_low]).min() < -10.0
 
 
 def test_a_given_rig_is_every_drives() -> None:
