@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +111,6 @@ class TrainedNetwork(InferenceNetwork):
         """From uint8 `[height, width, 3]` to code `[h, w]` and train id `[h, w]` or None."""
         shape = (*self.input_size, 3)
 
-        # One fixed shape is traced once; XLA is slower than plain kernels on CPU.
-        @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8)], jit_compile=False)
         def infer(image: Any) -> Any:
             fed = self.normalisation(tf.cast(image, tf.float32))
             outputs = self.network(fed[None], training=False)
@@ -121,7 +120,8 @@ class TrainedNetwork(InferenceNetwork):
             scores = outputs["class_scores"][0]
             return code, tf.cast(tf.argmax(scores, axis=-1), tf.uint8)
 
-        return infer
+        # One fixed shape is traced once.
+        return graph_function(infer, [tf.TensorSpec(shape, tf.uint8)])
 
 
 def load_trained(
@@ -170,6 +170,16 @@ def load_trained(
         scale_source=source,
         **run,
     )
+
+
+def graph_function(function: Callable[..., Any], signature: list[Any] | None = None) -> Any:
+    """`function` of tensors as a graph, traced as it stands.
+
+    XLA makes graphs of our networks several times slower on a CPU, and AutoGraph rewrites every
+    function on the way, which takes as long as the tracing: what depends on a tensor's value is
+    written as `tf.cond`.
+    """
+    return tf.function(function, signature, jit_compile=False, autograph=False)
 
 
 def require_tensorflow() -> None:

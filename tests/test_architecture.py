@@ -96,7 +96,7 @@ MAY_IMPORT = {
     "teachers.train": (*A_RUN, "teachers", "mtdepth.program", "mtdepth.training"),
     "teachers.training": (
         *(*A_RUN, "teachers", "mtdepth.data", "mtdepth.metrics", "mtdepth.training"),
-        "mtdepth.versions",
+        *("mtdepth.trained", "mtdepth.versions"),
     ),
     "teachers": (*GEOMETRY_AND_DATA_SETS, "mtdepth.models.weights"),
     # Data preparation: never a student's network.

@@ -19,7 +19,7 @@ from mtdepth.losses.total import total_loss
 from mtdepth.models.normalisation import InputNormalisation
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.recipes.schedule import TrainingSchedule
-from mtdepth.trained import InferenceNetwork
+from mtdepth.trained import InferenceNetwork, graph_function
 from mtdepth.training.checkpoints import TrainingState
 from mtdepth.training.journal import Journal
 from mtdepth.training.loop import TrainingLoop, run_as_program
@@ -126,13 +126,8 @@ class FineTuning:
 
     def __post_init__(self) -> None:
         """Compiles what runs the network."""
-        # XLA makes such graphs several times slower on CPU, so it is not left to a default.
-        self._infer = tf.function(
-            lambda image: self.model(
-                self.normalisation(tf.cast(image, tf.float32)), training=False
-            ),
-            jit_compile=False,
-            autograph=False,
+        self._infer = graph_function(
+            lambda image: self.model(self.normalisation(tf.cast(image, tf.float32)), training=False)
         )
 
     def run(

@@ -10,7 +10,8 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
+
+from mtdepth.trained import graph_function
 
 
 class BatchStatistics:
@@ -23,8 +24,7 @@ class BatchStatistics:
 
     def __init__(self, graph: keras.Model, forward: Callable[[Any], Any]) -> None:
         self._norms = norm_layers(graph)
-        # XLA makes such graphs several times slower on CPU, so it is not left to a default.
-        self._forward = tf.function(forward, jit_compile=False)
+        self._forward = graph_function(forward)
 
     def estimate(self, batches: Iterable[Any]) -> None:
         """Replaces each layer's moving mean and variance by those of `batches`.

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from mtdepth.recipes.schedule import TrainingSchedule
-from mtdepth.trained import require_tensorflow
+from mtdepth.trained import graph_function, require_tensorflow
 
 Tensors = dict[str, Any]
 
@@ -64,8 +64,7 @@ class TrainingStep:
         self._clip_norm = clip_norm
         self._change_gradients, self._after = change_gradients, after
         optimizer.build(network.trainable_variables)
-        # XLA makes such graphs several times slower on CPU, so it is not left to a default.
-        self._step = tf.function(self._traced, jit_compile=False)
+        self._step = graph_function(self._traced)
 
     def take(self, batch: Tensors, *, rate: float) -> StepResult:
         """Takes one step.

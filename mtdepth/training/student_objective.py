@@ -9,6 +9,7 @@ from mtdepth.data.features import DEPTH_M, IMAGE, TRAIN_ID
 from mtdepth.losses.total import StudentLossWeights, total_loss
 from mtdepth.models.normalisation import STUDENT_INPUT
 from mtdepth.recipes.base import TrainRecipe
+from mtdepth.trained import graph_function
 from mtdepth.training.step import Tensors
 
 
@@ -41,8 +42,7 @@ class StudentObjective:
 
     def __init__(self, graph: keras.Model, recipe: TrainRecipe) -> None:
         self._graph, self._recipe = graph, recipe
-        # XLA makes this graph several times slower on CPU, so it is not left to a default.
-        self._evaluation = tf.function(self._losses_and_outputs, jit_compile=False)
+        self._evaluation = graph_function(self._losses_and_outputs)
 
     def losses(self, batch: Tensors) -> Tensors:
         """Runs the graph in training mode; returns `total` and its parts, scalars."""

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 from keras import ops
 
 from mtdepth.data.video_batches import FRAMES, INTRINSICS, JITTERED
@@ -12,6 +11,7 @@ from mtdepth.losses.video import VideoLossWeights, Views, target_to_sources, vid
 from mtdepth.losses.view_synthesis import inverse_depth
 from mtdepth.models.mininet_spec import OUTPUT_STRIDE
 from mtdepth.recipes.video import VideoRecipe
+from mtdepth.trained import graph_function
 from mtdepth.training.step import Tensors
 from mtdepth.training.video_networks import VideoNetworks
 
@@ -44,7 +44,7 @@ class VideoObjective:
             scale_decay=recipe.smoothness_scale_decay,
             auto_mask=recipe.auto_mask,
         )
-        self._evaluation = tf.function(self._losses_and_pictures, jit_compile=False)
+        self._evaluation = graph_function(self._losses_and_pictures)
 
     def losses(self, batch: Tensors) -> Tensors:
         """Runs both networks in training mode; returns `total`, its parts and health, scalars."""

@@ -12,6 +12,7 @@ from mtdepth.data.loader import Batch, Cache
 from mtdepth.datasets.label_map import CLASS_NAMES, IGNORE_ID, NUM_CLASSES
 from mtdepth.files import UserError
 from mtdepth.metrics.segmentation import Confusion, confusion
+from mtdepth.trained import graph_function
 from teachers.deeplab_v3.checkpoint import SUFFIX, DeepLabInfo, save_deeplab
 from teachers.deeplab_v3.keras_network import padded_to_multiple
 from teachers.deeplab_v3.network import SIZE_MULTIPLE_PX, build_deeplab, cross_entropy, load_deeplab
@@ -44,8 +45,7 @@ class ClassTask:
         self._recipe = recipe
         self._reader = Cache[ClassFiles, ClassExample](read_classes, cache_bytes=cache_bytes)
         self.graph = _network(recipe)
-        # XLA is slower on a CPU.
-        self._winner = tf.function(self._traced_winner, jit_compile=False)
+        self._winner = graph_function(self._traced_winner)
 
     def example(self, files: ClassFiles, rng: np.random.Generator) -> Batch:
         """One varied training example."""
