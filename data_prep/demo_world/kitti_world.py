@@ -263,13 +263,14 @@ def _shown_files(root: Path, frame: FrameId) -> tuple[Path, Path, Path]:
 
 
 def _write_frame(root: Path, settings: WorldSettings, left: FrameId) -> bool:
-    """Writes a frame unless all its files are there; says whether it did."""
+    """Writes a frame, the first its drive's poses too, unless all is there; whether it did."""
     drive, number = settings.drive_names.index(left.drive), left.index
     sensor = {name: layout.sensor_path(root, name, left) for name in layout.SENSORS}
     truth = {
         name: layout.truth_path(root, name, left) for name in ("depth", "disparity", "train_id")
     }
-    if all(path.is_file() for path in (*sensor.values(), *truth.values())):
+    poses = [layout.poses_path(root, left.drive)] if number == 0 else []
+    if all(path.is_file() for path in (*sensor.values(), *truth.values(), *poses)):
         return False
     rig = demo_rig(height_px=settings.height_px, width_px=settings.width_px)
     frame = render_frame(settings, drive=drive, frame=number)
@@ -285,22 +286,22 @@ def _write_frame(root: Path, settings: WorldSettings, left: FrameId) -> bool:
     write_png(truth["disparity"], units.astype(np.uint16))
     with atomic_path(sensor["velodyne_points"]) as temporary:
         temporary.write_bytes(frame.points.astype("<f4").tobytes())
-    packet = oxts_packet(scene_of(settings, drive).street.drive, rig, frame=number)
-    write_text(sensor["oxts"], packet)
+    driven = scene_of(settings, drive).street.drive
+    write_text(sensor["oxts"], oxts_packet(driven, rig, frame=number))
+    for path in poses:
+        write_text(path, odometry_lines(driven, rig))
     return True
 
 
 def _write_fixed_files(root: Path, settings: WorldSettings) -> None:
-    """Calibration, time stamps, poses and lists."""
+    """Calibration, time stamps and lists."""
     rig = demo_rig(height_px=settings.height_px, width_px=settings.width_px)
     for name, text in calibration_texts(rig).items():
         write_text(root / layout.DATE / name, text)
-    for number, drive in enumerate(settings.drive_names):
+    for drive in settings.drive_names:
         stamps = time_stamps(settings.num_frames)
         for sensor in layout.SENSORS:
             write_text(root / layout.DATE / drive / sensor / "timestamps.txt", stamps)
-        poses = layout.poses_path(root, drive)
-        write_text(poses, odometry_lines(street_of(settings, number).drive, rig))
     for name, drives in (("train", settings.train_drives), ("val", settings.val_drives)):
         frames = frames_of(drives, num_frames=settings.num_frames)
         write_text(layout.split_path(root, name), "".join(f"{frame}\n" for frame in frames))

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import multiprocessing
 import shutil
@@ -7,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes.kitti_tree import build_kitti_tree
 
 from data_prep.demo_world import kitti_world
 from data_prep.demo_world import settings as layout
@@ -49,14 +49,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The fake tree of the other tests; hidden leftovers in its folder do not matter."""
+    """Of another seed; hidden leftovers in its folder do not matter."""
     root = tmp_path_factory.mktemp("other")
     for leftover in (".ipynb_checkpoints", ".DS_Store"):
         (root / leftover).write_text("")
-    return build_kitti_tree(root, num_frames=1, size=SIZE, seed=6)
+    kitti_world.write_world(root, dataclasses.replace(SETTINGS, num_frames=1, seed=6))
+    return root
 
 
-def test_the_fake_tree_is_a_finished_demo_world(other: Path) -> None:
+def test_a_finished_world_is_a_demo_world(other: Path) -> None:
     assert is_demo(other)
     assert len(KittiRaw(other).drives()) == 2
 
