@@ -3,18 +3,18 @@
 import dataclasses
 import itertools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from absl import logging
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from data_prep.audit.bias_evidence import FAR_M, BiasEvidence
 from data_prep.bias_table import FIGURE_NAME, TABLE_NAME, BiasTable, Index, Statistic
 from mtdepth.files import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -76,6 +76,10 @@ def distance_table(evidence: BiasEvidence, after_m: Floats, *, title: str) -> st
 
 def save_figure(path: Path, evidence: BiasEvidence, after_m: Floats, *, title: str) -> None:
     """Draws the error by LiDAR distance and by teacher's distance, with counts, and saves it."""
+    # Here, since it takes as long to load as all else that a process of a labelling job needs.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(11.5, 6.4), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(4, 1))
@@ -104,7 +108,7 @@ def save_figure(path: Path, evidence: BiasEvidence, after_m: Floats, *, title: s
         figure.savefig(temporary)
 
 
-def _draw_error(axes: Axes, at_m: Floats, error_m: Floats, name: str, color: str) -> None:
+def _draw_error(axes: "Axes", at_m: Floats, error_m: Floats, name: str, color: str) -> None:
     """Median line, quartile band and dashed mean in bins of `at_m`."""
     num_bins = int(FAR_M / FIGURE_BIN_M)
     bins = np.floor(at_m / FIGURE_BIN_M).astype(int)
