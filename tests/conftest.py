@@ -31,6 +31,8 @@ settings.load_profile("tests")
 def pytest_configure(config: pytest.Config) -> None:
     """Makes the folder of what is built once; the worker processes inherit its name."""
     if not IS_WORKER:
+        # By itself xdist begins with the files of most tests, and the long ones have few.
+        config.option.loadscopereorder = False
         folder = tempfile.TemporaryDirectory(prefix="mtdepth-tests-")
         config.add_cleanup(folder.cleanup)
         os.environ[VARIABLE] = folder.name
@@ -38,11 +40,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 # Begun first, the longest before the others, so that no process is left alone with one at the end.
 _LONG = (
-    *("test_training_student_run", "test_end_to_end", "test_export_artefact", "test_export_tflite"),
-    *("test_data_prep_killed_jobs", "test_readmes", "test_export_qat", "test_training_video_run"),
-    *("test_data_prep_programs", "test_models_mininet_tflite", "test_teachers_deeplab_network"),
-    *("test_teachers_training_tasks", "test_models_backends", "test_export_device"),
-    *("test_teachers_psmnet_network", "test_data_prep_demo_world_training", "test_predictor"),
+    *("test_models_student", "test_teachers_deeplab_network", "test_training_video_run"),
+    *("test_export_artefact", "test_export_qat", "test_data_prep_doctor", "test_export_device"),
+    *("test_data_prep_generation", "test_teachers_psmnet_network", "test_models_mininet"),
+    *("test_models_pretrained", "test_training_student_run", "test_predictor"),
+    *("test_data_prep_demo_world_training", "test_models_counting", "test_end_to_end"),
+    *("test_data_prep_demo_world_writer", "test_models_backends", "test_data_prep_killed_jobs"),
 )
 
 

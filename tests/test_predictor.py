@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -26,18 +27,19 @@ def image() -> npt.NDArray[np.uint8]:
     return np.random.default_rng(1).integers(0, 256, (32, 96, 3), np.uint8)
 
 
-def training_graph(workdir: Workdir, checkpoint: str = "best") -> keras.Model:
+@pytest.fixture(scope="module")
+def outputs(workdir: Workdir, image: npt.NDArray[np.uint8]) -> Any:
+    """Of the training graph."""
     recipe = workdir.student_recipe()
     graph = build_training_graph(recipe.spec, input_size=recipe.input_size_px)
-    graph.load_weights(workdir.path / f"{checkpoint}.weights.h5")
-    return graph
+    graph.load_weights(workdir.path / "best.weights.h5")
+    return graph(image[None] / 127.5 - 1, training=False)
 
 
 @pytest.mark.parametrize(("decoder", "block"), [("L", 4), ("M", 3), ("S", 2), ("XS", 1)])
 def test_every_decoder_size_gives_the_depth_and_classes_of_its_block(
-    workdir: Workdir, image: npt.NDArray[np.uint8], decoder: str, block: int
+    workdir: Workdir, image: npt.NDArray[np.uint8], outputs: Any, decoder: str, block: int
 ) -> None:
-    outputs = training_graph(workdir)(image[None] / 127.5 - 1, training=False)
     code = np.asarray(outputs[f"depth_code_{block}"])[0, :, :, 0].astype(np.float64)
     # The inverse of the code by the equation, near 1 m and far 80 m: d = near (far/near)^(code/far)
     expected_m = np.maximum(1.0 * 80.0 ** (np.minimum(code, 80) / 80), 0.1)

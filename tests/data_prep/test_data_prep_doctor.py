@@ -691,7 +691,7 @@ def test_frames_that_kill_their_process_are_named_and_the_others_read(
 
 def test_the_program_ends_with_a_table_json_and_a_status(healthy: Path, tmp_path: Path) -> None:
     done = run_process(
-        "data_prep.doctor", "--kitti_root", healthy, "--json", "-", "--num_processes", 2
+        "data_prep.doctor", "--kitti_root", healthy, "--json", "-", "--num_processes", 1
     )
     assert done.returncode == 0, done.stderr
     content = json.loads(done.stdout)

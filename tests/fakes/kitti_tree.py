@@ -1,16 +1,10 @@
-"""A tiny exact KITTI tree for tests, by the demo world's own writer.
-
-Use it once per test file or session, it is read-only by convention:
-
-    @pytest.fixture(scope="session")
-    def kitti_root(tmp_path_factory):
-        return build_kitti_tree(tmp_path_factory.mktemp("kitti") / "raw")
-"""
+"""A tiny exact KITTI tree for tests, by the demo world's own writer."""
 
 import shutil
 from pathlib import Path
 
 import cv2
+from fakes.once import built_once
 
 from data_prep.demo_world.kitti_world import write_world
 from data_prep.demo_world.settings import WorldSettings
@@ -25,6 +19,8 @@ def build_kitti_tree(
     seed: int = 0,
 ) -> Path:
     """Writes a demo world below `root` (new or empty) and returns `root`.
+
+    One of the same arguments is rendered once in a run and copied from then on.
 
     Args:
       root: Becomes a KITTI raw root with `truth/`, `splits/train.txt` and `splits/val.txt`.
@@ -41,8 +37,9 @@ def build_kitti_tree(
         width_px=size[1],
         lidar_azimuth_step_deg=0.5,
     )
-    write_world(root, settings)
-    return root
+    name = f"kitti-{num_drives}x{num_frames}-{size[0]}x{size[1]}-{seed}"
+    rendered = built_once(name, lambda folder: write_world(folder, settings))
+    return shutil.copytree(rendered, root, dirs_exist_ok=True)
 
 
 def shrunk_tree(tree: Path, root: Path, *, factor: int = 2) -> Path:

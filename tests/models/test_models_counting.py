@@ -1,5 +1,7 @@
 """Parameters and operations of the student, against the published-count reconstruction."""
 
+import functools
+
 import keras
 import pytest
 
@@ -36,21 +38,15 @@ DETACHED = [
 ]
 
 
-@pytest.fixture(scope="module")
-def graphs_480x320():
-    specs = [
-        StudentSpec(tasks=BOTH, blocks=blocks) for blocks in (DESIGN_A_BLOCKS, DESIGN_B_BLOCKS)
-    ]
-    return {
-        spec.blocks: (spec, build_training_graph(spec, input_size=(320, 480))) for spec in specs
-    }
+@functools.cache
+def training_graph(spec: StudentSpec, *, width_px: int = 1056) -> keras.Model:
+    return build_training_graph(spec, input_size=(320, width_px))
 
 
 @pytest.mark.parametrize(("blocks", "tasks", "decoder", "params", "mmac"), DETACHED)
-def test_detached_counts_are_the_reconstructions(
-    graphs_480x320, blocks, tasks, decoder, params, mmac
-) -> None:
-    spec, graph = graphs_480x320[blocks]
+def test_detached_counts_are_the_reconstructions(blocks, tasks, decoder, params, mmac) -> None:
+    spec = StudentSpec(tasks=BOTH, blocks=blocks)
+    graph = training_graph(spec, width_px=480)
     counted = count(detach(graph, spec, decoder=decoder, tasks=tasks))
     assert counted.params == params
     assert round(counted.macs / 1e6, 1) == mmac
@@ -71,13 +67,13 @@ def test_detached_counts_are_the_reconstructions(
 )
 def test_training_graph_counts_are_the_reconstructions(blocks, tasks, params, gmac) -> None:
     spec = StudentSpec(blocks=blocks, tasks=tasks)
-    counted = count(build_training_graph(spec, input_size=(320, 1056)))
+    counted = count(training_graph(spec))
     assert counted.params == params
     assert counted.macs / 1e9 == pytest.approx(gmac, abs=6e-5 if gmac != 1.060 else 6e-4)
 
 
 def test_trainable_parameters_leave_the_statistics_out() -> None:
-    counted = count(build_training_graph(StudentSpec(), input_size=(64, 96)))
+    counted = count(training_graph(StudentSpec()))
     assert counted.trainable_params == 308_524
 
 
@@ -86,8 +82,7 @@ def test_trainable_parameters_leave_the_statistics_out() -> None:
 )
 def test_detached_operations_at_the_papers_size(decoder, mmac) -> None:
     spec = StudentSpec()
-    graph = build_training_graph(spec, input_size=(320, 1056))
-    assert round(count(detach(graph, spec, decoder=decoder)).macs / 1e6, 1) == mmac
+    assert round(count(detach(training_graph(spec), spec, decoder=decoder)).macs / 1e6, 1) == mmac
 
 
 @pytest.mark.parametrize(
@@ -96,7 +91,7 @@ def test_detached_operations_at_the_papers_size(decoder, mmac) -> None:
 )
 def test_split_of_shared_and_individual_bottlenecks(num_individual, params, gmac) -> None:
     spec = StudentSpec(tasks=BOTH, num_individual=num_individual)
-    counted = count(build_training_graph(spec, input_size=(320, 1056)))
+    counted = count(training_graph(spec))
     assert counted.params == params
     assert round(counted.macs / 1e9, 3) == gmac
 

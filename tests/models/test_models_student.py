@@ -42,7 +42,12 @@ def test_outputs_have_the_stated_shapes_and_types(graph) -> None:
     assert [tensor.name for tensor in graph.inputs] == ["image"]
 
 
-@pytest.mark.parametrize("size", [(64, 96), (224, 160)])
+@pytest.fixture(scope="module")
+def twin() -> keras.Model:
+    return build_training_graph(SPEC, input_size=SIZE)
+
+
+@pytest.mark.parametrize("size", [SIZE, pytest.param((224, 160), marks=pytest.mark.slow)])
 def test_taps_equal_keras_applications(size, randomise) -> None:
     library = keras.applications.MobileNetV2(
         input_shape=(*size, 3), alpha=0.35, weights=None, include_top=False
@@ -57,13 +62,13 @@ def test_taps_equal_keras_applications(size, randomise) -> None:
         library.input, {name: library.get_layer(layer).output for name, layer in TAPS.items()}
     )
     images = _images(1, size)
-    expected = truth.predict(images, verbose=0)
-    for name, features in encoder.predict(images, verbose=0).items():
+    expected = {name: np.asarray(value) for name, value in truth(images, training=False).items()}
+    for name, features in encoder(images, training=False).items():
         scale = np.abs(expected[name]).max()
         np.testing.assert_allclose(features, expected[name], atol=1e-5 * scale, err_msg=name)
 
 
-def test_every_encoder_layer_has_the_librarys_name_and_class() -> None:
+def test_every_encoder_layer_has_the_librarys_name_and_class(graph) -> None:
     library = keras.applications.MobileNetV2(
         input_shape=(64, 96, 3), alpha=0.35, weights=None, include_top=False
     )
@@ -72,7 +77,6 @@ def test_every_encoder_layer_has_the_librarys_name_and_class() -> None:
         for layer in library.layers[1:]
         if layer.name not in ("Conv_1", "Conv_1_bn", "out_relu")
     }
-    graph = build_training_graph(StudentSpec(), input_size=(64, 96))
     assert names == {
         (layer.name, type(layer).__name__)
         for layer in graph.layers
@@ -80,9 +84,8 @@ def test_every_encoder_layer_has_the_librarys_name_and_class() -> None:
     }
 
 
-def test_every_layer_and_output_is_named_alike_in_two_builds(graph) -> None:
-    again = build_training_graph(SPEC, input_size=SIZE)
-    assert [layer.name for layer in again.layers] == [layer.name for layer in graph.layers]
+def test_every_layer_and_output_is_named_alike_in_two_builds(graph, twin) -> None:
+    assert [layer.name for layer in twin.layers] == [layer.name for layer in graph.layers]
 
 
 @pytest.mark.parametrize(
@@ -153,14 +156,14 @@ def test_depth_branch_feeds_the_next_block(randomise) -> None:
     assert changed == {"class_scores_1"}
 
 
-def test_a_graph_of_another_size_takes_the_weights(graph, randomise) -> None:
+def test_a_graph_of_another_size_takes_the_weights(graph, twin, randomise) -> None:
     randomise(graph)
-    other, back = (build_training_graph(SPEC, input_size=size) for size in ((96, 128), SIZE))
+    other = build_training_graph(SPEC, input_size=(96, 128))
     copy_weights(source=graph, target=other)
-    copy_weights(source=other, target=back)
+    copy_weights(source=other, target=twin)
     images = _images()
     expected = graph(images, training=False)
-    for name, value in back(images, training=False).items():
+    for name, value in twin(images, training=False).items():
         np.testing.assert_array_equal(value, expected[name])
 
 
@@ -172,14 +175,13 @@ def test_copying_between_different_networks_is_refused(graph) -> None:
         copy_weights(source=build_training_graph(wider, input_size=SIZE), target=graph)
 
 
-def test_saved_weights_load_into_an_equal_network(tmp_path, graph, randomise) -> None:
-    randomise(graph)
+def test_saved_weights_load_into_an_equal_network(tmp_path, graph, twin, randomise) -> None:
+    randomise(graph, seed=1)
     graph.save_weights(tmp_path / "best.weights.h5")
-    other = build_training_graph(SPEC, input_size=SIZE)
-    other.load_weights(tmp_path / "best.weights.h5")
+    twin.load_weights(tmp_path / "best.weights.h5")
     images = _images()
     expected = graph(images, training=False)
-    for name, value in other(images, training=False).items():
+    for name, value in twin(images, training=False).items():
         np.testing.assert_array_equal(value, expected[name])
 
 
@@ -202,7 +204,7 @@ def test_heads_stay_float32_under_mixed_precision() -> None:
     assert {value.dtype for value in outputs.values()} == {tf.float32}
 
 
-@pytest.mark.parametrize("num_individual", [0, 1])
+@pytest.mark.parametrize("num_individual", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_first_signal_neither_fades_nor_explodes(num_individual: int) -> None:
     keras.utils.set_random_seed(0)
     spec = StudentSpec(tasks=BOTH, num_individual=num_individual)
@@ -219,7 +221,7 @@ def test_first_signal_neither_fades_nor_explodes(num_individual: int) -> None:
         assert 0.02 < variance < 20, f"{layer.name}: {variance}"
 
 
-@pytest.mark.parametrize("num_individual", [0, 2])
+@pytest.mark.parametrize("num_individual", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_gradient_reaches_every_trainable_weight(num_individual: int) -> None:
     keras.utils.set_random_seed(1)
     spec = StudentSpec(tasks=BOTH, num_individual=num_individual)

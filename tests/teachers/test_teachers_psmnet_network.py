@@ -49,8 +49,20 @@ def oracle_px(left: Floats, right: Floats, *, all_outputs: bool = False, **setti
         return oracle(*views, all_outputs=all_outputs)
 
 
-def test_the_paper_has_as_many_parameters() -> None:
-    network = build_psmnet(max_disparity_px=32, align_corners=True)
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    """For a search of 16 pixels, with `weights()`."""
+    network = build_psmnet(max_disparity_px=16, align_corners=True)
+    assign_weights(network, weights())
+    return network
+
+
+@pytest.fixture(scope="module")
+def of_three_outputs() -> keras.Model:
+    return build_psmnet(max_disparity_px=16, align_corners=False, outputs="all")
+
+
+def test_the_paper_has_as_many_parameters(network: keras.Model) -> None:
     assert sum(int(np.prod(w.shape)) for w in network.trainable_weights) == NUM_PARAMETERS
     assert NUM_PARAMETERS == 5_224_768  # of the authors' network, as the issue counts them
 
@@ -133,9 +145,9 @@ def test_three_sizes_and_ranges_match_the_oracle(
     np.testing.assert_allclose(found_px, expected_px, atol=1e-3)
 
 
-def test_the_three_training_outputs_match_the_oracle() -> None:
+def test_the_three_training_outputs_match_the_oracle(of_three_outputs: keras.Model) -> None:
     settings = {"max_disparity_px": 16, "align_corners": False}
-    network = build_psmnet(**settings, outputs="all")
+    network = of_three_outputs
     assign_weights(network, weights())
     views = pair(256, 256)
     found_px = network(list(views), training=False)
@@ -145,17 +157,16 @@ def test_the_three_training_outputs_match_the_oracle() -> None:
         np.testing.assert_allclose(keras.ops.convert_to_numpy(found), expected.numpy(), atol=1e-3)
 
 
-def test_a_picture_smaller_than_the_largest_pool_runs_at_any_multiple_of_16() -> None:
-    network = build_psmnet(max_disparity_px=16, align_corners=True)
+def test_a_picture_smaller_than_the_largest_pool_runs_at_any_multiple_of_16(
+    network: keras.Model,
+) -> None:
     for size in ((16, 16), (48, 80)):
         disparity_px = keras.ops.convert_to_numpy(network(list(pair(*size)), training=False))
         assert disparity_px.shape == (1, *size)
         assert ((disparity_px >= 0) & (disparity_px <= 15)).all()
 
 
-def test_weights_survive_the_way_out_and_back() -> None:
-    network = build_psmnet(max_disparity_px=16, align_corners=True)
-    assign_weights(network, weights())
+def test_weights_survive_the_way_out_and_back(network: keras.Model) -> None:
     for name, tensor in tensors_of(network).items():
         np.testing.assert_array_equal(tensor, weights()[name], err_msg=name)
 
@@ -183,10 +194,11 @@ def test_the_loss_counts_measured_pixels_in_range_with_the_hourglasses_weights()
     assert float(keras.ops.convert_to_numpy(nothing)) == 0
 
 
-def test_every_weight_has_a_gradient() -> None:
+def test_every_weight_has_a_gradient(of_three_outputs: keras.Model) -> None:
     import tensorflow as tf
 
-    network = build_psmnet(max_disparity_px=16, align_corners=True, outputs="all")
+    network = of_three_outputs
+    assign_weights(network, weights())
     # One step below the pool's sides, so that normalisations see more than one value.
     views = pair(64, 80, batch=2)
     truth_px = np.full((2, 64, 80), 5.0, np.float32)
@@ -214,10 +226,8 @@ np.save(sys.argv[2], compiled(network)(given["left view"], given["right view"]))
 
 
 @pytest.mark.slow
-def test_the_torch_backend_gives_the_same_disparity(tmp_path: Path) -> None:
+def test_the_torch_backend_gives_the_same_disparity(network: keras.Model, tmp_path: Path) -> None:
     left, right = pair(64, 96)
-    network = build_psmnet(max_disparity_px=16, align_corners=True)
-    assign_weights(network, weights())
     views = {"left view": left, "right view": right}
     np.savez(tmp_path / "given.npz", **weights(), **views)
     done = subprocess.run(
