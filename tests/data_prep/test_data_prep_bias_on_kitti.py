@@ -35,7 +35,7 @@ def evidence_of(kitti_mini: Path, teacher: str) -> BiasEvidence:
         depth_teacher="precomputed" if disparity_dir else "sgm", disparity_dir=disparity_dir
     )
     job = LabelJob(kitti_root=raw.root, teachers=choice)
-    return collect_evidence(sorted(frames), job, pool=LocalPool(2))
+    return collect_evidence(sorted(frames), job, pool=LocalPool(1))
 
 
 @pytest.mark.dataset

@@ -124,7 +124,13 @@ def test_dilation_computes_what_stride_did_and_the_pixels_between() -> None:
     np.testing.assert_allclose(many[:, ::2, ::2], few, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("backbone", "tap"), [("resnet18", "conv1_bn"), (SMALL, "Conv_BatchNorm")])
+@pytest.mark.parametrize(
+    ("backbone", "tap"),
+    [
+        ("resnet18", "conv1_bn"),
+        pytest.param(SMALL, "Conv_BatchNorm", marks=pytest.mark.slow),
+    ],
+)
 def test_backbone_weights_are_fitted_to_our_normalisation(
     backbone: str, tap: str, tmp_path: Path
 ) -> None:
