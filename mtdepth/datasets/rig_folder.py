@@ -64,7 +64,11 @@ class RigFolder(Recordings):
             try:
                 check_drive(drive)
             except ValueError as error:
-                raise DataError(self.root / drive, f"{error}; rename the folder") from error
+                raise DataError(
+                    self.root / drive,
+                    "a drive is named by letters, digits, '_', '-' and '.', not by digits alone "
+                    "nor almost as KITTI's; rename the folder",
+                ) from error
 
     @classmethod
     def is_root(cls, root: Path) -> bool:

@@ -12,8 +12,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from fakes.label_workers import DeadlyExamination
 from fakes.programs import run_program
 
+from data_prep.audit import findings as findings_module
 from data_prep.audit.findings import Findings, collect_findings
 from data_prep.audit.recommendation import recommend, score_choices
 from data_prep.audit.scale_check import judge, judge_pair
@@ -180,6 +182,23 @@ def test_a_frame_that_cannot_be_read_is_left_out_with_its_reason(
     # A partner without labels fails the comparison of views, and says so.
     with pytest.raises(ValueError, match=r"none of 3 frames can be read; .* r; tried"):
         collect_findings(frames[1:], job, compare_views=True, pool=LocalPool(1))
+
+
+def test_a_frame_that_kills_every_process_is_left_out_with_its_reason(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(findings_module, "ExamineFrame", DeadlyExamination)
+    raw = KittiRaw(tree)
+    frames = raw.frames_of(raw.drives()[0])
+    teachers = TeacherChoice(
+        depth_teacher="precomputed", disparity_dir=tree / "truth" / "disparity"
+    )
+    job = LabelJob(kitti_root=tree, teachers=teachers)
+    found = collect_findings(frames, job, compare_views=False, pool=LocalPool(2))
+    assert [each.frame for each in found.frames] == [frame for frame in frames if frame.index != 1]
+    ((frame, why),) = found.left_out
+    assert frame.index == 1
+    assert "2 workers died over it" in why
 
 
 def test_labels_that_were_corrected_get_no_second_table(labels: LabelStore, tmp_path: Path) -> None:

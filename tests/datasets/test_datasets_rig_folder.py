@@ -120,7 +120,7 @@ def test_what_is_missing_is_named(root: Path) -> None:
 @pytest.mark.parametrize("name", ["my drive", "2011_09_26_drive_1_sync", "0042", "größe"])
 def test_a_drive_that_no_list_could_name_is_refused(root: Path, name: str) -> None:
     touch(root, name, "left", "1.png")
-    with pytest.raises(DataError, match=r"a drive is named like .*rename the folder"):
+    with pytest.raises(DataError, match=r"a drive is named by letters.*rename the folder"):
         RigFolder(root)
 
 

@@ -3,10 +3,13 @@
 import errno
 import os
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from data_prep.audit.findings import ExamineFrame, FrameFindings
 from data_prep.doctor.frame_pass import FrameAnswer, FrameReader
 from data_prep.jobs.labels import LabelJob, Prediction, WriteLabels
+from data_prep.jobs.run import Failed
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import FrameRecord
 from teachers.interface import StereoSample
@@ -60,6 +63,18 @@ class DeadlyReader(FrameReader):
         if frame.index == 1:
             os._exit(9)
         return super().look(frame)
+
+
+class DeadlyExamination(ExamineFrame):
+    """The audit's worker, whose process dies over every frame of number 1."""
+
+    def __call__(
+        self, frames: Iterable[FrameId]
+    ) -> Iterator[tuple[FrameId, FrameFindings | Failed]]:
+        for frame in frames:
+            if frame.index == 1:
+                os._exit(9)
+            yield from super().__call__([frame])
 
 
 def never_done(frame: int) -> None:  # noqa: ARG001 (a worker's function has one)
