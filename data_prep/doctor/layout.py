@@ -13,7 +13,8 @@ WRONG_ROOT = Check(
     name="wrong_root",
     severity="error",
     fault="--kitti_root is not the folder that holds the date folders",
-    remedy="give the folder that holds 2011_09_26 and the like",
+    remedy="give the folder that holds 2011_09_26 and the like, of another rig the one that holds "
+    "rig.json and a folder for each drive",
 )
 MISPLACED = Check(
     name="misplaced_folder",
@@ -25,8 +26,9 @@ DRIVE_NAME = Check(
     name="drive_name",
     severity="error",
     fault="a folder is named almost like a drive, so that no reader finds it",
-    remedy="name it <date>_drive_<4 digits>_sync; an _extract is neither synchronised nor "
-    f"rectified: download the synced+rectified data ({DOWNLOAD_PAGE})",
+    remedy="name KITTI's <date>_drive_<4 digits>_sync (an _extract is neither synchronised nor "
+    f"rectified: download the synced+rectified data, {DOWNLOAD_PAGE}), those of another rig by "
+    "letters, digits, _, - and .",
 )
 NO_PICTURES = Check(
     name="no_pictures",

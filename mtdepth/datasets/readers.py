@@ -4,15 +4,16 @@ from pathlib import Path
 
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.recordings import Recordings
-from mtdepth.datasets.rig_folder import RigFolder
+from mtdepth.datasets.rig_folder import RigFolder, drives_in
 
-# The first whose `is_root` agrees opens a folder; where none does, the last says what is missing.
+# The first whose `is_root` agrees opens a folder.
 READERS: tuple[type[Recordings], ...] = (RigFolder, KittiRaw)
 
 
 def reader_of(root: Path | str) -> type[Recordings]:
-    """The reader of a folder of recordings; KITTI's where nothing tells."""
-    return next((reader for reader in READERS if reader.is_root(Path(root))), READERS[-1])
+    """The reader of a folder of recordings; where it is none, the one that says what is missing."""
+    what_is_missing = RigFolder if drives_in(Path(root)) else KittiRaw
+    return next((reader for reader in READERS if reader.is_root(Path(root))), what_is_missing)
 
 
 def open_recordings(root: Path | str) -> Recordings:

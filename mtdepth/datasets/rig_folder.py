@@ -54,7 +54,7 @@ class RigFolder(Recordings):
         super().__init__(root)
         self._rig = read_rig_file(self.root / RIG_FILE)
         self._rig_of_drive: dict[str, StereoRig] = {}
-        self._drives = _drives(self.root)
+        self._drives = drives_in(self.root)
         if not self._drives:
             raise FileNotFoundError(
                 f"{self.root}: no folder beside {RIG_FILE} holds pictures in `left`; recordings "
@@ -72,8 +72,8 @@ class RigFolder(Recordings):
 
     @classmethod
     def is_root(cls, root: Path) -> bool:
-        """Whether a folder holds `rig.json`, or should: a folder in it holds `left`."""
-        return (root / RIG_FILE).is_file() or bool(_drives(root))
+        """Whether a folder holds `rig.json`."""
+        return (root / RIG_FILE).is_file()
 
     def drives(self) -> list[str]:
         """Every drive, sorted."""
@@ -133,8 +133,8 @@ class RigFolder(Recordings):
         return "" if drive in self._drives else f"; there are {', '.join(self._drives[:5])}"
 
 
-def _drives(root: Path) -> list[str]:
-    """The folders that hold left pictures, sorted."""
+def drives_in(root: Path) -> list[str]:
+    """The folders of a root, which may be absent, that hold left pictures, sorted."""
     left = RigFolder.layout.camera_folders["l"]
     folders = root.iterdir() if root.is_dir() else ()
     return sorted(
