@@ -9,10 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-import scipy.io
-import scipy.io.matlab
 
-from mtdepth.files import DAMAGE, DataError, UserError, check_finite, check_regular
+from mtdepth.datasets.mat_file import read_mat_array
+from mtdepth.files import DataError, UserError
 from mtdepth.metrics.depth import DepthErrors, ErrorSums, error_sums
 from mtdepth.pictures import read_rgb
 from mtdepth.runtime.pipeline import Predictor
@@ -82,14 +81,9 @@ def read_depth(path: Path) -> npt.NDArray[np.float64]:
     Raises:
       DataError: If it is no such file.
     """
-    check_regular(path)
-    try:
-        grid = np.asarray(scipy.io.loadmat(path)[GRID_KEY], np.float64)
-    except (scipy.io.matlab.MatReadError, *DAMAGE) as error:
-        raise DataError(path, f"no {GRID_KEY} can be read ({error}); copy it again") from error
+    grid = read_mat_array(path, GRID_KEY)
     if grid.ndim != 3 or grid.shape[2] != 4:
         raise DataError(path, f"{GRID_KEY} must be [rows, columns, 4], found {grid.shape}")
-    check_finite(path, GRID_KEY, grid)
     return grid[:, :, 3]
 
 
