@@ -63,6 +63,8 @@ class BiasTable:
             )
         if self.num_points.shape != (num_bins,):
             raise ValueError(f"num_points must be [{num_bins}], got {self.num_points.shape}")
+        if (self.num_points < 0).any():
+            raise ValueError("num_points must be counts")
         if self.bin_edges_m[0] < 0 or not (np.diff(self.bin_edges_m) > 0).all():
             raise ValueError("bin_edges_m must be >= 0 and increasing")
         corrected_m = self.centers_m + self.correction_m

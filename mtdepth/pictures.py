@@ -201,7 +201,10 @@ def _check_size(path: Path, width_px: int, height_px: int) -> None:
 
 
 def _opencv(path: Path, content: bytes, flags: int) -> npt.NDArray[Any]:
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
+    except cv2.error as error:  # of a size that it refuses
+        raise DataError(path, f"not a readable picture ({error.err}); {_AGAIN}") from error
     if image is None:
         raise DataError(path, f"not a readable picture ({len(content)} bytes)")
     return image

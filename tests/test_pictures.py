@@ -220,3 +220,13 @@ def test_fewer_bits_in_sixteen_are_said_with_the_factor(
         read_rgb(path)
     write_png(path, image[..., 0] * 0)
     assert not read_rgb(path).any()
+
+
+def test_a_size_that_opencv_refuses_is_no_fault_of_the_program(tmp_path: Path) -> None:
+    path = tmp_path / "a.bmp"
+    cv2.imwrite(str(path), np.zeros((4, 4, 3), np.uint8))
+    content = bytearray(path.read_bytes())
+    content[22:26] = (2**21).to_bytes(4, "little")  # the height
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.bmp: not a readable picture"):
+        read_rgb(path)

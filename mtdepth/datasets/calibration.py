@@ -282,6 +282,10 @@ def _pinhole(path: Path, name: str, P_rect: Matrix, size: tuple[int, int]) -> In
         raise DataError(path, f"the {name} camera is no pinhole camera: {error}") from error
     if why := plausible.camera_problem(camera):
         raise DataError(path, f"the {name} camera: {why}")
+    if not np.allclose(P_rect[:, :3], camera.K, atol=1e-6):
+        raise DataError(
+            path, f"the {name} camera: its projection must begin with fx 0 cx 0 fy cy 0 0 1"
+        )
     return camera
 
 

@@ -53,7 +53,7 @@ def codec_from_dict(content: dict[str, Any]) -> DepthCodec:
         "sigmoid_disparity": SigmoidDisparityCodec,
     }
     kind = content.get("kind")
-    if kind not in kinds:
+    if not isinstance(kind, str) or kind not in kinds:
         raise UserError(f"a depth law's kind is one of {', '.join(kinds)}, got {kind!r}")
     return kinds[kind].from_dict(content)
 

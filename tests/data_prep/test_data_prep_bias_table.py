@@ -16,7 +16,7 @@ from data_prep.bias_table import (
     Statistic,
     fit_bias_table,
 )
-from mtdepth.files import DataError
+from mtdepth.files import DataError, write_json
 
 FOCAL_PX, BASELINE_M = 721.5377, 0.5327
 CHOICES: list[tuple[Statistic, Index]] = [
@@ -177,6 +177,9 @@ def test_a_saved_table_is_the_same_table(tmp_path: Path) -> None:
 
 def test_a_damaged_table_is_named(tmp_path: Path) -> None:
     path = tmp_path / "bias_table.json"
-    path.write_text('{"format_version": 1, "statistic": "mean"}')
-    with pytest.raises(DataError, match=re.escape(str(path)) + ".*fit_bias_table"):
-        BiasTable.load(path)
+    right = {"format_version": 1, "statistic": "mean", "index": "lidar", "num_points": [-1]}
+    right |= {"bin_edges_m": [0, 5], "correction_m": [0.1]}
+    for content in ({"format_version": 1, "statistic": "mean"}, right):
+        write_json(path, content)
+        with pytest.raises(DataError, match=re.escape(str(path)) + ".*fit_bias_table"):
+            BiasTable.load(path)

@@ -103,6 +103,7 @@ def test_a_file_without_the_right_projection_is_named_with_the_key(tmp_path: Pat
         ("P_rect_02: 700 0", "P_rect_02: 700 zero", "P_rect_02: could not convert"),
         ("P_rect_02: 700 0", "P_rect_02: nan 0", "P_rect_02 must have 12 finite numbers"),
         ("P_rect_02: 700 0", "P_rect_02: 0 0", "left camera is no pinhole camera"),
+        ("P_rect_02: 700 0", "P_rect_02: 700 9", "left camera: its projection must begin with fx"),
         ("600.05 -328", "600.05 328", "the right camera lies to the right: are the two exchanged"),
         ("600.05 -328", "601 -328", "two projections .*one principal column.*601"),
         ("S_rect_02: 1.242000e+03", "S_rect_02:", "S_rect_02 must have 2 finite numbers, found 1"),
