@@ -192,7 +192,7 @@ def test_a_world_of_an_older_version_is_not_continued(world: Path, tmp_path: Pat
 
 def test_a_marker_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / MARKER).write_text("[1, 2]")
-    with pytest.raises(DataError, match="no settings of a demo world; delete"):
+    with pytest.raises(DataError, match="no settings of a demo world; name a new"):
         kitti_world.write_world(tmp_path, SETTINGS)
 
 

@@ -1,5 +1,7 @@
 """The segmentation teacher and its program, on a small network of random weights."""
 
+import functools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,14 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     info = DeepLabInfo(backbone="mobilenet_v3_small", head="v3", origin="random")
     save_deeplab(path, model, info)
     return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _read_once() -> Iterator[None]:
+    """The teachers of these weights share a network, which takes two seconds to read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("teachers.deeplab_v3.network.load_deeplab", functools.cache(load_deeplab))
+        yield
 
 
 @pytest.fixture(scope="module")
