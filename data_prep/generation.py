@@ -225,12 +225,12 @@ def _warn_of_depth(request: GenerationRequest, records: Sequence[FrameRecord]) -
     is_matched = request.teachers.depth_teacher == "sgm"
     if not finished or request.teachers.depth_is_measured:
         return
-    sparse = _sparse_drives(finished)
+    sparse = _sparse_drives(finished)[:NUM_JUDGED]
     if sparse:
         logging.warning(
             "depth on only few pixels: %s. Are the pictures rectified, and of one moment? "
             "`python -m data_prep.doctor --kitti_root %s` looks at that",
-            ", ".join(f"{drive} {share:.0%}" for drive, share in list(sparse.items())[:5]),
+            ", ".join(f"{drive} {share:.0%}" for drive, share in sparse),
             request.kitti_root,
         )
     raw = open_recordings(request.kitti_root)
@@ -247,7 +247,7 @@ def _warn_of_depth(request: GenerationRequest, records: Sequence[FrameRecord]) -
 
     frames = [record.frame for record in finished]
     asked = evenly_spaced(frames, number=NUM_JUDGED)
-    for drive in sparse:
+    for drive, _ in sparse:
         asked += evenly_spaced([frame for frame in frames if frame.drive == drive], number=1)
     answers = [(frame, attempt(judge, frame)) for frame in dict.fromkeys(asked)]
     pairs = [(frame, said) for frame, said in answers if isinstance(said, tuple)]
@@ -259,14 +259,15 @@ def _warn_of_depth(request: GenerationRequest, records: Sequence[FrameRecord]) -
         logging.warning("are these labels metres? Frame %s: %s", wrong[0][0], wrong[0][1].sentence)
 
 
-def _sparse_drives(records: Sequence[FrameRecord]) -> dict[str, float]:
-    """The drives with far less depth than pairs of a rig have, or than the other drives."""
+def _sparse_drives(records: Sequence[FrameRecord]) -> list[tuple[str, float]]:
+    """Drives with far less depth than pairs of a rig have, or than others; the worst first."""
     shares = defaultdict(list)
     for record in records:
         shares[record.frame.drive].append(record.labelled_fraction or 0.0)
     of_drive = {drive: float(np.mean(each)) for drive, each in shares.items()}
     least = max(LEAST_COVERAGE, LEAST_SHARE * float(np.median(list(of_drive.values()))))
-    return {drive: share for drive, share in of_drive.items() if share < least}
+    found = [(drive, share) for drive, share in of_drive.items() if share < least]
+    return sorted(found, key=lambda each: each[1])
 
 
 def _label(
