@@ -14,7 +14,7 @@ import numpy.typing as npt
 import tqdm
 from absl import logging
 
-from mtdepth.files import DataError, read_record, temporary_folder, write_json
+from mtdepth.files import DataError, check_regular, read_record, temporary_folder, write_json
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm", ".mpg", ".mpeg", ".mjpeg", ".ts"}
@@ -26,6 +26,7 @@ _VERSION = 1
 _HEAD_BYTES = 2**20
 # ours: a decoder that gives nothing this often in a row is at the end, not at a damaged frame.
 _MAX_MISSES = 30
+_MAX_FILM_BYTES = 2**42  # ours: weeks of film
 _MIN_SHARE = 0.9  # of the frames that the film says it has, below which a warning is due
 
 
@@ -44,6 +45,7 @@ def decode_video(path: Path, *, cache_dir: Path) -> dict[int, Path]:
     Raises:
       DataError: If no frame can be read.
     """
+    check_regular(path, max_bytes=_MAX_FILM_BYTES)
     folder = cache_dir / f"{path.stem}-{_digest(path)[:16]}"
     if not (folder / _MANIFEST).is_file():
         with temporary_folder(cache_dir, prefix=f".{path.stem}-") as temporary:

@@ -1,6 +1,7 @@
 """Videos of every kind become the shots, frames and cameras that are there."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -274,6 +275,14 @@ def test_a_film_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(video_file, "_decode_into", None)
     (again,) = open_video(film, cache_dir=tmp_path / "cache").shots
     assert again.files == shot.files
+
+
+def test_a_pipe_or_a_loop_of_links_is_no_film(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
+    for name in ("pipe", "loop"):
+        with pytest.raises(DataError, match=rf"{name}\.mp4: (is a folder, a pipe|leads to no)"):
+            decode_video(tmp_path / f"{name}.mp4", cache_dir=tmp_path)
 
 
 def test_a_large_film_is_kept_smaller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
