@@ -2,6 +2,7 @@
 
 import io
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,38 @@ def load_every_weight(network: Any, path: Path) -> None:
         with warnings.catch_warnings():
             # Keras only warns of layers that it does not find and leaves as they are.
             warnings.simplefilter("error", UserWarning)
-            network.load_weights(path)
+            _load_state(network, path)
     except (*DAMAGE, UserWarning) as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise ValueError(reason[0]) from error
     for variable in network.variables:
         check_finite(path, f"weight {variable.path}", np.asarray(variable))
+
+
+def _load_state(network: Any, path: Path) -> None:
+    """Reads weights as Keras does, but from memory.
+
+    Keras leaves a file that it refuses open, and HDF5 then reads the old content of whatever is
+    written in its place.
+    """
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            content = archive.read("model.weights.h5")
+    else:
+        content = path.read_bytes()
+    store = saving_lib.H5IOStore(io.BytesIO(content), mode="r")
+    failed: dict[Any, Any] = {}
+    try:
+        saving_lib._load_state(
+            network,
+            store,
+            assets_store=None,
+            inner_path="",
+            visited_saveables=set(),
+            failed_saveables=set(),
+            error_msgs=failed,
+        )
+    finally:
+        store.close()
+    if failed:
+        saving_lib._raise_loading_failure(failed)

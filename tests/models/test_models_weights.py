@@ -71,3 +71,30 @@ def test_what_holds_no_such_weights_is_refused_by_name(tmp_path: Path) -> None:
         load_weights(network(), path)
     with pytest.raises(FileNotFoundError, match="absent"):
         load_weights(network(), tmp_path / "absent.weights.h5")
+
+
+def test_a_file_that_was_refused_can_be_mended_in_its_place(tmp_path: Path) -> None:
+    path, answer = tmp_path / "a.weights.h5", network()
+    save_weights(answer, path)
+    whole = path.read_bytes()
+    num_refused = 0
+    for start in range(96, len(whole), 97):
+        # In place: the same file for HDF5, if it had been left open.
+        path.write_bytes(whole[:start] + b"\xa5" * 8 + whole[start + 8 :])
+        try:
+            load_weights(network(), path)
+        except DataError:
+            num_refused += 1
+        path.write_bytes(whole)
+        load_weights(answer, path)
+    assert num_refused > 10
+
+
+def test_weights_of_a_keras_file(tmp_path: Path) -> None:
+    written, read = network(), network()
+    written.save(tmp_path / "a.keras")
+    load_weights(read, tmp_path / "a.keras")
+    np.testing.assert_array_equal(read.get_weights()[0], written.get_weights()[0])
+    (tmp_path / "b.keras").write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"b\.keras: not the weights"):
+        load_weights(read, tmp_path / "b.keras")
