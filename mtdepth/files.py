@@ -15,6 +15,7 @@ import re
 import secrets
 import shutil
 import stat
+import struct
 import tempfile
 import tokenize
 import zipfile
@@ -32,6 +33,7 @@ DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 DAMAGE = (
     *(OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError),
     *(MemoryError, RuntimeError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+    *(AssertionError, struct.error),  # PyTorch's
 )
 MAX_TEXT_BYTES = 2**26  # of a file of JSON; the largest that we write has 10 MB
 MAX_ARRAY_BYTES = 2**32  # of all arrays in a file

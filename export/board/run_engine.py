@@ -345,6 +345,8 @@ def read_golden(path: Path, contract: Dict[str, Any]) -> Tuple[Any, Any]:
         is_fitting = images.shape[1:] == tuple(contract["input"]["shape"][1:])
         if not is_fitting or depths.ndim != 3 or len(images) != len(depths):
             raise ValueError("it is of another network")
+        if not np.isfinite(depths).all():
+            raise ValueError("a depth is no number")
     except Exception as error:  # numpy has many
         raise RunError(f"{path}: {error!r}; copy the whole folder of the export") from error
     return images, depths

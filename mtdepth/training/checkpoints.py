@@ -102,7 +102,13 @@ class TrainingState:
                 if num_stored != len(variables):
                     raise ValueError(f"{num_stored} {part} variables, need {len(variables)}")
                 for number, variable in enumerate(variables):
-                    variable.assign(arrays[f"{part}/{number}"])
+                    value, now = arrays[f"{part}/{number}"], np.asarray(variable)
+                    if (value.shape, value.dtype) != (now.shape, now.dtype):
+                        raise ValueError(
+                            f"{part}/{number} is {value.shape} of {value.dtype}, need {now.shape} "
+                            f"of {now.dtype}"
+                        )
+                    variable.assign(value)
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(
                 self.path, f"not a usable state ({error}); delete it to begin this run anew"

@@ -39,6 +39,10 @@ WHERE = (
 )
 
 _FORMAT = "mtdepth.psmnet 1"
+_KINDS = {
+    **{"format": str, "sha256": str, "align_corners": bool, "max_disparity_px": int},
+    **{"origin": str, "origin_sha256": str},
+}
 _DESCRIPTION = "mtdepth"
 _COUNTER = ".num_batches_tracked"  # of PyTorch since 0.4.1; changes no output
 
@@ -146,6 +150,9 @@ def _read_ours(path: Path) -> PsmnetCheckpoint:
     entries = read_npz(path)
     try:
         description = parse_json(path, str(entries.pop(_DESCRIPTION)))
+        for name, kind in _KINDS.items():
+            if type(description[name]) is not kind:
+                raise TypeError(f"{name} is {description[name]!r}")
         checkpoint = PsmnetCheckpoint(
             tensors=entries,
             align_corners=description["align_corners"],

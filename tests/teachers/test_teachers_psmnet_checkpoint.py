@@ -2,9 +2,12 @@
 
 import builtins
 import functools
+import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -219,3 +222,26 @@ def test_another_archive_is_not_ours(tmp_path: Path) -> None:
 def test_our_file_is_written_under_its_suffix_only(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\.npz"):
         save(small(), tmp_path / "w.h5")
+
+
+@pytest.mark.parametrize(
+    "change", [{"sha256": 5}, {"align_corners": 1}, {"max_disparity_px": True}]
+)
+def test_a_description_of_other_kinds_is_refused(change: dict[str, Any], tmp_path: Path) -> None:
+    save(small(), tmp_path / "w.npz")
+    entries = dict(np.load(tmp_path / "w.npz"))
+    (name,) = set(entries) - {"a.weight"}
+    entries[name] = np.array(json.dumps(json.loads(str(entries[name])) | change))
+    np.savez(tmp_path / "w.npz", **entries)
+    with pytest.raises(DataError, match=r"w\.npz: .*convert the weights again"):
+        read_checkpoint(tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize("error", [struct.error("unpack requires 8 bytes"), AssertionError()])
+def test_what_torch_raises_of_damage_is_no_fault_of_ours(error: Exception, tmp_path: Path) -> None:
+    (tmp_path / "w.tar").write_bytes(b"x")
+    with (
+        mock.patch("torch.load", side_effect=error),
+        pytest.raises(DataError, match=r"w\.tar: not a checkpoint that torch\.load reads"),
+    ):
+        read_checkpoint(tmp_path / "w.tar")
