@@ -12,6 +12,7 @@ from absl import logging
 
 from mtdepth.files import DAMAGE, DataError, check_finite, check_regular, sha256_of
 from mtdepth.models.student import is_encoder_layer
+from mtdepth.models.weights import check_heaps
 
 IMAGENET_FILE = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
 IMAGENET_URL = (
@@ -91,6 +92,7 @@ def downloaded(name: str, url: str, *, sha256: str, what: str, way_around: str) 
 
 def _read_encoder(path: Path, layers: Sequence[Any]) -> list[list[npt.NDArray[Any]]]:
     check_regular(path)
+    check_heaps(path, path.read_bytes())
     try:
         with h5py.File(path, "r") as file:
             if "layers" in file:

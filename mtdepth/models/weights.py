@@ -11,6 +11,8 @@ from keras.src.saving import saving_lib
 
 from mtdepth.files import DAMAGE, DataError, atomic_path, check_finite, check_regular
 
+_HEAP = b"GCOL\x01"  # its version behind it: five bytes that weights hardly have by chance
+
 
 def save_weights(network: Any, path: Path) -> None:
     """Writes the weights of a Keras 3 model as `*.weights.h5`, atomically.
@@ -69,6 +71,29 @@ def load_every_weight(network: Any, path: Path) -> None:
         check_finite(path, f"weight {variable.path}", np.asarray(variable))
 
 
+def check_heaps(path: Path, content: bytes) -> None:
+    """Refuses damaged heaps of strings of an HDF5 file, in whose objects HDF5 loops for ever.
+
+    Source: HDF5 File Format Specification 3.0, III.E: global heap collections.
+
+    Raises:
+      DataError: If one does not lead from object to object to its end.
+    """
+    start = content.find(_HEAP)
+    while start >= 0:
+        end = start + int.from_bytes(content[start + 8 : start + 16], "little")
+        place = start + 16
+        while place + 16 <= end:
+            index = int.from_bytes(content[place : place + 2], "little")
+            size = int.from_bytes(content[place + 8 : place + 16], "little")
+            # Object 0 is what is left, its size that of all of it.
+            step = 16 + -(-size // 8) * 8 if index else size
+            if step < 16 or place + step > min(end, len(content)):
+                raise DataError(path, f"damaged inside (HDF5 heap at byte {place})")
+            place += step
+        start = content.find(_HEAP, start + len(_HEAP))
+
+
 def _load_state(network: Any, path: Path) -> None:
     """Reads weights as Keras does, but from memory.
 
@@ -80,6 +105,7 @@ def _load_state(network: Any, path: Path) -> None:
             content = archive.read("model.weights.h5")
     else:
         content = path.read_bytes()
+    check_heaps(path, content)
     store = saving_lib.H5IOStore(io.BytesIO(content), mode="r")
     failed: dict[Any, Any] = {}
     try:

@@ -5,12 +5,13 @@ import io
 from pathlib import Path
 from unittest import mock
 
+import h5py
 import keras
 import numpy as np
 import pytest
 
 from mtdepth.files import DataError
-from mtdepth.models.weights import load_weights, save_weights
+from mtdepth.models.weights import check_heaps, load_weights, save_weights
 
 
 def network(units: int = 2) -> keras.Model:
@@ -98,3 +99,20 @@ def test_weights_of_a_keras_file(tmp_path: Path) -> None:
     (tmp_path / "b.keras").write_bytes(b"PK")
     with pytest.raises(DataError, match=r"b\.keras: not the weights"):
         load_weights(read, tmp_path / "b.keras")
+
+
+def test_a_heap_of_strings_that_leads_nowhere_is_refused_before_hdf5_reads_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.weights.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = np.array(["hidden", "a longer name", ""], h5py.string_dtype())
+    whole = path.read_bytes()
+    check_heaps(path, whole)
+    heap = whole.index(b"GCOL")
+    # The first object's number made that of free space without a size; sizes beyond the heap.
+    no_step = whole[: heap + 16] + bytes(16) + whole[heap + 32 :]
+    beyond = whole[: heap + 24] + b"\xff" * 8 + whole[heap + 32 :]
+    for changed in (no_step, beyond, whole[: heap + 40]):
+        with pytest.raises(DataError, match=r"a\.weights\.h5: damaged inside \(HDF5 heap at byte"):
+            check_heaps(path, changed)
