@@ -94,7 +94,9 @@ class TrainingStep:
             gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm, norm)
 
         def apply() -> Any:
-            changed = self._change_gradients(gradients)
+            # Made tensors of this branch: tf_keras sums them over replicas, and takes no mixture.
+            here = [None if each is None else tf.identity(each) for each in gradients]
+            changed = self._change_gradients(here)
             self._optimizer.apply_gradients(list(zip(changed, weights, strict=True)))
             self._after()
             return tf.constant(True)

@@ -103,3 +103,22 @@ def test_kernels_decay_beside_adam_but_no_bias_and_no_scale(decay: float) -> Non
         )
         found = np.asarray(network.trainable_variables[number])
         np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", [keras, tf_keras])
+def test_some_gradients_may_be_changed_and_others_not(kind: Any) -> None:
+    network = network_of(kind)
+    step = TrainingStep(
+        network,
+        losses_of(network),
+        kind.optimizers.Adam(),
+        change_gradients=lambda gradients: [0.0 * gradients[0], *gradients[1:]],
+    )
+    before = [np.array(each) for each in network.trainable_variables]
+    assert step.take(BATCH, rate=0.1).is_finite
+    changed = [
+        not np.allclose(now, then)
+        for now, then in zip(network.trainable_variables, before, strict=True)
+    ]
+    assert not changed[0]
+    assert any(changed[1:])
