@@ -115,7 +115,8 @@ def test_some_gradients_may_be_changed_and_others_not(kind: Any) -> None:
         change_gradients=lambda gradients: [0.0 * gradients[0], *gradients[1:]],
     )
     before = [np.array(each) for each in network.trainable_variables]
-    assert step.take(BATCH, rate=0.1).is_finite
+    batch = BATCH | {"poison": np.ones((), np.float32)}
+    assert step.take(batch, rate=0.1).is_finite
     changed = [
         not np.allclose(now, then)
         for now, then in zip(network.trainable_variables, before, strict=True)
