@@ -23,9 +23,10 @@ from export.device.camera_model import read_intrinsics
 from export.device.cameras import is_live_name
 from export.device.sources import PictureFiles, open_files
 from mtdepth.files import DataError, UserError
-from mtdepth.photo import WRITERS, Predictor
+from mtdepth.photo import Predictor
 from mtdepth.pretrained.names import PRETRAINED
 from mtdepth.runtime.command_line import parser_of, run
+from mtdepth.runtime.picture_files import WRITERS
 
 _LOG = logging.getLogger("export.predict")
 

@@ -33,13 +33,6 @@ Image = npt.NDArray[np.uint8]
 # A picture of 36 x 24 mm; "35 mm equivalent" compares diagonals (CIPA DCG-001).
 _FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
 _EXIF_FOLDER, _EXIF_FOCAL_35MM = 0x8769, 0xA405
-WRITERS = {
-    "overlay": picture_files.write_overlay,
-    "depth": picture_files.write_depth,
-    "classes": picture_files.write_classes,
-    "npz": picture_files.write_arrays,
-    "ply": picture_files.write_cloud,
-}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,12 +86,12 @@ class SeenPhoto(Seen):
         Raises:
           UserError: For another word, or a cloud without a camera.
         """
-        if unknown := set(write) - set(WRITERS):
-            words = ", ".join(WRITERS)
+        if unknown := set(write) - set(picture_files.WRITERS):
+            words = ", ".join(picture_files.WRITERS)
             raise UserError(f"write: one of {words}, got {', '.join(sorted(unknown))}")
         Path(folder).mkdir(parents=True, exist_ok=True)
         for kind in write:
-            WRITERS[kind](Path(folder) / self.name, self)
+            picture_files.WRITERS[kind](Path(folder) / self.name, self)
         return Path(folder)
 
     def show(self) -> None:
@@ -114,9 +107,6 @@ class SeenPhoto(Seen):
 
     def _repr_png_(self) -> bytes:
         return bytes(cv2.imencode(".png", cv2.cvtColor(self.overlay, cv2.COLOR_RGB2BGR))[1])
-
-    def _repr_html_(self) -> None:
-        return None
 
     def __repr__(self) -> str:
         height_px, width_px = self.depth_m.shape

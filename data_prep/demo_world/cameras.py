@@ -212,13 +212,15 @@ def random_mount(
     pitch_share, roll_deg = rng.random(), rng.normal(0.0, _ROLL_DEG)
     random_view = _random_camera(rng, size)
     is_on_walk = rng.random() < _PAVEMENT
-    if is_kitti or camera is not None:
-        pitch_share, roll_deg = 0.5, 0.0
-        if is_kitti or heights_m is None:
-            drawn_m = CAMERA_HEIGHT_M
+    is_mounted_well = is_kitti or camera is not None
+    if is_kitti or (is_mounted_well and heights_m is None):
+        drawn_m = CAMERA_HEIGHT_M
     height_m = float(np.clip(drawn_m, *limits_m))
-    is_level = is_kitti or camera is not None or height_m >= _LOW_M
-    drawn_deg = float(np.interp(pitch_share, (0, 1), _PITCH_DEG if is_level else _LOW_PITCH_DEG))
+    drawn_deg = float(
+        np.interp(pitch_share, (0, 1), _LOW_PITCH_DEG if height_m < _LOW_M else _PITCH_DEG)
+    )
+    if is_mounted_well:
+        drawn_deg = roll_deg = 0.0
     seen_by = camera or (KITTI_CAMERA if is_kitti else random_view)
     return Mount(
         camera=seen_by.resized(height_px=size[0], width_px=size[1]),

@@ -38,14 +38,12 @@ class Output:
     needs_camera: str = ""
 
 
+_NEEDS_CAMERA = {"ply": "without, pixels have no direction"}
 OUTPUTS = {
-    "overlay": Output(of_picture=picture_files.write_overlay),
-    "depth": Output(of_picture=picture_files.write_depth),
-    "npz": Output(of_picture=picture_files.write_arrays),
-    "classes": Output(of_picture=picture_files.write_classes),
-    "ply": Output(
-        of_picture=picture_files.write_cloud, needs_camera="without, pixels have no direction"
-    ),
+    **{
+        name: Output(of_picture=write, needs_camera=_NEEDS_CAMERA.get(name, ""))
+        for name, write in picture_files.WRITERS.items()
+    },
     "obstacles": Output(
         of_run=lambda target: LineWriter(
             str(target.folder / "obstacles.jsonl"), is_live=target.source.is_live

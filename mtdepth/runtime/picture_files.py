@@ -103,3 +103,13 @@ def write_ply(path: Path, points: Points, *, unit: str) -> None:
     header = "\n".join([*lines, "end_header", ""])
     with atomic_path(path) as temporary:
         temporary.write_bytes(header.encode("ascii") + points.tobytes())
+
+
+# The words that name them.
+WRITERS = {
+    "overlay": write_overlay,
+    "depth": write_depth,
+    "classes": write_classes,
+    "npz": write_arrays,
+    "ply": write_cloud,
+}
