@@ -1,6 +1,7 @@
 """How every program of this project begins and ends."""
 
 import errno
+import logging as standard_logging
 import sys
 from collections.abc import Callable, Sequence
 
@@ -69,7 +70,17 @@ def run(main: Callable[..., int | None], *, choices: Sequence[str] = ()) -> None
             sys.exit(1)
 
     _show_every_flag()
+    logging.get_absl_handler().setFormatter(_PlainFormatter())
     app.run(guarded)
+
+
+class _PlainFormatter(standard_logging.Formatter):
+    """What is said without the time, process and line of the program that says it."""
+
+    def format(self, record: standard_logging.LogRecord) -> str:
+        said = super().format(record)
+        is_information = record.levelno <= standard_logging.INFO
+        return said if is_information else f"{record.levelname.lower()}: {said}"
 
 
 def _remedy(error: Exception) -> str:

@@ -95,3 +95,8 @@ def test_a_users_mistake_is_one_line_and_a_fault_of_ours_keeps_its_traceback(
     assert done.returncode == 1
     assert ("Traceback" in done.stderr) == (word == "fault")
     assert message in done.stderr
+
+
+def test_what_is_said_has_no_time_and_place_before_it(run: Run) -> None:
+    assert run("tea").stderr == "tea 1\n"
+    assert run("user", code=ENDINGS).stderr == "error: --near_m must be positive\n"

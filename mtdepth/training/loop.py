@@ -143,6 +143,7 @@ class TrainingLoop:
         if self.judges_start and not progress.step:
             self._judge(epoch=0)
         stream = self.stream(progress.step)
+        logging.info("before the first step TensorFlow builds the network: about a minute")
         with tqdm.tqdm(
             total=schedule.num_steps, initial=progress.step, unit="step", mininterval=2.0
         ) as bar:
