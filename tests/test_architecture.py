@@ -109,6 +109,9 @@ MAY_IMPORT = {
         *("data_prep.bias_table", "data_prep.teacher_choice"),
     ),
     "data_prep.doctor": ("mtdepth.datasets", "mtdepth.program", "data_prep.jobs"),
+    "data_prep.rig": (
+        *(*GEOMETRY_AND_DATA_SETS, "mtdepth.program", "data_prep.doctor.stereo_order"),
+    ),
     "data_prep.audit": (
         *("mtdepth.datasets", "mtdepth.metrics", "mtdepth.reporting", "teachers"),
         *("data_prep.bias_table", "data_prep.jobs"),

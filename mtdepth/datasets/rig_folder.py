@@ -20,7 +20,8 @@ import numpy.typing as npt
 from mtdepth.datasets.calibration import StereoRig, rig_from_projections, rigid_transform
 from mtdepth.datasets.frames import FrameId, check_drive
 from mtdepth.datasets.recordings import Layout, Recordings
-from mtdepth.files import DataError, UserError, read_json
+from mtdepth.files import DataError, UserError, read_json, write_json
+from mtdepth.geometry.camera import Intrinsics
 
 RIG_FILE = "rig.json"
 VAL_SHARE = 0.2  # ours: of the drives, since neighbouring frames of one drive look alike
@@ -160,15 +161,49 @@ def read_rig_file(path: Path) -> StereoRig:
     if not path.is_file():
         others = [each for each in path.parent.glob("*") if each.suffix in _OTHER_CALIBRATIONS]
         hint = "".join(
-            f". {each.name} has the numbers where it is the calibration: fx = P1[0, 0], "
-            "cx = P1[0, 2], cy = P1[1, 2], baseline_m = -P2[0, 3] / fx (in metres)"
+            f". Where {each.name} is the calibration: "
+            f"`python -m data_prep.rig --calibration {each} --output {path}`"
             for each in sorted(others)[:1]
         )
         raise FileNotFoundError(
             f"{path}: no such file; recordings are laid out as {_EXAMPLE}, and it holds "
             f"{', '.join(_CAMERA_KEYS)}, {_BASELINE_KEY}{hint}"
         )
-    content = read_json(path)
+    return _parsed(path, read_json(path))
+
+
+def write_rig_file(
+    path: Path,
+    camera: Intrinsics,
+    *,
+    baseline_m: float | None = None,
+    T_lidar_to_camera: npt.NDArray[np.float64] | None = None,
+) -> StereoRig:
+    """Writes what `read_rig_file` reads, atomically.
+
+    Args:
+      path: The file.
+      camera: Of both cameras, after rectification.
+      baseline_m: Between them; None for one camera.
+      T_lidar_to_camera: `[4, 4]`, LiDAR points to the left camera's frame; None without LiDAR.
+
+    Returns:
+      The rig, as it will be read.
+
+    Raises:
+      DataError: If no rig could have these numbers; then nothing is written.
+    """
+    content: dict[str, Any] = camera.to_dict()
+    if baseline_m is not None:
+        content[_BASELINE_KEY] = baseline_m
+    if T_lidar_to_camera is not None:
+        content[_LIDAR_KEY] = T_lidar_to_camera.tolist()
+    rig = _parsed(path, content)
+    write_json(path, content)
+    return rig
+
+
+def _parsed(path: Path, content: Any) -> StereoRig:
     names = set(content) if isinstance(content, dict) else set()
     missing = sorted(set(_CAMERA_KEYS) - names)
     unknown = sorted(names - {*_CAMERA_KEYS, _BASELINE_KEY, _LIDAR_KEY})

@@ -135,7 +135,10 @@ def test_recordings_without_their_rig_file_are_told_what_it_is(root: Path) -> No
     (root / "stereo.yml").write_text("%YAML:1.0")
     with pytest.raises(FileNotFoundError) as told:
         open_recordings(root)
-    assert re.search(r"rig\.json: no such file.*fx_px.*stereo\.yml has.*P1", str(told.value))
+    assert re.search(
+        r"rig\.json: no such file.*fx_px.*rig --calibration \S+/stereo\.yml --output",
+        str(told.value),
+    )
     assert "2011_09_26" not in str(told.value)
 
 

@@ -1,0 +1,1 @@
+"""A calibrated rig: read from other programs' files, calibrated, rectified, taken from bags."""
