@@ -224,6 +224,7 @@ def _strip_m(rng: np.random.Generator, district: District, parking: float) -> fl
 def _random_look(rng: np.random.Generator, district: District, variety: Variety) -> GroundLook:
     return GroundLook(
         asphalt=variety.asphalt,
+        asphalt_grain=variety.asphalt_grain,
         asphalt_warmth=variety.asphalt_warmth,
         cobbles_m=variety.cobbles,
         mark_wear=variety.mark_wear,

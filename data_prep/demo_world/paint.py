@@ -87,11 +87,13 @@ def _asphalt(road: Road, at: _Places) -> Image:
     track = np.exp(-(((np.abs(lane) - 0.75) / 0.35) ** 2))
     grey *= 1.0 - 0.10 * track * (at.beyond_m < 0)
     patch = cell_value(at.x_m / 7.3, at.lateral_m / 2.6 + 40.0, at.no_seed)
-    grey *= np.where(patch > 0.86, 0.72, np.where(patch < -0.9, 1.18, 1.0))
+    grain = np.float32(road.look.asphalt_grain)
+    repaired = np.where(patch > 0.86, -0.28, np.where(patch < -0.9, 0.18, 0.0))
+    grey *= np.clip(1.0 + grain * repaired, 0.4, 1.6)
     wander = at.noise(0.0, 0.0, 0.2, 0.6, 1.0)
     crack = band(wander, -0.012, 0.012, 0.02) * np.clip(0.06 / at.blur_m, 0.0, 1.0)
     patchy = at.noise(0.0, 0.0, 0.0, 0.0, 1.0) > 0.2
-    grey *= 1.0 - 0.45 * crack * patchy
+    grey *= 1.0 - np.clip(0.45 * grain, 0.0, 0.8) * crack * patchy
     grey *= 1.0 - 0.6 * _manholes(at)
     warmth = road.look.asphalt_warmth
     tone = np.exp([0.01 + warmth / 2, 0.0, -0.01 - warmth / 2]).astype(np.float32)
@@ -105,7 +107,7 @@ def _asphalt(road: Road, at: _Places) -> Image:
     if road.look.has_marks:
         colors = mix(colors, paint, _marks(road, at) * worn)
     colors = mix(colors, _MARK, _crossing_marks(road, at) * worn)
-    colors = _grained(colors, at.noise(*_ASPHALT_GRAIN))
+    colors = _grained(colors, grain * at.noise(*_ASPHALT_GRAIN))
     near_kerb = np.clip(1.0 + at.beyond_m / 1.6, 0.0, 1.0)
     return _with_leaves(road, at, colors, near_kerb)
 

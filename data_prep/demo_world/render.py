@@ -158,6 +158,9 @@ def exposed(light: Image, variety: Variety, rng: np.random.Generator) -> npt.NDA
 def _lens(light: Image, variety: Variety) -> Image:
     """Blur of lens and motion, and the dark corners."""
     image = cv2.GaussianBlur(light, (5, 5), variety.blur_px)
+    if variety.sharpening:
+        softer = cv2.GaussianBlur(image, (5, 5), 1.0)
+        image = np.maximum(image + np.float32(variety.sharpening) * (image - softer), 0.0)
     if variety.motion_px:
         # A line as long as the motion, its ends half covered.
         size, angle = 2 * int(np.ceil(variety.motion_px / 2)) + 1, np.radians(variety.motion_deg)

@@ -105,6 +105,7 @@ class GroundLook:
 
     Attributes:
       asphalt: Reflectance of the road, the mean over colours.
+      asphalt_grain: Strength of its stains and patches.
       asphalt_warmth: Logarithm of its red over its blue.
       cobbles_m: Length of the stones that pave the road, 0 = asphalt.
       mark_wear: 0..1, share of the marks' paint that is gone.
@@ -119,6 +120,7 @@ class GroundLook:
     """
 
     asphalt: float
+    asphalt_grain: float
     asphalt_warmth: float
     cobbles_m: float
     mark_wear: float

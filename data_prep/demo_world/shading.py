@@ -42,6 +42,16 @@ _WATER = 0.02  # at a right angle
 _WET_DARKENING = 0.45  # ours: of rough ground that water fills
 # Elsewhere only panes mirror: they are darker than what they are set in.
 _PANE_REFLECTANCE = 0.16
+_BULGE = 0.4  # ours: lacquered boxes stand for curved metal, whose normals lean as a ball's do
+# ours: a road's facets lean by 17 degrees; worn stones, tar and the film of rubber on them mirror.
+_ROAD_ROUGHNESS = 0.3
+_STONE_MIRRORED = 0.04  # at a right angle, of all that is neither metal nor water
+_ROUGH_SKY_MIRRORED = 0.08  # of the sky near the horizon, seen at a grazing angle
+# ours: the sun that curved metal and old panes mirror, wider and dimmer than the disc.
+_GLINT, _GLINT_POWER = 12.0, 300.0
+_CANOPY_HEIGHT_M = 7.0
+_FLECKS = (0.0, 0.25, 0.5, 0.6, 0.8)  # per octave: light that falls between leaves and branches
+_CROWN_PERIODS = 5.0  # crowns are wider by this than the widest octave
 _MIRROR_LIFT_M = 0.02
 
 
@@ -124,9 +134,12 @@ def _smooth_normals(
     is_mast = (shape == Shape.CYLINDER) & (hits.axis != 2)
     is_tread = (shape == Shape.WHEEL) & (hits.axis != 1)
     is_round = is_ball | is_mast | is_tread
-    if not is_round.any():
-        return hits.normal
+    is_metal = np.isin(solids.pattern[hits.owner], _LACQUERED) & (shape == Shape.BOX)
     normal = hits.normal.copy()
+    if is_metal.any():
+        normal[is_metal] = _leaning(is_metal, hits.normal, local, half, cosine, sine)
+    if not is_round.any():
+        return normal
     x, y, z = (
         side[is_round] / extent[is_round] ** 2 for side, extent in zip(local, half, strict=True)
     )
@@ -137,6 +150,22 @@ def _smooth_normals(
     length = np.sqrt(np.sum(turned * turned, axis=-1, keepdims=True))
     normal[is_round] = turned / np.maximum(length, np.float32(1e-6))
     return normal
+
+
+def _leaning(
+    chosen: npt.NDArray[np.bool_],
+    normal: Image,
+    local: tuple[Image, Image, Image],
+    half: tuple[Image, Image, Image],
+    cosine: Image,
+    sine: Image,
+) -> Image:
+    """Normals `[n, 3]` of boxes' chosen points, each turned a little away from the middle."""
+    x, y, z = (side[chosen] / extent[chosen] for side, extent in zip(local, half, strict=True))
+    c, s = cosine[chosen], sine[chosen]
+    outward = np.stack([c * x - s * y, s * x + c * y, z], axis=-1)
+    turned = normal[chosen] + np.float32(_BULGE) * outward
+    return turned / np.sqrt(np.sum(turned * turned, axis=-1, keepdims=True))
 
 
 def _face_coordinates(
@@ -201,7 +230,10 @@ def shade(view: View, *, is_sunlit: npt.NDArray[np.bool_], sky_share: Image) -> 
     if light.wet:
         is_ground = view.hits.owner == view.instant.ground
         base[is_ground] *= np.float32(1.0 - _WET_DARKENING * light.wet)
-    color = _with_mirror_images(view, base, base * strength)
+    color = base * strength
+    if light.gloss:
+        _add_gloss(view, color, is_sunlit=is_sunlit, sky_share=sky_share)
+    color = _with_mirror_images(view, base, color)
     haze = np.array(light.haze, np.float32)
     fading = np.exp(view.surface.distance_m * np.float32(-1.0 / light.haze_length_m))[..., None]
     color = haze + (color - haze) * fading
@@ -213,6 +245,47 @@ def shade(view: View, *, is_sunlit: npt.NDArray[np.bool_], sky_share: Image) -> 
         directions = (np.ascontiguousarray(x), np.ascontiguousarray(y), np.ascontiguousarray(z))
         color[part][is_sky[part]] = paint.sky(directions, light)[is_sky[part]]
     return color * np.float32(light.exposure)
+
+
+def _add_gloss(
+    view: View, color: Image, *, is_sunlit: npt.NDArray[np.bool_], sky_share: Image
+) -> None:
+    """Adds what a paved road mirrors of sun and sky: bright far ahead and against the sun.
+
+    Cook and Torrance 1982 with Trowbridge and Reitz's facets and Smith's masking.
+    """
+    light = view.instant.street.light
+    chosen = view.hits.owner == view.instant.ground
+    points_m = view.points_m[chosen]
+    kinds = ground_kind(view.instant.street.road, points_m[:, 0], points_m[:, 1])
+    chosen[chosen] = kinds != TERRAIN
+    if not chosen.any():
+        return
+    normal = view.normal[chosen]
+    to_eye = -view.rays.direction[chosen].astype(np.float32)
+    to_eye /= np.sqrt(np.sum(to_eye * to_eye, axis=-1, keepdims=True))
+    to_sun = np.array(light.to_sun, np.float32)
+    half_way = to_eye + to_sun
+    half_way /= np.sqrt(np.sum(half_way * half_way, axis=-1, keepdims=True))
+    eye, sun, facet = (
+        np.maximum(np.einsum("ni,ni->n", normal, each), np.float32(1e-3))
+        for each in (to_eye, np.broadcast_to(to_sun, normal.shape), half_way)
+    )
+    square = np.float32(_ROAD_ROUGHNESS**2)
+    lean = 1.0 / (facet * facet) - 1.0
+    facets = square / (np.pi * facet**4 * (square + lean) ** 2)
+    seen = np.float32(1.0)
+    for cosine in (eye, sun):
+        seen = seen * 2.0 / (1.0 + np.sqrt(1.0 + square * (1.0 / (cosine * cosine) - 1.0)))
+    grazing = 1.0 - np.einsum("ni,ni->n", half_way, to_eye)
+    fresnel = _STONE_MIRRORED + (1.0 - _STONE_MIRRORED) * grazing**5
+    # Divided by 4 cos(eye) cos(sun), times the cosine at which sunlight arrives, times pi, since
+    # `sun` is what a white surface shows.
+    of_sun = np.pi * facets * seen * fresnel / (4.0 * eye) * is_sunlit[chosen]
+    of_sky = _ROUGH_SKY_MIRRORED * (1.0 - eye) ** 5 * sky_share[chosen]
+    shine = of_sun[:, None] * np.array(light.sun, np.float32)
+    shine += of_sky[:, None] * np.array(light.haze, np.float32)
+    color[chosen] += np.float32(light.gloss) * shine
 
 
 def _with_mirror_images(view: View, base: Image, color: Image) -> Image:
@@ -237,7 +310,8 @@ def _with_mirror_images(view: View, base: Image, color: Image) -> Image:
         return color
     direction = view.rays.direction[chosen]
     direction = direction / np.sqrt(np.sum(direction * direction, axis=-1, keepdims=True))
-    normal = view.hits.normal[chosen].astype(np.float64)
+    normal = np.where(is_smooth[..., None], view.normal, view.hits.normal)[chosen]
+    normal = normal.astype(np.float64)
     toward = np.einsum("ni,ni->n", direction, normal)
     # Schlick's approximation of Fresnel's law.
     mirrored = share[chosen] + (1.0 - share[chosen]) * (1.0 - np.minimum(np.abs(toward), 1.0)) ** 5
@@ -277,7 +351,9 @@ def _seen_in_mirror(instant: Instant, rays: Rays) -> Image:
     if is_sky.any():
         x, y, z = rays.direction[is_sky].astype(np.float32).T
         directions = (np.ascontiguousarray(x), np.ascontiguousarray(y), np.ascontiguousarray(z))
+        glint = np.maximum(rays.direction[is_sky] @ light.to_sun, 0.0) ** _GLINT_POWER
         color[is_sky] = paint.sky(directions, light)
+        color[is_sky] += _GLINT * glint[:, None] * np.array(light.sun)
     return color.astype(np.float32)
 
 
@@ -301,6 +377,7 @@ def sunlit(view: View, *, sun_offset: Floats) -> npt.NDArray[np.bool_]:
     across /= np.linalg.norm(across)
     plane = _SUN_RADIUS_RAD * np.stack([across, np.cross(to_sun, across)])
     lit = (view.surface.cosine_to_sun > 0) & (view.hits.normal @ to_sun > 0) & ~view.is_sky
+    lit &= ~_under_crowns(view)
     offsets = np.broadcast_to(sun_offset, (*lit.shape, 2))[lit]
     lit[lit] = ~blocked(
         view.points_m[lit],
@@ -310,6 +387,23 @@ def sunlit(view: View, *, sun_offset: Floats) -> npt.NDArray[np.bool_]:
         reach_m=_SHADOW_REACH_M,
     )
     return lit
+
+
+def _under_crowns(view: View) -> npt.NDArray[np.bool_]:
+    """Whether leaves that stand in no picture hide the sun from each point `[height, width]`."""
+    light = view.instant.street.light
+    if not light.canopy:
+        return np.zeros(view.hits.owner.shape, np.bool_)
+    x_m, y_m, z_m = np.moveaxis(view.points_m, -1, 0)
+    east, north, up = light.to_sun
+    climb = (_CANOPY_HEIGHT_M - z_m) / max(up, 0.2)
+    x_m, y_m = (x_m + climb * east).astype(np.float32), (y_m + climb * north).astype(np.float32)
+    blur_m, seed = view.surface.footprint_m, np.zeros_like(x_m)
+    flecks = fractal_noise(x_m, y_m, blur_m, seed, strength=_FLECKS)
+    wide = np.float32(1.0 / _CROWN_PERIODS)
+    crowns = fractal_noise(x_m * wide, y_m * wide, blur_m * wide, seed, strength=(0, 0, 0, 0.5, 1))
+    cover = 2.4 * light.canopy - 1.2
+    return (crowns + 0.6 * flecks < cover) & (z_m < _CANOPY_HEIGHT_M)
 
 
 def sky_seen(view: View, *, num_rays: int) -> Image:

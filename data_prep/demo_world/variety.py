@@ -86,8 +86,8 @@ class Variety:
         0.55, 1.0, "tone curve's exponent; 0.77 spreads pixel values as KITTI's", demo=(0.77, 0.77)
     )
     black: float = _drawn(0.0, 0.05, "light below this is black", demo=(0.03, 0.03))
-    contrast: float = _drawn(0.0, 0.5, "share of an S-shaped curve", demo=(0.0, 0.0))
-    blur_px: float = _drawn(0.25, 0.8, "lens, standard deviation", demo=(0.55, 0.55))
+    contrast: float = _drawn(0.0, 0.9, "share of an S-shaped curve", demo=(0.0, 0.0))
+    blur_px: float = _drawn(0.2, 0.7, "lens, standard deviation", demo=(0.55, 0.55))
     motion_px: float = _drawn(1.5, 5.0, "length of motion blur", chance=0.15, demo=(0.0, 0.0))
     motion_deg: float = _drawn(-30.0, 30.0, "its direction; mostly sideways, as in turns")
     noise: float = _drawn(
@@ -99,10 +99,24 @@ class Variety:
         35.0, 95.0, "compressed and decoded again, 0 = not", chance=0.5, demo=(0.0, 0.0)
     )
     shade: float = _drawn(
-        0.15, 0.42, "light in shadow on a clear day; on KITTI's roads shadows are deep",
+        0.08, 0.40, "light in shadow on a clear day; on KITTI's roads shadows are deep",
         demo=(0.40, 0.40),
     )  # fmt: skip
     right_gain: float = _drawn(0.97, 1.03, "the right camera's exposure over the left one's")
+    sharpening: float = _drawn(
+        0.2, 1.0, "cameras' edge enhancement, share of what blur of a pixel takes", chance=0.5,
+        demo=(0.0, 0.0),
+    )  # fmt: skip
+    canopy: float = _drawn(
+        0.3, 0.9, "share of the sun that crowns out of sight hold back, in flecks", chance=0.5,
+        demo=(0.0, 0.0),
+    )  # fmt: skip
+    gloss: float = _drawn(
+        0.1, 0.7, "of the road: worn stones shine against the sun, as on KITTI", demo=(0.0, 0.0)
+    )
+    asphalt_grain: float = _drawn(
+        0.7, 3.0, "times a new road's stains, patches and cracks", is_log=True, demo=(1.0, 1.0)
+    )
 
     def to_dict(self) -> dict[str, float]:
         """By name, as JSON holds them."""
@@ -152,6 +166,8 @@ class Light:
       haze: Colour that far things fade to, and the sky at the horizon.
       haze_length_m: Distance at which 63 % is haze.
       wet: 0..1, how much water stands on the ground.
+      canopy: 0..1, share of direct light that crowns out of sight hold back.
+      gloss: 0..1, how much of a smooth road's shine the road has.
       exposure: Factor from light to pixel value.
     """
 
@@ -162,6 +178,8 @@ class Light:
     haze: Vector
     haze_length_m: float
     wet: float
+    canopy: float
+    gloss: float
     exposure: float
 
 
@@ -193,6 +211,8 @@ def light_of(variety: Variety) -> Light:
         haze=_vector(haze * dim),
         haze_length_m=variety.haze_length_m,
         wet=variety.wet,
+        canopy=variety.canopy,
+        gloss=variety.gloss,
         exposure=variety.exposure,
     )
 

@@ -32,6 +32,7 @@ from matplotlib import pyplot as plt
 SIZE = (128, 416)  # pictures are compared at
 NUM_BANDS = 16  # of rows
 FAR_M, NEAR_M = 50.0, 12.0
+LEAST_SHARE = 0.005  # of a frame, for a class to have a look
 DEPTH_EDGES_M = np.geomspace(1.0, 120.0, 41)
 GRADIENT_EDGES = np.concatenate([[0.0], np.geomspace(0.5, 128.0, 32)])
 _OBSTACLES = [
@@ -55,6 +56,8 @@ class Statistics:
       classes: `[NUM_BANDS, 20]`, by band of rows; the last is no scored class.
       far: Share of each frame's labelled pixels beyond 50 m.
       near: Share of each frame's middle half that obstacles within 12 m take.
+      looks: By class, `[frames, 3]`: mean and standard deviation of its grey within a frame, and
+        the mean step between neighbouring columns that both are of it.
     """
 
     grey: list[tuple[float, float]] = dataclasses.field(default_factory=list)
@@ -66,6 +69,7 @@ class Statistics:
     classes: Counts = dataclasses.field(default_factory=lambda: np.zeros((NUM_BANDS, 20)))
     far: list[float] = dataclasses.field(default_factory=list)
     near: list[float] = dataclasses.field(default_factory=list)
+    looks: dict[str, list[tuple[float, float, float]]] = dataclasses.field(default_factory=dict)
 
     def add(self, image: npt.NDArray[Any], depth_m: Counts, train_id: npt.NDArray[Any]) -> None:
         """Takes a frame in; all `[height, width]` of `SIZE`."""
@@ -84,6 +88,13 @@ class Statistics:
         middle = np.s_[:, SIZE[1] // 4 : 3 * SIZE[1] // 4]
         is_near = np.isin(train_id, _OBSTACLES) & is_labelled & (depth_m < NEAR_M)
         self.near.append(float(is_near[middle].mean()))
+        steps = np.abs(np.diff(grey, axis=1))
+        for name in _SHOWN:
+            of_class = train_id == CLASS_NAMES.index(name)
+            if of_class.mean() > LEAST_SHARE:
+                inside = of_class[:, 1:] & of_class[:, :-1]
+                look = grey[of_class].mean(), grey[of_class].std(), steps[inside].mean()
+                self.looks.setdefault(name, []).append(look)
 
 
 def statistics_of(store: LabelStore) -> Statistics:
@@ -122,7 +133,13 @@ def table(world: Statistics, real: Statistics) -> str:
         rows.append(
             (name, *(f"{e.classes[:, number].sum() / e.classes.sum():.3f}" for e in (world, real)))
         )
-    return "".join(f"{name:34}{one:>9}{other:>9}\n" for name, one, other in rows)
+    looks = ("mean grey", "deviation within a frame", "step between columns")
+    for name in _SHOWN:
+        for number, what in enumerate(looks):
+            if name in world.looks and name in real.looks:
+                both = (np.mean(each.looks[name], axis=0)[number] for each in (world, real))
+                rows.append((f"{name}: {what}", *(f"{value:.1f}" for value in both)))
+    return "".join(f"{name:44}{one:>9}{other:>9}\n" for name, one, other in rows)
 
 
 def figure(world: Statistics, real: Statistics, path: Path) -> None:
