@@ -113,9 +113,9 @@ flags.DEFINE_string(
 flags.DEFINE_string(
     "start_from",
     None,
-    "Workdir of another run of the same network to go on from, say one of the demo world. A "
-    "student's may be a weight file, too; its depth is carried over to this run's camera and "
-    "limits. Same as --override start_from=...",
+    "Workdir of another run of the same network to go on from, `pretrained` for the one that comes "
+    "with mtdepth, or none. A student's may be a weight file, too; its depth is carried over to "
+    "this run's camera and limits. Default: the recipe's.",
 )
 
 flags.DEFINE_enum(
@@ -210,10 +210,19 @@ def resolve(recipe: Recipe, same_as: Sequence[tuple[str, str | int | None]]) -> 
 def resolve_recipe(name: str) -> TrainRecipe:
     """Returns the student's recipe that the flags ask for."""
     recipe = dataclasses.replace(find_recipe(name), decoder=FLAGS.decoder)
-    if FLAGS.design:
-        recipe = dataclasses.replace(recipe, student=designed(recipe.student, FLAGS.design))
-    names = ("encoder_weights", "start_from", "seed")
-    return resolve(recipe, [(name, FLAGS[name].value) for name in names])
+    student = designed(recipe.student, FLAGS.design) if FLAGS.design else recipe.student
+    if student != recipe.student or FLAGS.encoder_weights:
+        # A recipe's own start is of its own network, and gives the encoder its weights, too.
+        recipe = dataclasses.replace(recipe, student=student, start_from="")
+    names = ("encoder_weights", "seed")
+    return resolve(
+        recipe, [("start_from", chosen_start()), *((name, FLAGS[name].value) for name in names)]
+    )
+
+
+def chosen_start() -> str | None:
+    """`--start_from` as a recipe holds it: None where it is not given, empty for nothing."""
+    return "" if FLAGS.start_from == "none" else FLAGS.start_from
 
 
 def open_stores(kitti_root: Path) -> tuple[LabelStore, LabelStore | None]:
@@ -274,7 +283,7 @@ def train_mininet(kitti_root: Path) -> "TrainingLoop":
         [
             ("mininet.variant", FLAGS.variant),
             ("output", FLAGS.output),
-            ("start_from", FLAGS.start_from),
+            ("start_from", chosen_start()),
             ("seed", FLAGS.seed),
         ],
     )
