@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from export.device import program as device
-from export.device.camera_model import read_intrinsics
 from export.device.cameras import is_live_name
 from export.device.sources import PictureFiles, open_files
 from mtdepth.files import DataError, UserError
+from mtdepth.geometry.presets import PRESETS
 from mtdepth.photo import Predictor
 from mtdepth.pretrained.names import PRETRAINED
 from mtdepth.runtime.command_line import parser_of, run
@@ -42,7 +42,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     add("--write", default="overlay,depth", help=f"of {','.join(WRITERS)} (default: %(default)s)")
     add("--focal_px", type=float, help="focal length in the pictures' own pixels")
     add("--fov_deg", type=float, help="or the horizontal field of view")
-    add("--camera", type=Path, help="or a JSON file: fx_px fy_px cx_px cy_px width_px height_px")
+    add("--camera", help=f"or a camera file, its distortion taken out; or {', '.join(PRESETS)}")
     add("--num_threads", type=int, default=2, help="of the interpreter (default: %(default)s)")
     options = parser.parse_args(argv)
     if sum(value is not None for value in (options.focal_px, options.fov_deg, options.camera)) > 1:
@@ -82,7 +82,7 @@ def _photos(paths: list[Path], options: argparse.Namespace) -> int:
         num_threads=options.num_threads,
         focal_px=options.focal_px,
         fov_deg=options.fov_deg,
-        camera=options.camera and read_intrinsics(options.camera),
+        camera=options.camera,
     )
     num_failed = 0
     for path, name in zip(paths, _names(paths), strict=True):

@@ -19,9 +19,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.datasets.camera_file import open_camera
 from mtdepth.datasets.plausible import check_focal
 from mtdepth.files import DataError, UserError
 from mtdepth.geometry.camera import Intrinsics, field_deg, focal_of_field
+from mtdepth.geometry.lens import KnownCamera, Straightener
 from mtdepth.pictures import read_rgb
 from mtdepth.predictor import open_predictor
 from mtdepth.pretrained.names import PRETRAINED
@@ -29,6 +31,7 @@ from mtdepth.runtime import picture_files
 from mtdepth.runtime.seen import Seen
 
 Image = npt.NDArray[np.uint8]
+Camera = Intrinsics | KnownCamera | Path | str
 
 # A picture of 36 x 24 mm; "35 mm equivalent" compares diagonals (CIPA DCG-001).
 _FULL_FRAME_DIAGONAL_MM = math.hypot(36.0, 24.0)
@@ -135,10 +138,11 @@ class Predictor:
         num_threads: int = 2,
         focal_px: float | None = None,
         fov_deg: float | None = None,
-        camera: Intrinsics | None = None,
+        camera: Camera | None = None,
     ) -> None:
         self._predictor = open_predictor(model, decoder=size, num_threads=num_threads)
-        self._lens = {"focal_px": focal_px, "fov_deg": fov_deg, "camera": camera}
+        self._lens = {"focal_px": focal_px, "fov_deg": fov_deg, "camera": _opened(camera)}
+        self._straighteners: dict[KnownCamera, Straightener] = {}
 
     @property
     def file(self) -> Path:
@@ -152,7 +156,7 @@ class Predictor:
         name: str | None = None,
         focal_px: float | None = None,
         fov_deg: float | None = None,
-        camera: Intrinsics | None = None,
+        camera: Camera | None = None,
     ) -> SeenPhoto:
         """Predicts depth and classes of one picture.
 
@@ -162,7 +166,8 @@ class Predictor:
           name: How its files begin; None for the file's own.
           focal_px: Focal length in the picture's pixels.
           fov_deg: Or the horizontal field of view.
-          camera: Or full intrinsics, of any size of its shape.
+          camera: Or full intrinsics, of any size of its shape; a `Lens` or a camera file, whose
+            distortion is taken out of the picture; or a name such as `pi-v2`.
 
         Without any of the three a file's EXIF is asked for its 35 mm equivalent focal length; where
         that is not told, the lens is taken to show as much as the training camera's.
@@ -171,11 +176,12 @@ class Predictor:
           FileNotFoundError, DataError: If a file cannot be read.
           UserError: If it is no picture, or no lens.
         """
-        lens = {"focal_px": focal_px, "fov_deg": fov_deg, "camera": camera}
+        lens: dict[str, Any] = {"focal_px": focal_px, "fov_deg": fov_deg, "camera": camera}
         if all(value is None for value in lens.values()):
-            lens = self._lens
+            lens = dict(self._lens)
         image_rgb, path = as_rgb(picture)
-        known, note = camera_of(image_rgb.shape[:2], path=path, **lens)  # type: ignore[arg-type]
+        image_rgb, lens["camera"] = self._straightened(image_rgb, lens["camera"])
+        known, note = camera_of(image_rgb.shape[:2], path=path, **lens)
         return self._seen(image_rgb, known, note, name=name or (path.stem if path else "picture"))
 
     def batch(self, pictures: Iterable[Any], **lens: Any) -> Iterator[SeenPhoto]:
@@ -203,6 +209,19 @@ class Predictor:
         finally:
             capture.release()
 
+    def _straightened(
+        self, image_rgb: Image, camera: Camera | None
+    ) -> tuple[Image, Intrinsics | None]:
+        """A picture without distortion, and its pinhole; the maps of a camera are kept."""
+        camera = _opened(camera)
+        if camera is None or isinstance(camera, Intrinsics):
+            return image_rgb, camera
+        if camera not in self._straighteners:
+            self._straighteners[camera] = Straightener(camera)
+        straightener = self._straighteners[camera]
+        image_rgb = straightener.picture(image_rgb)
+        return image_rgb, straightener.camera((image_rgb.shape[0], image_rgb.shape[1]))
+
     def _seen(
         self, image_rgb: Image, camera: Intrinsics | None, note: str, *, name: str
     ) -> SeenPhoto:
@@ -226,6 +245,10 @@ class Predictor:
             name=name,
             scale_note=note,
         )
+
+
+def _opened(camera: Camera | None) -> Intrinsics | KnownCamera | None:
+    return open_camera(camera) if isinstance(camera, str | Path) else camera
 
 
 def camera_of(
@@ -254,7 +277,7 @@ def camera_of(
         raise UserError("give one of focal_px, fov_deg and camera")
     if camera is not None:
         rescaled = camera.rescaled(width_px=width_px, height_px=height_px)
-        return rescaled, "scale from the camera file"
+        return rescaled, "scale from the camera that was given"
     note = f"scale from the focal length of {focal_px:g} px" if focal_px else ""
     if fov_deg is not None:
         focal_px = focal_of_field(fov_deg, width_px=width_px)

@@ -16,9 +16,12 @@ from PIL import Image as PillowImage
 
 from mtdepth import Predictor
 from mtdepth.__main__ import COMMANDS, main
+from mtdepth.datasets.camera_file import write_camera_file
 from mtdepth.files import DataError, UserError
 from mtdepth.geometry.camera import Intrinsics
+from mtdepth.geometry.lens import Lens, Straightener
 from mtdepth.photo import SeenPhoto, as_rgb, camera_of, exif_focal_35mm
+from mtdepth.pictures import read_rgb
 from mtdepth.pretrained.names import exported_file
 from mtdepth.runtime.pipeline import Prediction
 
@@ -121,6 +124,39 @@ def test_lenses_that_cannot_be_are_refused(predictor: Predictor, photo: Path) ->
     other = Intrinsics.centred(300, width_px=300, height_px=300)
     with pytest.raises(UserError, match="no scaling"):
         predictor(photo, camera=other)
+
+
+def test_a_lens_that_bends_is_straightened_before_the_network(
+    predictor: Predictor, photo: Path, tmp_path: Path
+) -> None:
+    camera = Intrinsics.centred(300, width_px=WIDTH_PX, height_px=HEIGHT_PX)
+    lens = Lens(camera=camera, distortion=(-0.2, 0.05, 0.0, 0.0))
+    write_camera_file(tmp_path / "camera.json", lens)
+    seen = predictor(photo, camera=tmp_path / "camera.json")
+    straight = Straightener(lens)
+    image = straight.picture(read_rgb(photo))
+    np.testing.assert_array_equal(seen.image_rgb, image)
+    assert seen.camera == straight.camera(image.shape[:2])
+    by_hand = predictor(image, camera=seen.camera)
+    np.testing.assert_array_equal(seen.depth_m, by_hand.depth_m)
+
+
+def test_a_camera_by_its_name(predictor: Predictor, photo: Path) -> None:
+    seen = predictor(photo, camera="pi-v2")
+    known = predictor(photo, fov_deg=62.28)  # 2 atan(3280 * 1.12 um / 2 / 3.04 mm)
+    np.testing.assert_allclose(seen.depth_m, known.depth_m, rtol=1e-3)
+    with pytest.raises(UserError, match="did you mean pi-v2"):
+        predictor(photo, camera="pi-v22")
+
+
+def test_predict_knows_a_camera_by_its_name(photo: Path, tmp_path: Path) -> None:
+    words = (photo, "--output", tmp_path, "--write", "ply", "--camera")
+    done = run_program("export.predict", *words, "pi-v3-wide")
+    assert done.returncode == 0, done.stderr
+    assert "scale from the camera that was given" in done.stdout
+    wrong = run_program("export.predict", *words, "pi-v4")
+    assert wrong.returncode == 1
+    assert "pi-v4: neither a camera file nor a known camera" in wrong.stderr
 
 
 def test_what_exif_tells(tmp_path: Path, photo: Path) -> None:

@@ -84,11 +84,11 @@ class Engine:
         Raises:
           UserError: If the picture is not of the camera's size.
         """
-        image_rgb = picture.image_rgb
-        size = (image_rgb.shape[0], image_rgb.shape[1])
-        camera = self._camera.of(size)
         backend, predictor = self.models.backend, self.models.predictor
         start = time.perf_counter()
+        image_rgb = self._camera.straightened(picture.image_rgb)
+        size = (image_rgb.shape[0], image_rgb.shape[1])
+        camera = self._camera.of(size)
         fitted = predictor.prepare(image_rgb)
         prepared = time.perf_counter()
         raw = backend.run(fitted)

@@ -8,6 +8,7 @@ from pathlib import Path
 from export.device.controls import AUTO
 from export.device.outputs import OUTPUTS
 from export.device.show import DISPLAYS
+from mtdepth.geometry.presets import PRESETS
 from mtdepth.pretrained.names import PRETRAINED, exported_file
 from mtdepth.runtime.colors import MAGMA, PALETTES
 from mtdepth.runtime.command_line import parser_of
@@ -68,7 +69,7 @@ def _add_camera(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("the camera").add_argument
     add("--focal_px", type=float, help="focal length of the source, in its own pixels")
     add("--fov_deg", type=float, help="or its horizontal field of view")
-    add("--camera", type=Path, help="JSON: fx_px fy_px cx_px cy_px width_px height_px")
+    add("--camera", help=f"or a camera file, its distortion taken out; or {', '.join(PRESETS)}")
     add("--camera_height_m", type=float, help="above the ground; tells ground from obstacles")
     add("--camera_pitch_deg", type=float, default=0.0, help="looking down (default: 0)")
     add("--width", type=int, help="that a camera is asked for")

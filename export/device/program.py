@@ -33,7 +33,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from export.device.camera_model import CameraModel, read_intrinsics
+from export.device.camera_model import CameraModel
 from export.device.cameras import is_live_name, open_live
 from export.device.controls import AUTO, Controls, Settings
 from export.device.engine import Engine
@@ -46,6 +46,7 @@ from export.device.outputs import open_outputs
 from export.device.service import Service
 from export.device.show import show
 from export.device.sources import RUN_NAME, Repeated, Source, open_files
+from mtdepth.datasets.camera_file import open_camera
 from mtdepth.files import UserError, write_json
 from mtdepth.runtime.command_line import run as run_program
 from mtdepth.runtime.obstacles import Mount, Rule
@@ -138,16 +139,14 @@ def _engine(options: argparse.Namespace) -> Engine:
     models = open_models(options.model, num_threads=options.num_threads)
     if options.size not in (None, AUTO):
         models.select(options.size)
-    intrinsics = None if options.camera is None else read_intrinsics(options.camera)
+    lens = None if options.camera is None else open_camera(options.camera)
     mount = None
     if options.camera_height_m is not None:
         mount = Mount(height_m=options.camera_height_m, pitch_deg=options.camera_pitch_deg)
     return Engine(
         models,
         num_threads=options.num_threads,
-        camera=CameraModel(
-            focal_px=options.focal_px, fov_deg=options.fov_deg, intrinsics=intrinsics
-        ),
+        camera=CameraModel(focal_px=options.focal_px, fov_deg=options.fov_deg, lens=lens),
         rule=Rule(num_columns=options.num_columns, mount=mount),
     )
 

@@ -52,6 +52,12 @@ def read_intrinsics(path: Path) -> Intrinsics:
     try:
         if not isinstance(content, dict):
             raise ValueError(f"a camera is a JSON object, got {type(content).__name__}")
+        if any(content.get("distortion", ())):
+            raise ValueError(
+                "its lens bends, and training takes frames of a pinhole: take the distortion out "
+                "of them first (python -m data_prep.rig --rectify)"
+            )
+        content = {key: content[key] for key in content if not key.startswith("distortion")}
         camera = Intrinsics.from_dict(content)
     except ValueError as error:
         raise DataError(path, f"{error}. The file looks like {EXAMPLE}") from error

@@ -7,14 +7,33 @@
 says `fisheye` (of `cv2.fisheye`: k1 k2 k3 k4).
 """
 
+import difflib
 from pathlib import Path
 
 from mtdepth.datasets.plausible import camera_problem
-from mtdepth.files import DataError, read_json, write_json
+from mtdepth.files import DataError, UserError, read_json, write_json
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.geometry.lens import Lens
+from mtdepth.geometry.lens import KnownCamera, Lens
+from mtdepth.geometry.presets import PRESETS
 
 _DISTORTION, _MODEL = "distortion", "distortion_model"
+
+
+def open_camera(name: Path | str) -> KnownCamera:
+    """A camera by its file, or by the name of a preset such as `pi-v2`.
+
+    Raises:
+      UserError: If it is neither.
+      DataError: As `read_camera_file`.
+    """
+    path = Path(name)
+    if str(name) in PRESETS and not path.exists():
+        return PRESETS[str(name)]
+    if not path.exists() and path.suffix != ".json":
+        near = difflib.get_close_matches(str(name), PRESETS, n=1)
+        meant = f"did you mean {near[0]}?" if near else f"known are {', '.join(PRESETS)}"
+        raise UserError(f"{name}: neither a camera file nor a known camera; {meant}")
+    return read_camera_file(path)
 
 
 def read_camera_file(path: Path) -> Lens:

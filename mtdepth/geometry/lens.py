@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import cv2
 import numpy as np
@@ -25,6 +25,8 @@ NUM_COEFFICIENTS: dict[DistortionModel, tuple[int, ...]] = {
 _NUM_BORDER_POINTS = 33  # of a side; a border bends smoothly
 # ours: a point of the border that comes back elsewhere lies where the polynomial has turned.
 _MAX_RETURN_PX = 0.5
+_RETURN_PX, _MAX_STEPS = 1e-4, 100  # enough of it
+_MAX_RAY_SOUGHT = 1e3  # x / z of 89.94 degrees off the axis
 # ours: x / z of 56 degrees off the axis. Beyond, a pinhole stretches things more than threefold.
 _MAX_RAY = 1.5
 
@@ -79,14 +81,18 @@ class Lens:
 
         A polynomial turns somewhere, and beyond the point one ray has two pixels.
         """
-        points = np.asarray(uv_px, np.float64).reshape(-1, 1, 2)
-        criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-10)
+        points = np.asarray(uv_px, np.float64).reshape(-1, 2)
         undistort = cv2.fisheye.undistortPoints if self._is_fisheye else cv2.undistortPoints
-        rays = undistort(points, self.camera.K, self._coefficients, criteria=criteria)
-        rays = np.asarray(rays, np.float64).reshape(-1, 2)
-        rays[~np.isfinite(rays).all(axis=1)] = np.nan
-        miss_px = np.linalg.norm(self.project(rays) - points[:, 0], axis=1)
-        rays[~(miss_px <= _MAX_RETURN_PX)] = np.nan
+        found = undistort(points[:, None], self.camera.K, self._coefficients)
+        rays = np.asarray(found, np.float64).reshape(-1, 2)
+        # OpenCV stops after a few steps, and OpenCV 4 cannot be told otherwise.
+        for _ in range(_MAX_STEPS):
+            rays[~(np.abs(rays) < _MAX_RAY_SOUGHT).all(axis=1)] = np.nan
+            miss_px = points - self.project(rays)
+            if not np.nanmax(np.abs(miss_px), initial=0.0) > _RETURN_PX:
+                break
+            rays = rays + miss_px / [self.camera.fx_px, self.camera.fy_px]
+        rays[~(np.abs(miss_px) <= _MAX_RETURN_PX).all(axis=1)] = np.nan
         return rays
 
     def project(self, rays: Floats) -> Matrix:
@@ -127,14 +133,21 @@ class Lens:
         return np.array(self.distortion or (0.0,) * 4)
 
 
+class KnownCamera(Protocol):
+    """What knows the lens of its pictures at each of their sizes."""
+
+    def rescaled(self, *, width_px: int, height_px: int) -> Lens:
+        """Of pictures of that size; `UserError` if they cannot be its."""
+
+
 class Straightener:
-    """Brings pictures of one lens to a pinhole; the maps are computed once for each size.
+    """Brings pictures of one camera to a pinhole; the maps are computed once for each size.
 
     Args:
       lens: That took them.
     """
 
-    def __init__(self, lens: Lens) -> None:
+    def __init__(self, lens: KnownCamera) -> None:
         self.lens = lens
         self._of_size: dict[tuple[int, int], tuple[Intrinsics, tuple[Any, Any] | None]] = {}
 

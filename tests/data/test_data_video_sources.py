@@ -241,6 +241,7 @@ def test_a_folder_without_intrinsics_is_told_what_to_write(tmp_path: Path) -> No
         ("[1]", "a camera is a JSON object"),
         ('{"fx": 3}', "a camera has exactly"),
         (json.dumps({**CAMERA.to_dict(), "fx_px": -1}), "must be positive"),
+        (json.dumps({**CAMERA.to_dict(), "distortion": [0.1, 0, 0, 0]}), "its lens bends"),
         (json.dumps({**CAMERA.to_dict(), "fx_px": None}), "every value of a camera is a number"),
     ],
 )

@@ -8,16 +8,20 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
-from fakes.device import picture, result
+from fakes.device import engine, picture, result
 
-from export.device.camera_model import CameraModel, read_intrinsics
+from export.device.camera_model import CameraModel
+from export.device.controls import Settings
 from export.device.lines import obstacle_line
 from export.device.outputs import FileWriter
 from export.device.ros2_example import DepthTopics
+from export.device.sources import Picture
+from mtdepth.datasets.camera_file import open_camera
 from mtdepth.datasets.label_map import CLASS_NAMES
 from mtdepth.datasets.label_store import read_depth_png, read_train_id_png
 from mtdepth.files import DataError
 from mtdepth.geometry.camera import Intrinsics
+from mtdepth.geometry.lens import Lens, Straightener
 from mtdepth.runtime.obstacles import (
     FREE_CLASSES,
     OBSTACLE_CLASSES,
@@ -255,7 +259,7 @@ def test_what_a_model_does_not_give_cannot_be_written(tmp_path: Path) -> None:
 def test_a_camera_file_is_scaled_to_the_pictures(tmp_path: Path) -> None:
     path = tmp_path / "camera.json"
     path.write_text(json.dumps(CAMERA.to_dict()))
-    model = CameraModel(intrinsics=read_intrinsics(path))
+    model = CameraModel(lens=open_camera(path))
     assert model.of((60, 80)) == CAMERA
     half = model.of((30, 40))
     assert half is not None
@@ -269,13 +273,30 @@ def test_a_wrong_camera_file_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "camera.json"
     path.write_text(text)
     with pytest.raises(DataError, match=r"camera\.json"):
-        read_intrinsics(path)
+        open_camera(path)
 
 
 def test_a_camera_is_given_in_one_way() -> None:
     with pytest.raises(ValueError, match="one of --focal_px"):
-        CameraModel(focal_px=3.0, intrinsics=CAMERA)
+        CameraModel(focal_px=3.0, lens=Lens(camera=CAMERA))
     assert CameraModel().of((3, 4)) is None
+
+
+def test_the_network_sees_straight_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    lens = Lens(camera=CAMERA, distortion=(-0.2, 0.05, 0.0, 0.0))
+    at_work = engine()
+    monkeypatch.setattr(at_work, "_camera", CameraModel(lens=lens))
+    taken = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+    prepared = []
+    prepare = at_work.models.predictor.prepare
+    monkeypatch.setattr(
+        at_work.models.predictor, "prepare", lambda image: prepared.append(image) or prepare(image)
+    )
+    seen = at_work.predict(Picture("a", taken), Settings().look)
+    straight = Straightener(lens).picture(taken)
+    np.testing.assert_array_equal(prepared[0], straight)
+    np.testing.assert_array_equal(seen.image_rgb, straight)
+    assert seen.camera == lens.straightened()
 
 
 # ROS
@@ -311,7 +332,7 @@ def test_a_camera_file_that_is_no_cameras_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "camera.json"
     path.write_text(json.dumps({**CAMERA.to_dict(), "fx_px": 0.58}))
     with pytest.raises(DataError, match=r"camera\.json: .*normalised"):
-        read_intrinsics(path)
+        open_camera(path)
 
 
 def test_the_ros_example_publishes_metres_classes_and_camera() -> None:

@@ -25,13 +25,13 @@ from fuzz.networks import NETWORKS
 from data_prep.bias_table import BiasTable
 from data_prep.demo_world.settings import check_root
 from export.board import build_engine, run_engine
-from export.device import camera_model
 from export.device.sources import open_files
 from export.golden import read_golden
 from mtdepth.contract import Contract, contract_path
 from mtdepth.data.video_file import decode_video
 from mtdepth.data.video_intrinsics import read_intrinsics
 from mtdepth.datasets.calibration import read_rig
+from mtdepth.datasets.camera_file import read_camera_file
 from mtdepth.datasets.camera_poses import true_times_s
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.kitti_raw import KittiRaw
@@ -373,7 +373,7 @@ _OTHERS = (
     ),
     Reader(
         "device camera file",
-        _text("camera.json", json.dumps(_CAMERA), camera_model.read_intrinsics),
+        _text("camera.json", json.dumps(_CAMERA), lambda path: read_camera_file(path).camera),
         mutate.by_json,
         1.0,
         sane.camera,
