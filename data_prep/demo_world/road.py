@@ -78,7 +78,8 @@ class Terrain:
 def random_terrain(rng: np.random.Generator, *, road_end_m: float) -> Terrain:
     """Draws anything from a plain to a road of 5 % through a cutting."""
     lengths_m = (rng.uniform(200.0, 500.0), rng.uniform(60.0, 120.0))
-    grades = (rng.uniform(0.0, _STEEPEST[0]), rng.uniform(0.0, _STEEPEST[1]))
+    # Squares and cubes: most streets are nearly level, and what closes their view is no hill.
+    grades = (_STEEPEST[0] * rng.random() ** 2, _STEEPEST[1] * rng.random() ** 2)
     return Terrain(
         wave_m=(
             grades[0] * lengths_m[0] / (2 * np.pi),
@@ -86,10 +87,10 @@ def random_terrain(rng: np.random.Generator, *, road_end_m: float) -> Terrain:
         ),
         wave_length_m=lengths_m,
         wave_phase_rad=(rng.uniform(0.0, 2 * np.pi), rng.uniform(0.0, 2 * np.pi)),
-        bank_m=(rng.uniform(-1.5, 3.5), rng.uniform(-1.5, 3.5)),
+        bank_m=(rng.uniform(-1.5, 2.5), rng.uniform(-1.5, 2.5)),
         bank_width_m=rng.uniform(18.0, 40.0),
         swell_m=rng.uniform(0.05, 0.3),
-        hill_m=rng.uniform(4.0, 30.0),
+        hill_m=30.0 * rng.random() ** 3,
         road_end_m=road_end_m,
     )
 

@@ -104,7 +104,7 @@ def borders(scene: SceneBuilder, side: int) -> None:
 def street_trees(scene: SceneBuilder, side: int) -> None:
     """A row of trees of one kind, in the verge or at the sidewalk's outer edge."""
     rng, road, x_m = scene.rng, scene.road, scene.start_m
-    likely, height_m = rng.uniform(*scene.district.street_trees), rng.uniform(6.0, 14.0)
+    likely, height_m = rng.uniform(*scene.district.street_trees), rng.uniform(6.0, 18.0)
     step_m = rng.uniform(7.0, 14.0)
     if road.verge_m > 1.0 and road.verge_m < road.sidewalk_m:
         lateral_m = road.edge_m(side) + road.verge_m / 2
@@ -135,7 +135,7 @@ def garden_trees(scene: SceneBuilder, side: int) -> None:
         if rng.random() < 0.25:
             scene.put(plants.bush(rng, radius_m=rng.uniform(0.6, 1.6)), x_m, lateral_m)
             continue
-        height_m = rng.uniform(3.5, 7.0) if is_built else rng.uniform(5.0, 15.0)
+        height_m = rng.uniform(3.5, 7.0) if is_built else rng.uniform(5.0, 20.0)
         num_blobs = 12 if abs(lateral_m) < 16.0 else 8
         tree = plants.any_tree(rng, height_m=height_m, num_blobs=num_blobs)
         scene.put(tree, x_m, lateral_m, turn=rng.uniform(0.0, 6.3))
@@ -153,7 +153,7 @@ def thicket(scene: SceneBuilder, side: int) -> None:
             and not road.is_crossing(x_m - 2.0, x_m + length_m + 2.0)
             and not scene.is_built(side, middle_m, 7.0)
         ):
-            height_m = rng.uniform(2.0, 6.5)
+            height_m = rng.uniform(2.0, 9.0)
             lateral_m = road.edge_m(side) + road.sidewalk_m + 1.2 + 0.7 * height_m
             growth = plants.thicket(rng, length_m=length_m, height_m=height_m)
             scene.put(growth, middle_m, side * lateral_m, turn=facing_road(side))
@@ -163,18 +163,18 @@ def thicket(scene: SceneBuilder, side: int) -> None:
 def background(scene: SceneBuilder, side: int) -> None:
     """Trees behind the houses and woods that close the view."""
     rng, x_m = scene.rng, scene.start_m
-    is_open = rng.random() < 0.35
+    is_open = rng.random() < 0.25
     while x_m < scene.end_m + 60.0:
         if not scene.road.is_crossing(x_m - 8.0, x_m + 8.0):
             if rng.random() < 0.85:
-                lateral_m = side * (scene.front_m(side) + rng.uniform(22.0, 60.0))
-                tree = plants.any_tree(rng, height_m=rng.uniform(8.0, 18.0), num_blobs=6)
+                lateral_m = side * (scene.front_m(side) + rng.uniform(10.0, 45.0))
+                tree = plants.any_tree(rng, height_m=rng.uniform(8.0, 22.0), num_blobs=6)
                 scene.put(tree, x_m, lateral_m)
             if not is_open or rng.random() < 0.25:
-                far_m = side * (scene.front_m(side) + rng.uniform(38.0, 90.0))
-                wood = plants.far_wood(rng, length_m=18.0, height_m=rng.uniform(8.0, 16.0))
+                far_m = side * (scene.front_m(side) + rng.uniform(22.0, 70.0))
+                wood = plants.far_wood(rng, length_m=18.0, height_m=rng.uniform(8.0, 20.0))
                 scene.put(wood, x_m, far_m)
-        x_m += rng.uniform(12.0, 20.0)
+        x_m += rng.uniform(9.0, 16.0)
 
 
 def far_end(scene: SceneBuilder) -> None:
