@@ -40,6 +40,8 @@ _OBSTACLES = [
     for name in ("wall", "fence", "pole", "person", "rider", "car", "truck", "bus", "train",
                  "motorcycle", "bicycle")
 ]  # fmt: skip
+_GROUND = [CLASS_NAMES.index(name) for name in ("road", "sidewalk", "terrain")]
+_SKY = CLASS_NAMES.index("sky")
 _SHOWN = ("road", "sidewalk", "building", "vegetation", "terrain", "sky", "car", "person", "pole")
 Counts = npt.NDArray[np.float64]
 
@@ -56,6 +58,8 @@ class Statistics:
       classes: `[NUM_BANDS, 20]`, by band of rows; the last is no scored class.
       far: Share of each frame's labelled pixels beyond 50 m.
       near: Share of each frame's middle half that obstacles within 12 m take.
+      ends: Of every fourth column of the middle half, `[columns, 2]`: the first row of ground and
+        the last row of sky, as shares of the height.
       looks: By class, `[frames, 3]`: mean and standard deviation of its grey within a frame, and
         the mean step between neighbouring columns that both are of it.
     """
@@ -69,6 +73,7 @@ class Statistics:
     classes: Counts = dataclasses.field(default_factory=lambda: np.zeros((NUM_BANDS, 20)))
     far: list[float] = dataclasses.field(default_factory=list)
     near: list[float] = dataclasses.field(default_factory=list)
+    ends: list[tuple[float, float]] = dataclasses.field(default_factory=list)
     looks: dict[str, list[tuple[float, float, float]]] = dataclasses.field(default_factory=dict)
 
     def add(self, image: npt.NDArray[Any], depth_m: Counts, train_id: npt.NDArray[Any]) -> None:
@@ -88,6 +93,12 @@ class Statistics:
         middle = np.s_[:, SIZE[1] // 4 : 3 * SIZE[1] // 4]
         is_near = np.isin(train_id, _OBSTACLES) & is_labelled & (depth_m < NEAR_M)
         self.near.append(float(is_near[middle].mean()))
+        is_ground, is_sky = (np.isin(train_id, group) for group in (_GROUND, [_SKY]))
+        for column in range(SIZE[1] // 4, 3 * SIZE[1] // 4, 4):
+            ground, sky = (np.flatnonzero(each[:, column]) for each in (is_ground, is_sky))
+            if len(ground):
+                last = sky[-1] if len(sky) else 0
+                self.ends.append((ground[0] / SIZE[0], last / SIZE[0]))
         steps = np.abs(np.diff(grey, axis=1))
         for name in _SHOWN:
             of_class = train_id == CLASS_NAMES.index(name)
@@ -123,6 +134,11 @@ def table(world: Statistics, real: Statistics) -> str:
         ("mean step between columns",
          *(f"{np.average(gradient, weights=each.gradients):.1f}" for each in (world, real)))
     )  # fmt: skip
+    for number, what in enumerate(("ground begins", "sky ends")):
+        for quartile in (25, 50, 75):
+            both = (np.percentile(np.array(e.ends)[:, number], quartile) for e in (world, real))
+            name = f"{what} at this share of the height, {quartile} % of columns"
+            rows.append((name, *(f"{value:.2f}" for value in both)))
     rows.append((f"beyond {FAR_M:.0f} m", *(f"{np.mean(e.far):.3f}" for e in (world, real))))
     for share in (0.005, 0.02, 0.05):
         rows.append(
@@ -139,7 +155,7 @@ def table(world: Statistics, real: Statistics) -> str:
             if name in world.looks and name in real.looks:
                 both = (np.mean(each.looks[name], axis=0)[number] for each in (world, real))
                 rows.append((f"{name}: {what}", *(f"{value:.1f}" for value in both)))
-    return "".join(f"{name:44}{one:>9}{other:>9}\n" for name, one, other in rows)
+    return "".join(f"{name:62}{one:>9}{other:>9}\n" for name, one, other in rows)
 
 
 def figure(world: Statistics, real: Statistics, path: Path) -> None:
