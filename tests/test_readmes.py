@@ -65,3 +65,11 @@ def test_commands_are_found() -> None:
     found = commands(ROOT / "README.md")
     assert ("mtdepth.train", ["decoder", "data", "workdir"]) in found
     assert len({program for program, _ in found}) >= 5
+
+
+def test_the_tests_that_a_readme_names_are_there() -> None:
+    readme = (ROOT / "tests" / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", readme))
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    assert len(named) >= 15
+    assert not [name for name in named if f"def {name}(" not in code]
