@@ -1,6 +1,7 @@
 """What a program works on when it is given no path: the demo data, or `$MTDEPTH_KITTI_ROOT`."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from mtdepth.datasets.readers import reader_of
@@ -75,9 +76,11 @@ def default_videos(kitti_root: Path, *, part: str = "train") -> list[tuple[Path,
     return [(path, split) for path, split in videos if path.is_dir()]
 
 
-def default_video_workdir(kitti_root: Path) -> Path:
-    """Where `train --model mininet` keeps a run."""
-    return DEMO / "run_mininet" if is_default_demo(kitti_root) else RUNS / "mininet_kitti"
+def default_video_workdir(kitti_root: Path, videos: Sequence[Path | str] = ()) -> Path:
+    """Where `train --model mininet` keeps a run on these videos, or on the tree's own."""
+    if _is_of_demo(kitti_root, videos):
+        return DEMO / "run_mininet"
+    return RUNS / ("mininet" if videos else "mininet_kitti")
 
 
 def default_video_recipe(kitti_root: Path) -> str:
@@ -85,6 +88,13 @@ def default_video_recipe(kitti_root: Path) -> str:
     return "mininet_small_data" if is_default_demo(kitti_root) else "mininet_kitti"
 
 
-def default_video_cache(kitti_root: Path) -> Path:
-    """Where decoded films and measured motion are kept, for all runs."""
-    return (DEMO if is_default_demo(kitti_root) else RUNS) / "video_cache"
+def default_video_cache(kitti_root: Path, videos: Sequence[Path | str] = ()) -> Path:
+    """Where what is decoded and measured of these videos, or of the tree's own, is kept."""
+    return (DEMO if _is_of_demo(kitti_root, videos) else RUNS) / "video_cache"
+
+
+def _is_of_demo(kitti_root: Path, videos: Sequence[Path | str]) -> bool:
+    """Whether nothing but demo data is asked for: `make clean` deletes what is made of it."""
+    if not videos:
+        return is_default_demo(kitti_root)
+    return all(Path(video).resolve().is_relative_to(DEMO.resolve()) for video in videos)

@@ -59,7 +59,7 @@ def main() -> int | None:
         splits=_VIDEO_SPLIT.value,
         intrinsics=Path(_INTRINSICS.value) if _INTRINSICS.value else None,
         # The training's, so that a film is decoded once.
-        cache_dir=defaults.default_video_cache(defaults.default_kitti_root()),
+        cache_dir=defaults.default_video_cache(defaults.default_kitti_root(), _VIDEO.value),
     )
     shots = [shot for source in sources for shot in source.shots if _is_wanted(shot.name)]
     # Keras takes seconds to load, which a wrong flag should not cost.

@@ -168,8 +168,8 @@ flags.DEFINE_integer(
 flags.DEFINE_string(
     "video_cache",
     None,
-    "Mininet: folder for decoded films and measured motion. Default: demo/video_cache, or "
-    "runs/video_cache.",
+    "Mininet: folder for decoded films and measured motion. Default: runs/video_cache, of the "
+    "demo's own videos demo/video_cache.",
 )
 
 _ONLY_STUDENT = ("decoder", "design", "data", "val_data", "encoder_weights")
@@ -287,7 +287,9 @@ def train_mininet(kitti_root: Path) -> "TrainingLoop":
             ("seed", FLAGS.seed),
         ],
     )
-    workdir = Workdir(Path(FLAGS.workdir or defaults.default_video_workdir(kitti_root)))
+    workdir = Workdir(
+        Path(FLAGS.workdir or defaults.default_video_workdir(kitti_root, FLAGS.video))
+    )
     request = VideoRequest(
         videos=FLAGS.video,
         splits=FLAGS.video_split,
@@ -295,7 +297,7 @@ def train_mininet(kitti_root: Path) -> "TrainingLoop":
         val_splits=FLAGS.val_split,
         intrinsics=Path(FLAGS.intrinsics) if FLAGS.intrinsics else None,
         frame_step=FLAGS.frame_step,
-        cache_dir=Path(FLAGS.video_cache or defaults.default_video_cache(kitti_root)),
+        cache_dir=Path(FLAGS.video_cache or defaults.default_video_cache(kitti_root, FLAGS.video)),
     )
     triplets, val_triplets = request.or_defaults(kitti_root).choose(recipe)
     logging.info(

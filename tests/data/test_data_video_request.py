@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from fakes.panned_video import CAMERA, pan, write_frames
 
+from mtdepth import defaults
 from mtdepth.data.video_request import VideoRequest
 from mtdepth.files import write_json
 from mtdepth.recipes.base import overridden
@@ -57,3 +58,14 @@ def test_a_split_of_nothing_is_refused() -> None:
     request = VideoRequest(videos=[folder], val_splits=["all"], cache_dir=Path("cache"))
     with pytest.raises(ValueError, match="--val_split says nothing without --val_video"):
         request.choose(RECIPE)
+
+
+def test_what_is_made_of_a_users_own_video_never_lies_in_the_demo(tmp_path: Path) -> None:
+    tree = defaults.DEMO / "kitti"
+    own, demos = [tmp_path / "walk.mp4"], [defaults.DEMO / "clip"]
+    assert defaults.default_video_cache(tree) == defaults.DEMO / "video_cache"
+    assert defaults.default_video_cache(tree, demos) == defaults.DEMO / "video_cache"
+    assert defaults.default_video_cache(tree, own) == defaults.RUNS / "video_cache"
+    assert defaults.default_video_cache(tree, [*demos, *own]) == defaults.RUNS / "video_cache"
+    assert defaults.default_video_workdir(tree) == defaults.DEMO / "run_mininet"
+    assert defaults.default_video_workdir(tree, own) == defaults.RUNS / "mininet"
