@@ -37,6 +37,7 @@ from typing import get_args
 from absl import flags, logging
 
 from data_prep.bias_table import Index, Statistic
+from data_prep.contact_sheet import write_sheet_of_labels
 from data_prep.generation import GenerationRequest, generate
 from data_prep.jobs.pools import define_batch_flag, define_pool_flags, pool_from_flags
 from data_prep.teacher_choice import (
@@ -129,7 +130,8 @@ def _summarise(records: list[FrameRecord], output: Path) -> int:
             len(records),
             output,
         )
-    logging.info("wrote %s", output)
+    if fractions:
+        logging.info("wrote %s; look at %s", output, write_sheet_of_labels(output))
     return 1 if failed else 0
 
 

@@ -101,8 +101,9 @@ MAY_IMPORT = {
     "teachers": (*GEOMETRY_AND_DATA_SETS, "mtdepth.models.weights"),
     # Data preparation: never a student's network.
     "data_prep.demo_world": (
-        *(*GEOMETRY_AND_DATA_SETS, "mtdepth.runtime.colors", "data_prep.jobs"),
+        *(*GEOMETRY_AND_DATA_SETS, "data_prep.contact_sheet", "data_prep.jobs"),
     ),
+    "data_prep.contact_sheet": ("mtdepth.datasets", "mtdepth.runtime.colors"),
     "data_prep.bias_table": (),
     "data_prep.jobs": (
         *("mtdepth.datasets", "teachers.interface", "teachers.lidar"),

@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import cv2
 import numpy as np
 
+from data_prep import contact_sheet
+from data_prep.contact_sheet import Row
 from data_prep.demo_world import settings as layout
 from data_prep.demo_world.cameras import FRAME_S, DemoRig, Drive, calibration_texts, demo_rig
 from data_prep.demo_world.render import Frame, render
@@ -27,19 +28,15 @@ from data_prep.jobs.pools import LocalPool
 from data_prep.jobs.run import EachFrame, Failed, Pool, run_frames
 from mtdepth.datasets import label_store
 from mtdepth.datasets.frames import FrameId
-from mtdepth.datasets.label_map import colorize
 from mtdepth.datasets.label_store import DISPARITY_UNITS_PER_PX
 from mtdepth.datasets.oxts import EARTH_RADIUS_M, FIELD_NAMES
 from mtdepth.files import DataError, atomic_path, remove_leftovers, write_json, write_text
 from mtdepth.geometry.stereo import depth_to_disparity
 from mtdepth.pictures import read_rgb, write_png
-from mtdepth.runtime.colors import depth_colors
 
 Result = TypeVar("Result")
 
-_TILE_WIDTH_PX = 416
 _MAX_ROWS = 12
-_NEAR_M, _FAR_M = 2.0, 80.0
 
 
 def shown_frames(drives: Sequence[str], *, num_frames: int) -> list[FrameId]:
@@ -49,23 +46,16 @@ def shown_frames(drives: Sequence[str], *, num_frames: int) -> list[FrameId]:
 
 
 def write_contact_sheet(root: Path, frames: Sequence[tuple[Path, Path, Path]]) -> None:
-    """Writes rows of picture, depth (near is bright, 2 to 80 m, log) and classes of frames.
-
-    Args:
-      root: Of the world.
-      frames: Picture, depth and classes of each row.
-    """
-    rows = []
-    for picture, depth, train_id in frames:
-        depth_m = label_store.read_depth_png(depth)
-        tiles = (
+    """Writes the sheet of a world of these frames: files of picture, depth and classes."""
+    rows = (
+        Row(
             read_rgb(picture),
-            depth_colors(depth_m, near_m=_NEAR_M, far_m=_FAR_M),
-            colorize(label_store.read_train_id_png(train_id)),
+            label_store.read_depth_png(depth),
+            label_store.read_train_id_png(train_id),
         )
-        size = (_TILE_WIDTH_PX, round(_TILE_WIDTH_PX * depth_m.shape[0] / depth_m.shape[1]))
-        rows.append(np.hstack([cv2.resize(t, size, interpolation=cv2.INTER_AREA) for t in tiles]))
-    write_png(root / "contact_sheet.png", np.vstack(rows).astype(np.uint8))
+        for picture, depth, train_id in frames
+    )
+    contact_sheet.write_contact_sheet(root / contact_sheet.NAME, rows)
 
 
 # Where frame 0 stands: Karlsruhe. Its latitude also scales the devkit's Mercator map.

@@ -6,12 +6,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from fakes.programs import run_program
 
 from data_prep.bias_table import BiasTable
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import LabelStore
+from mtdepth.pictures import read_rgb
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +61,15 @@ def test_without_arguments_the_demo_data_is_labelled_and_the_choice_is_said(
     for said in ("--depth_teacher not given: sgm", "--bias not given: fit", "truth/train_id"):
         assert said in done.stderr
     assert "drives that were left out (2 drives)" in done.stderr
+    assert "look at demo/labels_train/contact_sheet.png" in done.stderr
+    sheet = read_rgb(work / "demo" / "labels_train" / "contact_sheet.png")
+    image, depth_m, _ = store.read_sample(store.frames[0])
+    tile_px = round(416 * image.shape[0] / image.shape[1])
+    assert sheet.shape == (6 * tile_px, 3 * 416, 3)
+    # A label is a colour, none is black.
+    is_labelled = cv2.resize(depth_m, (416, tile_px), interpolation=cv2.INTER_NEAREST_EXACT) > 0
+    is_painted = sheet[:tile_px, 416:832].max(axis=-1) > 30
+    assert np.mean(is_painted == is_labelled) > 0.9
     assert "100%" in done.stderr
 
 
