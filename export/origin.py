@@ -9,7 +9,6 @@ from absl import logging
 
 from mtdepth.contract import Contract, Fit, Precision, TensorContract, Treatment
 from mtdepth.datasets.label_map import CLASS_NAMES
-from mtdepth.datasets.plausible import camera_problem
 from mtdepth.files import DataError, read_record, sha256_of, visible_files
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import DepthCodec
@@ -105,8 +104,6 @@ def origin_of(trained: TrainedNetwork) -> Origin:
             *trained_size,
         )
     camera = trained.training_camera
-    if camera and (why := camera_problem(camera)):
-        raise DataError(trained.workdir.path, f"its training camera has {why}; train again")
     return Origin(
         network=trained.family,
         decoder=trained.size,

@@ -209,6 +209,23 @@ def check_regular(path: Path, *, max_bytes: int = MAX_ARRAY_BYTES) -> None:
         raise DataError(path, f"{found.st_size} bytes; such a file has at most {max_bytes}")
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a file that may be absent; a thing of its name that is no file is a fault.
+
+    Raises:
+      DataError: As `check_regular`, or if it is a link to nothing: what stood there is not here.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    try:
+        check_regular(path)
+    except FileNotFoundError as error:
+        raise DataError(path, f"is a link to {path.readlink()}, which is not there") from error
+    return True
+
+
 def read_bytes(path: Path) -> bytes:
     """Reads a regular file whole; raises as `check_regular`."""
     check_regular(path)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from absl import logging
 
 from mtdepth.contract import MININET, NO_SCALE, STUDENT, Fit
-from mtdepth.files import DataError, UserError, read_record, sha256_of
+from mtdepth.files import DataError, UserError, is_there, read_record, sha256_of
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import DepthCodec, SigmoidDisparityCodec
 from mtdepth.models import mininet, student
@@ -231,7 +231,7 @@ def scale_of(workdir: Workdir, checkpoint: Checkpoint) -> tuple[float, str]:
       DataError: If the file is damaged.
     """
     path = workdir.scale_path
-    if not path.is_file():
+    if not is_there(path):
         return 1.0, NO_SCALE
     content = read_record(path)
     try:

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from absl import logging
 
 from mtdepth.contract import DECODERS, MININET, STUDENT
-from mtdepth.datasets.plausible import check_focal
-from mtdepth.files import DataError, UserError, read_record, write_json
+from mtdepth.datasets.plausible import camera_problem
+from mtdepth.files import DataError, UserError, is_there, read_record, write_json
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.recipes.base import Recipe, TrainRecipe
 from mtdepth.recipes.schedule import TrainingSchedule
@@ -74,7 +74,7 @@ class Workdir:
 
     def exists(self) -> bool:
         """Whether a run was begun here."""
-        return self.recipe_path.is_file()
+        return is_there(self.recipe_path)
 
     def recipe(self) -> TrainRecipe | VideoRecipe:
         """The run's recipe: a student's, or that of a MiniNet, which learns from video.
@@ -153,9 +153,10 @@ class Workdir:
         """The camera that depths are metric for, at the network's input size."""
         try:
             camera = Intrinsics.from_dict(self.run()["training_camera"])
-            check_focal(camera.fx_px, width_px=camera.width_px, source="training_camera")
         except (KeyError, TypeError, UserError) as error:
             raise DataError(self.run_path, f"no training_camera ({error})") from error
+        if why := camera_problem(camera, is_stretched=True):
+            raise DataError(self.run_path, f"its training_camera has {why}; train again")
         return camera
 
     def weights(self, checkpoint: Checkpoint = "best") -> Path:

@@ -15,6 +15,7 @@ from mtdepth.files import (
     content_digest,
     disk_error,
     disk_errors_named,
+    is_there,
     read_json,
     read_json_lines,
     read_npy,
@@ -126,6 +127,24 @@ def test_what_has_no_end_is_no_file(tmp_path: Path) -> None:
         for read in (read_json, read_json_lines, read_npz):
             with pytest.raises(DataError, match=name):
                 read(tmp_path / name)
+
+
+def test_what_is_no_file_is_not_taken_for_an_absent_one(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    assert not is_there(path)
+    path.write_text("{}")
+    assert is_there(path)
+    assert not is_there(path / "inside")
+    for make, why in (
+        (path.mkdir, "is a folder"),
+        (lambda: os.mkfifo(path), "a pipe"),
+        (lambda: path.symlink_to(path), "leads to no file"),
+        (lambda: path.symlink_to(tmp_path / "gone"), "link to .*gone, which is not there"),
+    ):
+        path.rmdir() if path.is_dir() else path.unlink()
+        make()
+        with pytest.raises(DataError, match=rf"state\.json: .*{why}"):
+            is_there(path)
 
 
 def test_a_line_that_is_no_record_is_refused_by_its_number(tmp_path: Path) -> None:

@@ -1,11 +1,18 @@
 """Workdirs: a run goes on with what it was begun with."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import pytest
 
+from mtdepth.evaluation.predictors import mean_of_workdir
 from mtdepth.files import DataError, write_json
 from mtdepth.recipes.registry import find_recipe
+from mtdepth.trained import scale_of
+from mtdepth.training.checkpoints import TrainingState
+from mtdepth.training.journal import Journal
 from mtdepth.workdir import Workdir
 
 
@@ -34,3 +41,28 @@ def test_a_run_whose_labels_are_no_path_is_refused_by_name(tmp_path: Path) -> No
         with pytest.raises(DataError, match=r"run\.json: labels must be text") as told:
             workdir.run()
         assert str(labels) in str(told.value)
+
+
+def restored(workdir: Workdir) -> bool:
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
+    return TrainingState(workdir.resume_path, network, keras.optimizers.Adam()).restore()
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to(path)])
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("scale.json", lambda workdir: scale_of(workdir, "best")),
+        ("training_mean.npz", mean_of_workdir),
+        ("resume.npz", restored),
+        ("history.jsonl", Journal.read),
+        ("recipe.json", Workdir.exists),
+    ],
+)
+def test_a_file_of_a_run_that_is_none_does_not_count_as_absent(
+    tmp_path: Path, name: str, read: Callable[[Workdir], object], make: Callable[[Path], None]
+) -> None:
+    read(Workdir(tmp_path))
+    make(tmp_path / name)
+    with pytest.raises(DataError, match=name):
+        read(Workdir(tmp_path))

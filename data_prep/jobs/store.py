@@ -30,7 +30,7 @@ from mtdepth.datasets.label_store import (
     train_id_path,
     write_manifest,
 )
-from mtdepth.files import DataError, UserError, visible_files
+from mtdepth.files import DataError, UserError, is_there, visible_files
 
 
 def make_folder(output: Path) -> None:
@@ -39,7 +39,7 @@ def make_folder(output: Path) -> None:
     Raises:
       UserError: If it is somebody else's folder, or a file.
     """
-    if not (output / MANIFEST).is_file():
+    if not is_there(output / MANIFEST):
         _refuse_others_files(output)
     output.mkdir(parents=True, exist_ok=True)
 
@@ -58,7 +58,7 @@ def begin(output: Path, manifest: Manifest, shard: Shard, *, overwrite: bool) ->
         is making just now; or it is somebody else's folder.
       DataError: If its manifest is damaged and may not be removed.
     """
-    if (output / MANIFEST).is_file():
+    if is_there(output / MANIFEST):
         try:
             details = _differences(wanted=manifest, found=read_manifest(output))
         except DataError as error:

@@ -14,7 +14,7 @@ from export.fine_tune.pictures import HeldOut
 from export.fine_tune.tf_keras_copy import kernel_layers, weight_variables
 from export.graph import NetworkGraph
 from mtdepth.data.features import DEPTH_M, IMAGE, TRAIN_ID
-from mtdepth.files import UserError, read_json, write_json
+from mtdepth.files import UserError, is_there, read_json, write_json
 from mtdepth.losses.total import total_loss
 from mtdepth.models.normalisation import InputNormalisation
 from mtdepth.recipes.base import TrainRecipe
@@ -201,7 +201,7 @@ class FineTuning:
         )
 
     def _check_identity(self, path: Path) -> None:
-        if path.is_file() and read_json(path) != self.identity:
+        if is_there(path) and read_json(path) != self.identity:
             raise UserError(
                 f"{path.parent} holds the state of another fine-tuning. Give the same flags to go "
                 "on with it, delete it to begin anew, or choose another --output"

@@ -21,7 +21,7 @@ import tqdm
 from mtdepth.contract import Fit
 from mtdepth.data.loader import num_processors, one_opencv_thread
 from mtdepth.data.video import Shot
-from mtdepth.files import DataError, read_json, write_json
+from mtdepth.files import DataError, is_there, read_json, write_json
 from mtdepth.runtime.fitting import fit_image
 
 Pair = tuple[int, int]
@@ -67,7 +67,7 @@ def measure_motion(
         return Motion({}, {}, {})
     key = hashlib.sha256(f"{_METHOD} {shot.digest} {size_px} {fit} {pairs}".encode()).hexdigest()
     path = cache_dir / f"motion-{key[:24]}.json"
-    if path.is_file() and (known := _read(path, pairs)) is not None:
+    if is_there(path) and (known := _read(path, pairs)) is not None:
         return known
     motion = _measure(shot, pairs, size_px=size_px, fit=fit)
     write_json(path, _to_json(shot, pairs, motion))

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtdepth.datasets import plausible
-from mtdepth.files import DataError, UserError, read_text
+from mtdepth.files import DataError, UserError, is_there, read_text
 from mtdepth.geometry.camera import Intrinsics
 
 Matrix = npt.NDArray[np.float64]
@@ -206,7 +206,7 @@ def read_rig(date_dir: Path) -> StereoRig:
         size_right=_size(cameras, "S_rect_03"),
         R_rect_00=cameras.matrix("R_rect_00", (3, 3)),
         T_velodyne_to_camera_0=_rigid(scanner),
-        T_imu_to_velodyne=_rigid(CalibrationFile(imu_path)) if imu_path.is_file() else None,
+        T_imu_to_velodyne=_rigid(CalibrationFile(imu_path)) if is_there(imu_path) else None,
     )
 
 

@@ -32,6 +32,7 @@ from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.files import (
     DataError,
     content_digest,
+    is_there,
     read_json,
     read_json_lines,
     write_json,
@@ -324,7 +325,7 @@ def read_manifest(root: Path) -> Manifest:
       DataError: If the manifest is damaged or of another format version.
     """
     path = root / MANIFEST
-    if not path.is_file():
+    if not is_there(path):
         raise FileNotFoundError(
             f"{root}: not a label store ({MANIFEST} is missing); make one with `{MAKE_COMMAND}`"
         )
@@ -352,7 +353,7 @@ def records_path(root: Path, *, shard_index: int, num_shards: int) -> Path:
 
 def _missing_lists(root: Path) -> list[str]:
     """The lists that unfinished shards still owe; none once a whole job or all shards are done."""
-    if (root / "frames.jsonl").is_file():
+    if is_there(root / "frames.jsonl"):
         return []
     indices: dict[int, set[int]] = {}
     for path in root.glob("frames-*-of-*.jsonl"):
@@ -382,17 +383,19 @@ def read_records(root: Path) -> list[FrameRecord]:
     A frame that one list calls failed and another finished is finished: labels are never removed.
 
     Raises:
-      DataError: If a line is damaged.
+      DataError: If a line is damaged, or the list of a whole job is empty.
     """
     merged: dict[FrameId, FrameRecord] = {}
+    remedy = f"delete it and give the `{MAKE_COMMAND}` line again: labels that are there stay"
     for path in sorted(root.glob("frames*.jsonl")):
-        for number, fields in enumerate(read_json_lines(path), start=1):
+        lines = read_json_lines(path)
+        if not lines and path.stem == "frames":  # a shard may have none, a job has some
+            raise DataError(path, f"lists no frame, so it was cut short; {remedy}")
+        for number, fields in enumerate(lines, start=1):
             try:
                 record = _record(fields)
             except (KeyError, TypeError, ValueError) as error:
-                raise DataError(
-                    path, f"line {number} is damaged ({error!r}); `{MAKE_COMMAND}` writes it again"
-                ) from error
+                raise DataError(path, f"line {number} is damaged ({error!r}); {remedy}") from error
             known = merged.get(record.frame)
             if known is None or known.status == "failed":
                 merged[record.frame] = record

@@ -75,11 +75,18 @@ def check_focal(focal_px: float, *, width_px: int, source: str = "--focal_px") -
         raise UserError(f"{source}: {why}")
 
 
-def camera_problem(camera: Intrinsics) -> str:
-    """Why no camera has these intrinsics, at the size of its calibration."""
+def camera_problem(camera: Intrinsics, *, is_stretched: bool = False) -> str:
+    """Why no camera has these intrinsics.
+
+    Args:
+      camera: At the size of its calibration, or of a network's input.
+      is_stretched: Whether pictures were brought to that size whatever their aspect ratio, after
+        which pixels need not be square.
+    """
     if why := focal_problem(camera.fx_px, width_px=camera.width_px):
         return why
-    if not 1 / _MAX_FOCAL_RATIO <= camera.fx_px / camera.fy_px <= _MAX_FOCAL_RATIO:
+    ratio = 1.0 if is_stretched else camera.fx_px / camera.fy_px
+    if not 1 / _MAX_FOCAL_RATIO <= ratio <= _MAX_FOCAL_RATIO:
         return (
             f"fx of {camera.fx_px:.4g} px but fy of {camera.fy_px:.4g} px: pixels are nearly square"
         )

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from mtdepth.datasets.calibration import StereoRig, rig_from_projections, rigid_transform
 from mtdepth.datasets.frames import FrameId, check_drive
 from mtdepth.datasets.recordings import Layout, Recordings
-from mtdepth.files import DataError, UserError, read_json, write_json
+from mtdepth.files import DataError, UserError, is_there, read_json, write_json
 from mtdepth.geometry.camera import Intrinsics
 
 RIG_FILE = "rig.json"
@@ -74,7 +74,7 @@ class RigFolder(Recordings):
     @classmethod
     def is_root(cls, root: Path) -> bool:
         """Whether a folder holds `rig.json`."""
-        return (root / RIG_FILE).is_file()
+        return is_there(root / RIG_FILE)
 
     def drives(self) -> list[str]:
         """Every drive, sorted."""
@@ -110,7 +110,7 @@ class RigFolder(Recordings):
     def calibration_files(self, drive: str) -> list[Path]:
         """The `rig.json` of the drive, or that of all drives."""
         own = self.drive_dir(drive) / RIG_FILE
-        return [own if own.is_file() else self.root / RIG_FILE]
+        return [own if is_there(own) else self.root / RIG_FILE]
 
     def split(self, name: str) -> list[FrameId]:
         """The `train` or `val` side: both cameras, sorted.

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mtdepth.files import DataError, UserError, atomic_path, parse_json, read_npz
+from mtdepth.files import DataError, UserError, atomic_path, is_there, parse_json, read_npz
 from mtdepth.records import rebuilt
 
 _SMALL_BYTES = 2**17  # of a run's small files and logs
@@ -67,7 +67,7 @@ class TrainingState:
         )
         # A file is written beside the one that it replaces; best and last weights, then the logs.
         again = network + rest + _SMALL_BYTES
-        needed = again if self.path.is_file() else 2 * again + 2 * network
+        needed = again if is_there(self.path) else 2 * again + 2 * network
         if (free := shutil.disk_usage(self.path.parent).free) < needed:
             raise UserError(
                 f"{self.path.parent}: {free / 1e6:.1f} MB free, this run needs {needed / 1e6:.1f} "
@@ -91,7 +91,7 @@ class TrainingState:
         Raises:
           DataError: If it is damaged, or of another network.
         """
-        if not self.path.is_file():
+        if not is_there(self.path):
             return False
         arrays = read_npz(self.path)
         try:

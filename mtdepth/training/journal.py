@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from mtdepth.datasets.label_map import colorize
-from mtdepth.files import DataError, disk_errors_named, read_json_lines, write_text
+from mtdepth.files import DataError, disk_errors_named, is_there, read_json_lines, write_text
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.runtime.colors import depth_colors
 from mtdepth.workdir import Workdir
@@ -36,7 +36,7 @@ class Journal:
     def read(workdir: Workdir) -> list[dict[str, Any]]:
         """The history of a run: an entry an epoch, none before the first has ended."""
         path = workdir.history_path
-        entries = read_json_lines(path) if path.exists() else []
+        entries = read_json_lines(path) if is_there(path) else []
         for number, entry in enumerate(entries, start=1):
             if not type(entry.get("epoch")) is type(entry.get("step")) is int:
                 why = f"line {number} lacks its epoch or step; delete the file to go on without it"

@@ -9,7 +9,7 @@ import numpy as np
 from mtdepth.data.supervised import TrainingBatches, training_camera
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.splits import evenly_spaced
-from mtdepth.files import UserError, atomic_path
+from mtdepth.files import UserError, atomic_path, is_there
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.metrics.baseline import BASELINE_MAX_FRAMES, training_mean
 from mtdepth.models.student import build_training_graph
@@ -72,7 +72,7 @@ def student_run(
         weights_path=workdir.weights_path("best"),
         chooser="val_abs_rel" if val_store else TRAIN_LOSS,
     )
-    if not workdir.resume_path.is_file():
+    if not is_there(workdir.resume_path):
         start_weights(graph, recipe, camera)
     # Not before the weights are there: a wrong weight file must not leave a run behind.
     workdir.begin(recipe, run)
@@ -101,7 +101,7 @@ def _judge(
 
 def _write_training_mean(workdir: Workdir, store: LabelStore, recipe: TrainRecipe) -> None:
     path = workdir.training_mean_path
-    if path.is_file():
+    if is_there(path):
         return
     frames = evenly_spaced(store.frames, number=BASELINE_MAX_FRAMES)
     train_ids = (store.read_train_id(frame) for frame in frames)

@@ -10,7 +10,7 @@ from absl import logging
 from mtdepth.contract import NO_SCALE
 from mtdepth.data.triplets import TripletSet
 from mtdepth.data.video_batches import FRAMES, VideoBatches
-from mtdepth.files import UserError
+from mtdepth.files import UserError, is_there
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.models.weights import load_weights, save_weights
 from mtdepth.pretrained.names import run_folder
@@ -135,7 +135,7 @@ def _as_begun(recipe: VideoRecipe, workdir: Workdir) -> VideoRecipe:
 
     They may be gone by then, or on another machine.
     """
-    if not workdir.resume_path.is_file():
+    if not is_there(workdir.resume_path):
         return recipe
     return dataclasses.replace(recipe, pose_weights="none", start_from="")
 

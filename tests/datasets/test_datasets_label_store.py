@@ -249,6 +249,19 @@ def test_a_damaged_list_names_its_line(store: LabelStore) -> None:
         LabelStore.open(store.root)
 
 
+def test_an_empty_list_is_damaged_and_an_empty_shard_is_not(store: LabelStore) -> None:
+    whole = store.root / "frames.jsonl"
+    lines = whole.read_bytes()
+    whole.write_bytes(b"")
+    for read in (LabelStore.open, read_records):
+        with pytest.raises(DataError, match=r"frames\.jsonl: lists no frame.*delete it"):
+            read(store.root)
+    whole.unlink()
+    (store.root / "frames-0-of-2.jsonl").write_bytes(lines)
+    (store.root / "frames-1-of-2.jsonl").touch()
+    assert LabelStore.open(store.root).frames == store.frames
+
+
 def test_a_shard_of_many_is_named_at_once(store: LabelStore) -> None:
     (store.root / "frames.jsonl").rename(store.root / "frames-0-of-99999999.jsonl")
     (store.root / "frames-x-of-y.jsonl").touch()

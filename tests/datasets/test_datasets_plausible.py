@@ -36,6 +36,9 @@ def test_cameras_that_cannot_be_are_named() -> None:
 
     assert problem() == ""
     assert "fy of 360" in problem(fy_px=360.0)
+    stretched = CAMERA.resized(width_px=416, height_px=320)
+    assert "pixels are nearly square" in plausible.camera_problem(stretched)
+    assert plausible.camera_problem(stretched, is_stretched=True) == ""
     assert "principal point of (0.49, 0.46)" in problem(cx_px=0.49, cy_px=0.46)
     assert "no lens's" in problem(fx_px=4.0, fy_px=4.0)
 

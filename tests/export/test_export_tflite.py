@@ -133,6 +133,21 @@ def test_the_scores_of_exactly_these_weights_travel(tmp_path: Path) -> None:
     assert large.keras_scores is None  # they are of another input size
 
 
+def test_a_camera_whose_pictures_were_stretched_is_one_and_millimetres_are_none(
+    tmp_path: Path,
+) -> None:
+    made = build_workdir(tmp_path / "run")
+    stretched = dataclasses.replace(
+        CAMERA, fy_px=CAMERA.fx_px / 2
+    )  # 4:3 pictures in an input twice as wide
+    write_json(made.run_path, made.run() | {"training_camera": stretched.to_dict()})
+    assert origin_of(load_trained(made, size="M")).training_camera == stretched
+    wrong = dataclasses.replace(CAMERA, fx_px=4.0, fy_px=4.0)
+    write_json(made.run_path, made.run() | {"training_camera": wrong.to_dict()})
+    with pytest.raises(DataError, match=r"run\.json: its training_camera has .* no lens's"):
+        load_trained(made, size="M")
+
+
 @pytest.mark.parametrize("damage", [[], {"model": 3}, {"depth": [1]}, {"frames": None}])
 def test_damaged_results_are_named(tmp_path: Path, damage: object) -> None:
     made = build_workdir(tmp_path / "run")
