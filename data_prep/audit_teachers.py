@@ -97,8 +97,8 @@ def main() -> int:
     _write_table(output, report, findings)
     report.save(output / "audit.json")
     write_page(output / "audit.html", report, paths)
-    _log(report)
     logging.info("wrote %s", output / "audit.html")
+    _log(report)
     return 0 if report.is_good else 1
 
 

@@ -25,10 +25,11 @@ line again goes on where a killed run stopped, and does only what is missing; th
 many workers there are may change in between, and change no label. Frames that fail are listed in
 the store with their reasons, and the exit status is then 1. With --bias fit the depth teacher runs
 over up to --bias_frames frames with LiDAR before the labels are written; their depth is kept until
-it is used, so nothing is computed twice. Several machines share a job by --shard_index and
---num_shards on a common --output; fit the table first (shard 0, or `fit_bias_table`), or each of
-them fits the same one. A Ray cluster shares it by itself: every machine needs this project at the
-same path and sees --kitti_root and --output at the same paths.
+it is used, so nothing is computed twice. Depth that is certainly no metres (another unit, another
+factor than matching finds in both views) ends with status 1 too; the labels stay. Several machines
+share a job by --shard_index and --num_shards on a common --output; fit the table first (shard 0, or
+`fit_bias_table`), or each of them fits the same one. A Ray cluster shares it by itself: every
+machine needs this project at the same path and sees --kitti_root and --output at the same paths.
 """
 
 from pathlib import Path
@@ -40,6 +41,7 @@ from data_prep.bias_table import Index, Statistic
 from data_prep.contact_sheet import write_sheet_of_labels
 from data_prep.generation import GenerationRequest, generate
 from data_prep.jobs.pools import define_batch_flag, define_pool_flags, pool_from_flags
+from data_prep.label_check import wrong_scale
 from data_prep.teacher_choice import (
     define_depth_teacher_flags,
     define_seg_teacher_flags,
@@ -85,7 +87,7 @@ NUM_SHOWN_FAILURES = 10
 
 
 def main() -> int:
-    """Labels a split; 1 if a frame failed."""
+    """Labels a split; 1 if a frame failed, or depth is certainly no metres."""
     kitti_root = Path(FLAGS.kitti_root or defaults.default_kitti_root())
     split = FLAGS.split or defaults.default_split(kitti_root)
     if FLAGS.split and not FLAGS.output:
@@ -93,28 +95,36 @@ def main() -> int:
     output = Path(FLAGS.output or defaults.default_labels(kitti_root))
     logging.info("tree %s, split %s, output %s", kitti_root, split, output)
     teachers = teachers_from_flags(kitti_root)
-    records = generate(
-        GenerationRequest(
-            kitti_root=kitti_root,
-            split=split,
-            teachers=teachers,
-            output=output,
-            bias=FLAGS.bias,
-            bias_statistic=FLAGS.bias_statistic,
-            bias_index=FLAGS.bias_index,
-            bias_frames=FLAGS.bias_frames,
-            pool=pool_from_flags(is_neural=teachers.is_neural),
-            batch_size=FLAGS.batch_size,
-            shard_index=FLAGS.shard_index,
-            num_shards=FLAGS.num_shards,
-            limit=FLAGS.limit,
-            overwrite=FLAGS.overwrite,
-        )
+    request = GenerationRequest(
+        kitti_root=kitti_root,
+        split=split,
+        teachers=teachers,
+        output=output,
+        bias=FLAGS.bias,
+        bias_statistic=FLAGS.bias_statistic,
+        bias_index=FLAGS.bias_index,
+        bias_frames=FLAGS.bias_frames,
+        pool=pool_from_flags(is_neural=teachers.is_neural),
+        batch_size=FLAGS.batch_size,
+        shard_index=FLAGS.shard_index,
+        num_shards=FLAGS.num_shards,
+        limit=FLAGS.limit,
+        overwrite=FLAGS.overwrite,
     )
-    return _summarise(records, output)
+    records = generate(request)
+    why = wrong_scale(request, records)
+    is_complete = _summarise(records, output)
+    if why:
+        logging.error(
+            "these labels are no metres, %s. They are kept; once that is mended, remove %s and "
+            "give the same line again",
+            why,
+            output,
+        )
+    return 0 if is_complete and not why else 1
 
 
-def _summarise(records: list[FrameRecord], output: Path) -> int:
+def _summarise(records: list[FrameRecord], output: Path) -> bool:
     failed = [record for record in records if record.status == "failed"]
     fractions = [r.labelled_fraction for r in records if r.labelled_fraction is not None]
     if fractions:
@@ -132,7 +142,7 @@ def _summarise(records: list[FrameRecord], output: Path) -> int:
         )
     if fractions:
         logging.info("wrote %s; look at %s", output, write_sheet_of_labels(output))
-    return 1 if failed else 0
+    return not failed
 
 
 if __name__ == "__main__":

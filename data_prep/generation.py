@@ -4,11 +4,9 @@ import dataclasses
 import datetime
 import shutil
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from absl import logging
 
 from data_prep.audit.bias_evidence import (
@@ -18,37 +16,26 @@ from data_prep.audit.bias_evidence import (
     frames_with_lidar,
 )
 from data_prep.audit.bias_report import fit_and_report
-from data_prep.audit.scale_check import Verdict, judge_by_matching
 from data_prep.bias_table import TABLE_NAME, BiasTable, Index, Statistic
-from data_prep.doctor.stereo_order import Matches, match_corners, order_findings
 from data_prep.jobs import store
 from data_prep.jobs.labels import LabelJob, WriteLabels
 from data_prep.jobs.lock import Shard, one_run_at_a_time
 from data_prep.jobs.pools import LocalPool
-from data_prep.jobs.run import Failed, Pool, attempt, run_frames
+from data_prep.jobs.run import Failed, Pool, run_frames
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import (
     FrameRecord,
     Manifest,
-    depth_path,
-    read_depth_png,
     read_records,
     records_path,
     write_records,
 )
-from mtdepth.datasets.plausible import depth_problem
 from mtdepth.datasets.readers import open_recordings
-from mtdepth.datasets.splits import evenly_spaced, resolve_split
-from mtdepth.files import UserError, disk_errors_named, sha256_of
-from teachers.interface import load_sample
+from mtdepth.datasets.splits import resolve_split
+from mtdepth.files import UserError, disk_errors_named, is_there, sha256_of
 
 NO_BIAS, FIT_BIAS = "none", "fit"
-NUM_JUDGED = 3  # frames whose depth is compared with what matching finds, half a second each
-# ours: semi-global matching has 0.6 to 0.9 on pairs that are rectified, and drives of one rig
-# differ by a third at most. Nothing is kept of what the doctor saw: frames that are judged here are
-# matched as it does, and a drive is held against the others.
-LEAST_COVERAGE, LEAST_SHARE = 0.3, 0.5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -124,7 +111,6 @@ def generate(request: GenerationRequest) -> list[FrameRecord]:
             store.remove_leftovers(request.output, frames, has_train_ids=has_train_ids)
             table = _bias_table(request, bias, lidar_frames, job)
             records = _label(request, frames, dataclasses.replace(job, bias=table))
-            _warn_of_depth(request, records)
             # A whole job also takes over what killed shards have kept.
             kept = "raw_depth-*" if request.num_shards == 1 else f"raw_depth-{shard}"
             for folder in request.output.glob(kept):
@@ -199,7 +185,7 @@ def _bias_table(
         table.save(path)
         logging.info("bias table %s", bias)
         return table
-    if path.is_file():
+    if is_there(path):
         table = BiasTable.load(path)
         if not 0 < table.num_frames < len(lidar_frames):
             logging.info("bias table %s, fitted before", path)
@@ -217,57 +203,6 @@ def _bias_table(
     return fit_and_report(
         evidence, request.output, statistic=request.bias_statistic, index=request.bias_index
     )
-
-
-def _warn_of_depth(request: GenerationRequest, records: Sequence[FrameRecord]) -> None:
-    """Says what is odd about pairs and depth: not rectified, hardly any depth, a wrong scale."""
-    finished = [record for record in records if record.status == "finished"]
-    is_matched = request.teachers.depth_teacher == "sgm"
-    if not finished or request.teachers.depth_is_measured:
-        return
-    sparse = _sparse_drives(finished)[:NUM_JUDGED]
-    if sparse:
-        logging.warning(
-            "depth on only few pixels: %s. Are the pictures rectified, and of one moment? "
-            "`python -m data_prep.doctor --kitti_root %s` looks at that",
-            ", ".join(f"{drive} {share:.0%}" for drive, share in sparse),
-            request.kitti_root,
-        )
-    raw = open_recordings(request.kitti_root)
-
-    def judge(frame: FrameId) -> tuple[Matches, Verdict | None] | None:
-        depth_m = read_depth_png(depth_path(request.output, frame))
-        if why := depth_problem(depth_m):
-            logging.warning("frame %s: %s", frame, why)
-        if not raw.rig(frame).has_right:
-            return None
-        sample = load_sample(raw, frame, needs_partner=True)
-        verdict = None if is_matched else judge_by_matching(sample, depth_m)
-        return match_corners(*sample.as_left_pair()), verdict
-
-    frames = [record.frame for record in finished]
-    asked = evenly_spaced(frames, number=NUM_JUDGED)
-    for drive, _ in sparse:
-        asked += evenly_spaced([frame for frame in frames if frame.drive == drive], number=1)
-    answers = [(frame, attempt(judge, frame)) for frame in dict.fromkeys(asked)]
-    pairs = [(frame, said) for frame, said in answers if isinstance(said, tuple)]
-    for found in order_findings("", [matches for _, (matches, _) in pairs]):
-        logging.warning("%s: %s; %s", found.check.fault, found.why, found.check.remedy)
-    verdicts = [(frame, verdict) for frame, (_, verdict) in pairs if verdict is not None]
-    wrong = [(frame, verdict) for frame, verdict in verdicts if not verdict.is_good]
-    if wrong and 2 * len(wrong) > len(verdicts):
-        logging.warning("are these labels metres? Frame %s: %s", wrong[0][0], wrong[0][1].sentence)
-
-
-def _sparse_drives(records: Sequence[FrameRecord]) -> list[tuple[str, float]]:
-    """Drives with far less depth than pairs of a rig have, or than others; the worst first."""
-    shares = defaultdict(list)
-    for record in records:
-        shares[record.frame.drive].append(record.labelled_fraction or 0.0)
-    of_drive = {drive: float(np.mean(each)) for drive, each in shares.items()}
-    least = max(LEAST_COVERAGE, LEAST_SHARE * float(np.median(list(of_drive.values()))))
-    found = [(drive, share) for drive, share in of_drive.items() if share < least]
-    return sorted(found, key=lambda each: each[1])
 
 
 def _label(

@@ -41,8 +41,10 @@ Cause = (
 GOOD_CAUSES: tuple[Cause, ...] = ("right", "views agree")
 # The two pictures do not belong together, or nothing that was computed belongs to them.
 UNMATCHED: tuple[Cause, ...] = ("noise", "sparse", "views disagree")
+# Right but for a factor, which is known.
+SCALED: tuple[Cause, ...] = ("align_corners", "scaled")
 # What exchanged views look like once they are put right: matched, whatever the scale.
-MATCHED: tuple[Cause, ...] = ("right", "align_corners", "scaled", "shifted", "views agree")
+MATCHED: tuple[Cause, ...] = ("right", *SCALED, "shifted", "views agree")
 
 # PSMNet's upsampling with align_corners the wrong way, as its users report it.
 ALIGN_CORNERS_FACTOR = 1.17

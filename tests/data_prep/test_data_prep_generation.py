@@ -15,6 +15,7 @@ from data_prep.generation import GenerationRequest, generate
 from data_prep.jobs.labels import Labeller, Prediction, WriteLabels
 from data_prep.jobs.lock import Shard, one_run_at_a_time
 from data_prep.jobs.pools import LocalPool
+from data_prep.label_check import wrong_scale
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.kitti_raw import KittiRaw
@@ -382,6 +383,10 @@ def test_a_whole_job_removes_the_depth_that_a_killed_shard_has_kept(tree: Path) 
     assert not list(request.output.glob("raw_depth*"))
 
 
+def judged(request: GenerationRequest) -> str:
+    return wrong_scale(request, generate(request))
+
+
 def scaled_disparities(tree: Path, factor: float) -> Path:
     folder = tree.parent / "scaled"
     for path in (tree / "truth" / "disparity").rglob("*.png"):
@@ -421,37 +426,34 @@ def test_a_fitted_table_brings_disparities_back_that_are_too_small(tree: Path) -
 def test_disparities_in_another_unit_are_said_at_the_end(
     tree: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    generate(request_for(tree, output=tree.parent / "right"))
+    assert judged(request_for(tree, output=tree.parent / "right")) == ""
     assert "are these labels metres?" not in caplog.text
     for path in (tree / "truth" / "disparity").rglob("*.png"):
         cv2.imwrite(str(path), cv2.imread(str(path), cv2.IMREAD_UNCHANGED) // 16)
-    generate(request_for(tree))
-    assert "16 times too small: does the file hold pixels times 16" in caplog.text
+    why = judged(request_for(tree))
+    assert "16 times too small: does the file hold pixels times 16" in why
 
 
-def test_whole_metres_are_said_at_the_end_also_of_one_camera(
-    tree: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_whole_metres_are_said_at_the_end_also_of_one_camera(tree: Path) -> None:
     for path in (tree / "truth" / "depth").rglob("*.png"):
         cv2.imwrite(str(path), cv2.imread(str(path), cv2.IMREAD_UNCHANGED) // 256)
     for path in tree.glob("*/*/image_03"):
         path.rename(path.with_name("gone"))
     teachers = TeacherChoice(depth_teacher="precomputed", depth_dir=tree / "truth" / "depth")
-    generate(request_for(tree, teachers=teachers))
-    assert "metres, in a file times 256?" in caplog.text
+    assert "metres, in a file times 256?" in judged(request_for(tree, teachers=teachers))
 
 
 def test_a_drive_with_far_less_depth_than_the_others_is_named(
     tree: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    generate(request_for(tree, output=tree.parent / "right"))
+    judged(request_for(tree, output=tree.parent / "right"))
     assert "depth on only few pixels" not in caplog.text
     drive = KittiRaw(tree).drives()[1]
     for path in (tree / "truth" / "disparity" / drive).rglob("*.png"):
         disparity = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         disparity[:, : disparity.shape[1] * 58 // 100] = 0
         cv2.imwrite(str(path), disparity)
-    generate(request_for(tree))
+    judged(request_for(tree))
     said = [line for line in caplog.messages if "depth on only few pixels" in line]
     assert len(said) == 1
     assert f"{drive} 3" in said[0]  # more than the 30 % that are always too few
@@ -463,7 +465,7 @@ def test_views_that_are_not_rectified_are_said_at_the_end(
 ) -> None:
     for path in tree.glob("*/*/image_03/data/*.png"):
         cv2.imwrite(str(path), np.roll(cv2.imread(str(path)), 3, axis=0))
-    generate(request_for(tree))
+    judged(request_for(tree))
     assert "the same point lies in different rows" in caplog.text
 
 

@@ -94,6 +94,26 @@ def test_a_failed_frame_ends_with_status_1_a_count_and_the_reason(tree: Path) ->
     assert len(LabelStore.open(tree.parent / "failing").frames) == 5
 
 
+def test_labels_in_another_unit_end_with_status_1_and_that_sentence_and_stay(tree: Path) -> None:
+    small = tree.parent / "small"
+    for path in (tree / "truth" / "disparity").rglob("*.png"):
+        target = small / path.relative_to(tree / "truth" / "disparity")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(target), cv2.imread(str(path), cv2.IMREAD_UNCHANGED) // 16)
+    done = run(
+        "generate_teachers",
+        *("--kitti_root", str(tree), "--split", "splits/train.txt", "--num_processes", "1"),
+        *("--depth_teacher", "precomputed", "--disparity_dir", str(small), "--bias", "none"),
+        *("--output", str(tree.parent / "in_16ths")),
+        cwd=tree.parent,
+    )
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert "these labels are no metres, frame 2011_09_26" in last
+    assert "16 times too small: does the file hold pixels times 16" in last
+    assert len(LabelStore.open(tree.parent / "in_16ths").frames) == 6
+
+
 def test_an_empty_split_ends_with_one_clear_line(tree: Path) -> None:
     (tree / "empty.txt").write_text("")
     done = run(
