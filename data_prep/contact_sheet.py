@@ -79,4 +79,6 @@ def write_sheet_of_labels(root: Path) -> Path:
 def _row(store: LabelStore, frame: FrameId) -> Row:
     image, depth_m, train_id = store.read_sample(frame)
     share = float(np.mean(depth_m > 0))
-    return Row(image, depth_m, train_id, f"{frame.drive} {frame.index}: depth on {100 * share:.0f} %")
+    return Row(
+        image, depth_m, train_id, f"{frame.drive} {frame.index}: depth on {100 * share:.0f} %"
+    )

@@ -37,15 +37,9 @@ def true_poses(files: Mapping[int, Path]) -> dict[int, Pose]:
     Raises:
       DataError: If a pose or a packet is damaged.
     """
-    found = _found(files)
-    if isinstance(found, OdometrySequence):
-        try:
-            poses = found.poses
-        except FileNotFoundError:  # KITTI keeps those of 11 to 21 to itself
-            return {}
-        rows = {number: int(path.stem) for number, path in files.items()}
-        return {number: poses[row] for number, row in rows.items() if row < len(poses)}
-    return {} if found is None else _of_recordings(found, files)
+    track, rows = _track_of(files), _rows_of(files)
+    poses = track.poses_of(rows.values()) if track else {}
+    return {number: poses[row] for number, row in rows.items() if row in poses}
 
 
 def true_times_s(files: Mapping[int, Path]) -> dict[int, float]:
@@ -59,22 +53,19 @@ def true_times_s(files: Mapping[int, Path]) -> dict[int, float]:
       odometry (`times.txt`), since 1970 in its recordings (`timestamps.txt`). Empty for pictures
       from elsewhere, or where no such file can be read.
     """
-    found, first = _found(files), next(iter(files.values()), Path())
+    track, rows = _track_of(files), _rows_of(files)
+    if track is None:
+        return {}
     try:
-        if isinstance(found, OdometrySequence):
-            times_s = found.times_s
-        elif found is not None:
-            times_s = read_times(found / "timestamps.txt")
-        else:
-            return {}
+        times_s = track.times_s
     except (FileNotFoundError, DataError) as error:
         logging.warning("the recording's own times are not used: %s", error)
         return {}
     known_s = times_s[np.isfinite(times_s)]
     if (np.diff(known_s) <= 0).any():
-        logging.warning("the recording's own times are not used: in %s they go back", first.parent)
+        folder = next(iter(files.values())).parent
+        logging.warning("the recording's own times are not used: in %s they go back", folder)
         return {}
-    rows = {number: int(path.stem) for number, path in files.items()}
     return {
         number: float(times_s[row])
         for number, row in rows.items()
@@ -93,8 +84,53 @@ def consecutive_runs(numbers: Iterable[int]) -> list[list[int]]:
     return runs
 
 
-def _found(files: Mapping[int, Path]) -> OdometrySequence | Path | None:
-    """The sequence that pictures are of, or the camera's folder of a drive; None for others."""
+class DriveTrack:
+    """Where and when a camera of a drive of KITTI's recordings was.
+
+    Args:
+      camera: Its folder, `<date>/<drive>_sync/image_02`.
+    """
+
+    def __init__(self, camera: Path) -> None:
+        self._camera = camera
+
+    @property
+    def times_s(self) -> npt.NDArray[np.float64]:
+        """As `read_times`."""
+        return read_times(self._camera / "timestamps.txt")
+
+    def poses_of(self, rows: Iterable[int]) -> dict[int, Pose]:
+        """World_from_camera poses of those pictures that have a packet.
+
+        Raises:
+          DataError: If a packet is damaged.
+        """
+        drive = self._camera.parent
+        side_of_camera: dict[str, Side] = {name: side for side, name in CAMERA_OF_SIDE.items()}
+        side = side_of_camera[self._camera.name]
+        packets = {
+            row: read_oxts(path)
+            for row in rows
+            if (path := drive / "oxts" / "data" / f"{row:010d}.txt").is_file()
+        }
+        if not packets:
+            return {}
+        raw = open_recordings(drive.parents[1])
+        rig = raw.rig(raw.frames_of(drive.name, side)[0])
+        if rig.T_imu_to_velodyne is None:
+            return {}
+        T_imu_to_camera = rig.T_velodyne_to(side) @ rig.T_imu_to_velodyne
+        poses = world_from_imu(list(packets.values())) @ np.linalg.inv(T_imu_to_camera)
+        return dict(zip(packets, poses, strict=True))
+
+
+def _rows_of(files: Mapping[int, Path]) -> dict[int, int]:
+    """Which of its recording each picture is, by frame number; none for pictures from elsewhere."""
+    return {number: int(path.stem) for number, path in files.items() if path.stem.isdecimal()}
+
+
+def _track_of(files: Mapping[int, Path]) -> OdometrySequence | DriveTrack | None:
+    """Whose pictures these are; None for others."""
     first = Path(os.path.realpath(next(iter(files.values()), "/")))  # also of links in a circle
     if len(first.parents) < 4:  # such as `/video/000000.png`
         return None
@@ -104,24 +140,4 @@ def _found(files: Mapping[int, Path]) -> OdometrySequence | Path | None:
         return OdometrySequence(above, int(camera.name)) if is_kittis else None
     is_recording = is_kitti_drive(place.name) and place.name[:10] == above.name
     is_of_rig = folder.name == "data" and camera.name in CAMERA_OF_SIDE.values()
-    return camera if is_recording and is_of_rig else None
-
-
-def _of_recordings(camera: Path, files: Mapping[int, Path]) -> dict[int, Pose]:
-    drive = camera.parent
-    side_of_camera: dict[str, Side] = {name: side for side, name in CAMERA_OF_SIDE.items()}
-    side = side_of_camera[camera.name]
-    packets = {
-        number: read_oxts(path)
-        for number, picture in files.items()
-        if (path := drive / "oxts" / "data" / f"{picture.stem}.txt").is_file()
-    }
-    if not packets:
-        return {}
-    raw = open_recordings(drive.parents[1])
-    rig = raw.rig(raw.frames_of(drive.name, side)[0])
-    if rig.T_imu_to_velodyne is None:
-        return {}
-    T_imu_to_camera = rig.T_velodyne_to(side) @ rig.T_imu_to_velodyne
-    poses = world_from_imu(list(packets.values())) @ np.linalg.inv(T_imu_to_camera)
-    return dict(zip(packets, poses, strict=True))
+    return DriveTrack(camera) if is_recording and is_of_rig else None

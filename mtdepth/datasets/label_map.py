@@ -54,6 +54,14 @@ CLASSES = (
 NUM_CLASSES = len(CLASSES)
 CLASS_NAMES = tuple(entry.name for entry in CLASSES)
 
+# A robot stops before whatever cannot be driven on and is a thing at all.
+FREE_CLASSES = ("road", "sidewalk", "terrain", "sky")
+OBSTACLE_CLASSES = tuple(name for name in CLASS_NAMES if name not in FREE_CLASSES)
+# ours: what a score of near obstacles counts by pixels. Houses and trees line a street; by their
+# number of pixels they would hide what is missed in its middle. Lights and signs hang above it.
+_BESIDE_THE_WAY = ("building", "traffic light", "traffic sign", "vegetation")
+SCORED_OBSTACLES = tuple(name for name in OBSTACLE_CLASSES if name not in _BESIDE_THE_WAY)
+
 
 PALETTE = np.zeros((256, 3), np.uint8)
 """`[256, 3]` uint8 RGB by train id; black where ignored."""

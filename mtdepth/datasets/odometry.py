@@ -7,6 +7,7 @@ own (`9 0 l`) and are not among the splits of raw recordings.
 import dataclasses
 import functools
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import cast
 
@@ -180,6 +181,17 @@ class OdometrySequence:
             if why := rotation_problem(pose[:3, :3]):
                 raise DataError(path, f"line {number} holds {why}")
         return poses
+
+    def poses_of(self, rows: Iterable[int]) -> dict[int, Matrix]:
+        """Of `poses` those of some pictures, by row; none where KITTI keeps them to itself.
+
+        Raises:
+          DataError: As `poses`.
+        """
+        try:
+            return {row: self.poses[row] for row in rows if row < len(self.poses)}
+        except FileNotFoundError:
+            return {}
 
     @functools.cached_property
     def times_s(self) -> npt.NDArray[np.float64]:

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from mtdepth.datasets.label_map import CLASS_NAMES
+from mtdepth.datasets.label_map import CLASS_NAMES, SCORED_OBSTACLES
 from mtdepth.evaluation.scoring import Evaluation, RowScores, Scores
 from mtdepth.metrics.depth import ERROR_NAMES, DistanceSums, ErrorSums, per_image_mean
-from mtdepth.metrics.obstacles import NEAR_M, OBSTACLES, TOO_FAR
+from mtdepth.metrics.obstacles import NEAR_M, TOO_FAR
 from mtdepth.metrics.protocols import ImageScore, Protocol
 from mtdepth.metrics.segmentation import Confusion
 from mtdepth.versions import package_versions
@@ -22,8 +22,8 @@ FORMAT_VERSION = 1
 HEADINGS = ("Abs Rel", "Sq Rel m", "RMSE m", "RMSE log", "d1", "d2", "d3")
 
 NEAR_OBSTACLES = (
-    f"pixels of {', '.join(OBSTACLES)} nearer than {NEAR_M:g} m by the label store, and those told "
-    f"farther than {TOO_FAR:g} times that"
+    f"pixels of {', '.join(SCORED_OBSTACLES)} nearer than {NEAR_M:g} m by the label store, and "
+    f"those told farther than {TOO_FAR:g} times that"
 )
 
 TextRow = Sequence[str]

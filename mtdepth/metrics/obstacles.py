@@ -6,15 +6,11 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.datasets.label_map import CLASS_NAMES, IGNORE_ID
+from mtdepth.datasets.label_map import CLASS_NAMES, IGNORE_ID, SCORED_OBSTACLES
 
 NEAR_M = 15.0  # ours: about what a car at 40 km/h needs to stop
 TOO_FAR = 1.25  # the ratio of delta < 1.25, to the side that is dangerous
-OBSTACLES = (
-    *("wall", "fence", "pole", "person", "rider", "car", "truck", "bus", "train"),
-    *("motorcycle", "bicycle"),
-)
-_IS_OBSTACLE = np.array([name in OBSTACLES for name in CLASS_NAMES])
+_IS_OBSTACLE = np.array([name in SCORED_OBSTACLES for name in CLASS_NAMES])
 
 
 @dataclasses.dataclass(frozen=True)

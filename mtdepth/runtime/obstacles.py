@@ -7,15 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mtdepth.datasets.label_map import CLASS_NAMES, NUM_CLASSES
+from mtdepth.datasets.label_map import CLASS_NAMES, NUM_CLASSES, OBSTACLE_CLASSES
 from mtdepth.geometry.camera import Intrinsics
 
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
-# What can be driven on, or is no thing at all.
-FREE_CLASSES = ("road", "sidewalk", "terrain", "sky")
-OBSTACLE_CLASSES = tuple(name for name in CLASS_NAMES if name not in FREE_CLASSES)
 # ours: the nearest pixel of all is noise, or an edge that depth is smeared over.
 NEAR_SHARE = 0.05
 # ours: fewer pixels than this share of a column are a mistake more often than a thing.

@@ -23,7 +23,7 @@ import numpy.typing as npt
 # Run as a file, Python looks for packages beside it only.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from mtdepth.datasets.label_map import CLASS_NAMES
+from mtdepth.datasets.label_map import CLASS_NAMES, SCORED_OBSTACLES
 from mtdepth.datasets.label_store import LabelStore
 
 matplotlib.use("Agg")
@@ -35,11 +35,7 @@ FAR_M, NEAR_M = 50.0, 12.0
 LEAST_SHARE = 0.005  # of a frame, for a class to have a look
 DEPTH_EDGES_M = np.geomspace(1.0, 120.0, 41)
 GRADIENT_EDGES = np.concatenate([[0.0], np.geomspace(0.5, 128.0, 32)])
-_OBSTACLES = [
-    CLASS_NAMES.index(name)
-    for name in ("wall", "fence", "pole", "person", "rider", "car", "truck", "bus", "train",
-                 "motorcycle", "bicycle")
-]  # fmt: skip
+_OBSTACLES = [CLASS_NAMES.index(name) for name in SCORED_OBSTACLES]
 _GROUND = [CLASS_NAMES.index(name) for name in ("road", "sidewalk", "terrain")]
 _SKY = CLASS_NAMES.index("sky")
 _SHOWN = ("road", "sidewalk", "building", "vegetation", "terrain", "sky", "car", "person", "pole")
