@@ -22,10 +22,9 @@ from export.device import program as device
 from export.device.cameras import is_live_name
 from export.device.sources import PictureFiles, open_files
 from mtdepth.files import DataError, UserError
-from mtdepth.geometry.presets import PRESETS
 from mtdepth.photo import Predictor
 from mtdepth.pretrained.names import PRETRAINED
-from mtdepth.runtime.command_line import parser_of, run
+from mtdepth.runtime.command_line import add_lens_flags, parser_of, run
 from mtdepth.runtime.picture_files import WRITERS
 
 _LOG = logging.getLogger("export.predict")
@@ -40,13 +39,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     add("--model", default=PRETRAINED, help="workdir or file (default: %(default)s)")
     add("--size", help="L, M, S or XS, where the model has several")
     add("--write", default="overlay,depth", help=f"of {','.join(WRITERS)} (default: %(default)s)")
-    add("--focal_px", type=float, help="focal length in the pictures' own pixels")
-    add("--fov_deg", type=float, help="or the horizontal field of view")
-    add("--camera", help=f"or a camera file, its distortion taken out; or {', '.join(PRESETS)}")
+    add_lens_flags(parser)
     add("--num_threads", type=int, default=2, help="of the interpreter (default: %(default)s)")
     options = parser.parse_args(argv)
-    if sum(value is not None for value in (options.focal_px, options.fov_deg, options.camera)) > 1:
-        parser.error("give one of --focal_px, --fov_deg and --camera")
     if unknown := sorted(set(options.write.split(",")) - set(WRITERS)):
         parser.error(f"--write knows {', '.join(WRITERS)}, got {', '.join(unknown)}")
     return options

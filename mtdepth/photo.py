@@ -8,7 +8,7 @@ seen.show(); seen.save("seen")
 
 import contextlib
 import dataclasses
-import itertools
+import logging
 import math
 import warnings
 from collections.abc import Iterable, Iterator
@@ -21,14 +21,17 @@ import numpy.typing as npt
 
 from mtdepth.datasets.camera_file import open_camera
 from mtdepth.datasets.plausible import check_focal
-from mtdepth.files import DataError, UserError
-from mtdepth.geometry.camera import Intrinsics, field_deg, focal_of_field
+from mtdepth.files import UserError
+from mtdepth.geometry.camera import Intrinsics, check_one_lens, field_deg, focal_of_field
 from mtdepth.geometry.lens import KnownCamera, Straightener
 from mtdepth.pictures import read_rgb
 from mtdepth.predictor import open_predictor
 from mtdepth.pretrained.names import PRETRAINED
 from mtdepth.runtime import picture_files
+from mtdepth.runtime.film import Film
 from mtdepth.runtime.seen import Seen
+
+_LOG = logging.getLogger(__name__)
 
 Image = npt.NDArray[np.uint8]
 Camera = Intrinsics | KnownCamera | Path | str
@@ -140,14 +143,14 @@ class Predictor:
         fov_deg: float | None = None,
         camera: Camera | None = None,
     ) -> None:
-        self._predictor = open_predictor(model, decoder=size, num_threads=num_threads)
+        self._pipeline = open_predictor(model, decoder=size, num_threads=num_threads)
         self._lens = {"focal_px": focal_px, "fov_deg": fov_deg, "camera": _opened(camera)}
         self._straighteners: dict[KnownCamera, Straightener] = {}
 
     @property
     def file(self) -> Path:
         """What the network was read from."""
-        return self._predictor.backend.file
+        return self._pipeline.backend.file
 
     def __call__(
         self,
@@ -189,25 +192,16 @@ class Predictor:
         return (self(picture, **lens) for picture in pictures)
 
     def video(self, path: Path | str, **lens: Any) -> Iterator[SeenPhoto]:
-        """One answer for each frame of a film.
+        """One answer for each frame of a film, named by its number; says so if frames are missing.
 
         Raises:
           FileNotFoundError, DataError: If it is no film.
         """
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"{path}: no such film")
-        capture = cv2.VideoCapture(str(Path(path).absolute()))
-        try:
-            if not capture.isOpened():
-                raise DataError(path, "no film that can be read")
-            for number in itertools.count():
-                is_read, frame_bgr = capture.read()
-                if not is_read:
-                    break
-                frame_rgb = cv2.cvtColor(frame_bgr, cv2.COLOR_BGR2RGB)
-                yield self(frame_rgb, name=f"{number:06d}", **lens)
-        finally:
-            capture.release()
+        film = Film(Path(path))
+        for frame in film.frames():
+            yield self(frame.image_rgb, name=f"{frame.number:06d}", **lens)
+        if film.shortage:
+            _LOG.warning("%s %s", path, film.shortage)
 
     def _straightened(
         self, image_rgb: Image, camera: Camera | None
@@ -225,7 +219,7 @@ class Predictor:
     def _seen(
         self, image_rgb: Image, camera: Intrinsics | None, note: str, *, name: str
     ) -> SeenPhoto:
-        backend = self._predictor.backend
+        backend = self._pipeline.backend
         training = backend.training_camera
         if not backend.is_metric:
             note = "depth is relative, without a unit"
@@ -235,7 +229,7 @@ class Predictor:
             note = f"metres as if the lens showed {degrees:.0f} degrees across: {note}"
             focal_px = focal_of_field(degrees, width_px=width_px)
             camera = Intrinsics.centred(focal_px, width_px=width_px, height_px=height_px)
-        prediction = self._predictor.predict(image_rgb, camera=camera)
+        prediction = self._pipeline.predict(image_rgb, camera=camera)
         return SeenPhoto(
             image_rgb=image_rgb,
             prediction=prediction,
@@ -272,9 +266,7 @@ def camera_of(
       UserError: If two are given, or no lens has it.
     """
     height_px, width_px = image_size
-    given = [value for value in (focal_px, fov_deg, camera) if value is not None]
-    if len(given) > 1:
-        raise UserError("give one of focal_px, fov_deg and camera")
+    check_one_lens(focal_px, fov_deg, camera)
     if camera is not None:
         rescaled = camera.rescaled(width_px=width_px, height_px=height_px)
         return rescaled, "scale from the camera that was given"

@@ -8,7 +8,7 @@ from mtdepth.files import UserError
 from mtdepth.geometry.depth_codec import SigmoidDisparityCodec
 from mtdepth.pretrained.names import exported_file
 from mtdepth.runtime.formats import FORMATS, open_artefact
-from mtdepth.runtime.pipeline import Predictor
+from mtdepth.runtime.pipeline import Pipeline
 from mtdepth.workdir import Checkpoint, Workdir
 
 
@@ -18,7 +18,7 @@ def open_predictor(
     decoder: str | None = None,
     checkpoint: Checkpoint = "best",
     num_threads: int = 2,
-) -> Predictor:
+) -> Pipeline:
     """Opens a trained network.
 
     Args:
@@ -30,7 +30,7 @@ def open_predictor(
       num_threads: Of an exported file's interpreter.
 
     Returns:
-      A predictor; `predict(image_rgb, camera=...)` takes an RGB picture of any size.
+      A pipeline; `predict(image_rgb, camera=...)` takes an RGB picture of any size.
 
     Raises:
       FileNotFoundError: If there is no such workdir, checkpoint, file or contract.
@@ -48,7 +48,7 @@ def open_predictor(
         from mtdepth.trained import load_trained
 
         trained = load_trained(Workdir(path), size=decoder, checkpoint=checkpoint)
-        return Predictor(trained)
+        return Pipeline(trained)
     if (suffix := path.suffix.lower()) not in FORMATS:
         raise UserError(f"{path}: a model is a workdir or a {' or '.join(FORMATS)} file")
     sizes = open_artefact(path, num_threads=num_threads)
@@ -59,10 +59,10 @@ def open_predictor(
             f"cannot be cut any more; `python -m {FORMATS[suffix].exporter} --decoder {size}` "
             "exports that"
         )
-    return Predictor(sizes[size])
+    return Pipeline(sizes[size])
 
 
-def open_unscaled(workdir: Workdir, *, checkpoint: Checkpoint) -> Predictor:
+def open_unscaled(workdir: Workdir, *, checkpoint: Checkpoint) -> Pipeline:
     """Opens a network that learned from video as if the metres of its depth 1 were one.
 
     Its answers are comparable between cameras, which those of a network without a scale are not.
@@ -78,4 +78,4 @@ def open_unscaled(workdir: Workdir, *, checkpoint: Checkpoint) -> Predictor:
     if trained.family != MININET:
         raise UserError(f"{workdir.path} holds a student, whose depth is metric already")
     codec = SigmoidDisparityCodec(scale=1.0)
-    return Predictor(dataclasses.replace(trained, codec=codec, scale_source="one"))
+    return Pipeline(dataclasses.replace(trained, codec=codec, scale_source="one"))

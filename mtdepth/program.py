@@ -71,7 +71,15 @@ def run(main: Callable[..., int | None], *, choices: Sequence[str] = ()) -> None
 
     _show_every_flag()
     logging.get_absl_handler().setFormatter(_PlainFormatter())
-    app.run(guarded)
+    app.run(guarded, flags_parser=_parsed)
+
+
+def _parsed(argv: list[str]) -> list[str]:
+    """What absl leaves of a command line; it ends with status 1, also after --help."""
+    try:
+        return list(app.parse_flags_with_usage(argv))
+    except SystemExit:
+        sys.exit(0 if any(word.startswith(("--help", "-help")) for word in argv) else 1)
 
 
 class _PlainFormatter(standard_logging.Formatter):

@@ -43,7 +43,7 @@ _LONG = (
     *("test_models_student", "test_teachers_deeplab_network", "test_training_video_run"),
     *("test_export_artefact", "test_export_qat", "test_data_prep_doctor", "test_export_device"),
     *("test_data_prep_generation", "test_teachers_psmnet_network", "test_models_mininet"),
-    *("test_models_pretrained", "test_training_student_run", "test_predictor"),
+    *("test_models_encoder_weights", "test_training_student_run", "test_predictor"),
     *("test_data_prep_demo_world_training", "test_models_counting", "test_end_to_end"),
     *("test_data_prep_demo_world_writer", "test_models_backends", "test_data_prep_killed_jobs"),
 )

@@ -48,6 +48,7 @@ def test_illegal_size_ends_with_one_sentence() -> None:
 
 def test_help_shows_a_full_example() -> None:
     done = _run("--help")
+    assert done.returncode == 0  # it was asked for, and is no fault
     assert "python -m mtdepth.describe --model student --decoder L --height 320" in done.stdout
 
 

@@ -200,15 +200,21 @@ def test_files_and_pictures_of_it(predictor: Predictor, photo: Path, tmp_path: P
         seen.save(folder, write=["x"])
 
 
-def test_a_film_is_one_answer_for_each_frame(predictor: Predictor, tmp_path: Path) -> None:
+def test_a_film_is_one_answer_for_each_frame(
+    predictor: Predictor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     film = tmp_path / "walk.avi"
     writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 10, (96, 64))
-    for grey in (40, 120, 200):
-        writer.write(np.full((64, 96, 3), grey, np.uint8))
+    for picture in np.random.default_rng(0).integers(0, 256, (6, 64, 96, 3), np.uint8):
+        writer.write(picture)
     writer.release()
     names = [seen.name for seen in predictor.video(film, fov_deg=70)]
-    assert names == ["000000", "000001", "000002"]
-    with pytest.raises(FileNotFoundError, match="no such film"):
+    assert names == [f"00000{number}" for number in range(6)]
+    assert "cut short" not in caplog.text
+    film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    assert 0 < len(list(predictor.video(film, fov_deg=70))) < 5
+    assert "of 6 frames; was it cut short?" in caplog.text
+    with pytest.raises(FileNotFoundError, match=r"other\.avi"):
         next(predictor.video(tmp_path / "other.avi"))
     (tmp_path / "other.avi").write_bytes(b"nothing")
     with pytest.raises(DataError, match="no film"):
@@ -246,7 +252,7 @@ def test_a_film_goes_to_the_devices_program(tmp_path: Path) -> None:
 
 def test_wrong_command_lines(photo: Path) -> None:
     both = run_program("export.predict", photo, "--fov_deg", 60, "--focal_px", 300)
-    assert "one of --focal_px, --fov_deg and --camera" in both.stderr
+    assert "--focal_px: not allowed with argument --fov_deg" in both.stderr
     kinds = run_program("export.predict", photo, "--write", "overlay,gold")
     assert "--write knows overlay, depth, classes, npz, ply, got gold" in kinds.stderr
     lens = run_program("export.predict", photo, "--fov_deg", 500)

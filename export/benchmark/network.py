@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mtdepth.contract import contract_path
 from mtdepth.files import DataError
-from mtdepth.runtime.pipeline import Predictor
+from mtdepth.runtime.pipeline import Pipeline
 from mtdepth.runtime.tflite import TfliteBackend, open_interpreter, open_sizes
 
 Image = npt.NDArray[np.uint8]
@@ -74,7 +74,7 @@ def open_network(path: Path, picture: Image, *, num_threads: int, size: str | No
 
 
 def _stages(backend: TfliteBackend, picture: Image) -> dict[str, Callable[[], Any]]:
-    predictor = Predictor(backend)
+    predictor = Pipeline(backend)
     fitted = predictor.prepare(picture)
     raw = {name: value.copy() for name, value in backend.run(fitted).items()}
 

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from mtdepth.datasets.plausible import focal_problem
 from mtdepth.files import DataError, UserError
-from mtdepth.geometry.camera import Intrinsics, focal_of_field
+from mtdepth.geometry.camera import Intrinsics, check_one_lens, focal_of_field
 from mtdepth.geometry.lens import KnownCamera, Straightener
 
 
@@ -25,8 +25,7 @@ class CameraModel:
         fov_deg: float | None = None,
         lens: KnownCamera | None = None,
     ) -> None:
-        if sum(given is not None for given in (focal_px, fov_deg, lens)) > 1:
-            raise UserError("give one of --focal_px, --fov_deg and --camera")
+        check_one_lens(focal_px, fov_deg, lens)
         self._focal_px, self._fov_deg = focal_px, fov_deg
         self._straightener = None if lens is None else Straightener(lens)
         self._size: tuple[int, int] | None = None

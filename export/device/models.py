@@ -7,7 +7,7 @@ import numpy as np
 
 from mtdepth.contract import DECODERS
 from mtdepth.files import DataError, UserError, visible_files
-from mtdepth.runtime.pipeline import Predictor
+from mtdepth.runtime.pipeline import Pipeline
 from mtdepth.runtime.tflite import TfliteBackend, open_sizes
 
 
@@ -18,7 +18,7 @@ class SizedModels:
         if not backends:
             raise ValueError("there is no model")
         self._backends: dict[str, TfliteBackend] = dict(backends)
-        self._predictors = {size: Predictor(each) for size, each in self._backends.items()}
+        self._predictors = {size: Pipeline(each) for size, each in self._backends.items()}
         self._warm: set[str] = set()
         self.size = self.sizes[0]
 
@@ -33,7 +33,7 @@ class SizedModels:
         return self._backends[self.size]
 
     @property
-    def predictor(self) -> Predictor:
+    def predictor(self) -> Pipeline:
         """Around the one that runs."""
         return self._predictors[self.size]
 

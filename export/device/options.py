@@ -8,10 +8,9 @@ from pathlib import Path
 from export.device.controls import AUTO
 from export.device.outputs import OUTPUTS
 from export.device.show import DISPLAYS
-from mtdepth.geometry.presets import PRESETS
 from mtdepth.pretrained.names import PRETRAINED, exported_file
 from mtdepth.runtime.colors import MAGMA, PALETTES
-from mtdepth.runtime.command_line import parser_of
+from mtdepth.runtime.command_line import add_lens_flags, parser_of
 
 
 def parse(argv: Sequence[str], *, description: str | None) -> argparse.Namespace:
@@ -66,10 +65,9 @@ def _add_what(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_camera(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("the camera").add_argument
-    add("--focal_px", type=float, help="focal length of the source, in its own pixels")
-    add("--fov_deg", type=float, help="or its horizontal field of view")
-    add("--camera", help=f"or a camera file, its distortion taken out; or {', '.join(PRESETS)}")
+    group = parser.add_argument_group("the camera")
+    add_lens_flags(group)
+    add = group.add_argument
     add("--camera_height_m", type=float, help="above the ground; tells ground from obstacles")
     add("--camera_pitch_deg", type=float, default=0.0, help="looking down (default: 0)")
     add("--width", type=int, help="that a camera is asked for")
@@ -125,9 +123,6 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
 
 
 def _check_together(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    lens = [options.focal_px, options.fov_deg, options.camera]
-    if lens.count(None) < 2:
-        parser.error("give one of --focal_px, --fov_deg and --camera")
     if (options.width is None) != (options.height is None):
         parser.error("--width and --height go together")
     kinds = write_kinds(options)
@@ -138,7 +133,7 @@ def _check_together(parser: argparse.ArgumentParser, options: argparse.Namespace
         parser.error("--write needs --output")
     for kind in kinds:
         why = OUTPUTS[kind].needs_camera
-        if why and lens.count(None) == 3:
+        if why and not (options.focal_px or options.fov_deg or options.camera):
             parser.error(f"--write {kind} needs --focal_px, --fov_deg or --camera: {why}")
     if options.output is None and options.obstacles is None and options.display == "none":
         parser.error("nothing would come of it: give --output, --obstacles or --display")

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from export.device.live import Request
-from export.device.sources import ASSUMED_FPS, Image
+from export.device.sources import Image
+from mtdepth.runtime.film import ASSUMED_FPS
 
 # The first picture of a camera may take a second; one that gives none for so long is lost.
 CAMERA_TIMEOUT_S = 5.0

@@ -1,6 +1,5 @@
 """Where pictures come from: files of all kinds; `export.device.live` has cameras and networks."""
 
-import itertools
 import logging
 import time
 from collections.abc import Iterator
@@ -14,18 +13,20 @@ import numpy.typing as npt
 
 from mtdepth.files import DataError, UserError
 from mtdepth.pictures import PICTURE_SUFFIXES, is_picture, pictures_in, read_rgb
+from mtdepth.runtime.film import (
+    ASSUMED_FPS,
+    MAX_FPS,
+    MAX_RATE_DEVIATION,
+    NUM_TIMED,
+    Film,
+    Frame,
+    rgb_of,
+)
 
 _LOG = logging.getLogger(__name__)
 
 Image = npt.NDArray[np.uint8]
 
-# Cameras and files that do not say their rate.
-ASSUMED_FPS = 25.0
-# Who says more knows nothing: some streams tell the 90,000 ticks a second of their clock.
-_MAX_FPS = 240
-# Of so many pictures a film's own time stamps are held against the rate that it tells.
-_NUM_TIMED = 60
-_MAX_RATE_DEVIATION = 0.1
 # What a run writes beside its `latency.json`: never pictures of a camera.
 RUN_NAME = "latency.json"
 RESULT_ENDS = ("_overlay", "_depth", "_classes")
@@ -111,39 +112,34 @@ class PictureFiles(Files):
 class VideoFile(Files):
     """A video file, which is opened anew each time it is read."""
 
-    path: Path
-    fps: float
+    film: Film
     _is_rate_said: bool = False
+
+    @property
+    def fps(self) -> float:
+        """The film's."""
+        return self.film.fps
 
     def frames(self) -> Frames:
         """Reads until the end."""
-        capture = _open_video(self.path)
-        # The count in a file's header may be off by one, or -1.
-        promised = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) - 1
-        number, times_ms = 0, [0.0, 0.0]  # of the first picture and the latest
-        try:
-            while (found := capture.read())[0]:
-                times_ms[int(number > 0)] = capture.get(cv2.CAP_PROP_POS_MSEC)
-                yield Picture(f"{number:06d}", rgb_of(found[1]))
-                number += 1
-        finally:
-            capture.release()
-        if number == 0:
-            yield Unreadable(self.name, "gave no picture")
-        elif number > _NUM_TIMED:
-            self._check_rate(number - 1, times_ms[1] - times_ms[0])
-        if 0 < number < promised:
-            yield Unreadable(self.name, f"ended after {number} of {promised + 1} pictures")
+        first: Frame | None = None
+        for frame in self.film.frames():
+            first = first or frame
+            yield Picture(f"{frame.number:06d}", frame.image_rgb)
+        if first and frame.number > NUM_TIMED:
+            self._check_rate(frame.number - first.number, frame.time_ms - first.time_ms)
+        if self.film.shortage:
+            yield Unreadable(self.name, self.film.shortage)
 
     def _check_rate(self, steps: int, ms: float) -> None:
         """Says where the whole film has another rate than its beginning."""
         rate = 1e3 * steps / ms if ms > 0 else self.fps
-        if not self._is_rate_said and abs(rate / self.fps - 1) > _MAX_RATE_DEVIATION:
+        if not self._is_rate_said and abs(rate / self.fps - 1) > MAX_RATE_DEVIATION:
             self._is_rate_said = True
             _LOG.warning(
                 "%s has %.4g frames/s over its whole length, %.4g at its beginning, which a video "
                 "is written with: --video %.4g gives it the film's length",
-                *(self.path, rate, self.fps, rate),
+                *(self.film.path, rate, self.fps, rate),
             )
 
 
@@ -185,7 +181,7 @@ def open_files(text: str) -> PictureFiles | VideoFile:
         )
     if is_picture(path):
         return PictureFiles(str(path), (path,))
-    return VideoFile(path.name, path, _rate_of(path))
+    return VideoFile(path.name, Film(path))
 
 
 def _of_folder(folder: Path) -> tuple[Path, ...]:
@@ -210,34 +206,13 @@ def _is_result(stem: str, stems: set[str], *, is_of_run: bool) -> bool:
     )
 
 
-def _rate_of(path: Path) -> float:
-    """Frames a second: those that it tells, unless its own time stamps say something else."""
-    capture = _open_video(path)
-    told = capture.get(cv2.CAP_PROP_FPS)
-    times_ms: list[float] = []
-    while len(times_ms) < _NUM_TIMED and capture.grab():
-        times_ms.append(capture.get(cv2.CAP_PROP_POS_MSEC))
-    capture.release()
-    is_told = 0 < told <= _MAX_FPS
-    steps_ms = [after - before for before, after in itertools.pairwise(times_ms)]
-    if not steps_ms or min(steps_ms) <= 0:
-        return told if is_told else ASSUMED_FPS
-    stamped = 1e3 * len(steps_ms) / sum(steps_ms)
-    if is_told and abs(stamped / told - 1) <= _MAX_RATE_DEVIATION:
-        return told
-    if stamped > _MAX_FPS:
-        return ASSUMED_FPS
-    _LOG.warning("%s tells %g frames/s, its time stamps say %.4g: taken", path, told, stamped)
-    return stamped
-
-
 class CaptureGrabber:
     """A camera or stream that OpenCV opened."""
 
     def __init__(self, capture: cv2.VideoCapture) -> None:
         self._capture = capture
         fps = capture.get(cv2.CAP_PROP_FPS)
-        self.fps = fps if 0 < fps <= _MAX_FPS else ASSUMED_FPS
+        self.fps = fps if 0 < fps <= MAX_FPS else ASSUMED_FPS
 
     def read(self) -> Image | None:
         """The next picture, None where nothing comes any more."""
@@ -250,20 +225,3 @@ class CaptureGrabber:
     def release(self) -> None:
         """Frees the device."""
         self._capture.release()
-
-
-def rgb_of(image: Image) -> Image:
-    """OpenCV's order of channels, turned round; a grey camera's `[height, width]` three times."""
-    if image.dtype == np.uint16:  # of a grey camera with more than 8 bits
-        image = (image >> 8).astype(np.uint8)
-    is_grey = image.ndim == 2 or image.shape[2] == 1
-    code = cv2.COLOR_GRAY2RGB if is_grey else cv2.COLOR_BGR2RGB
-    return np.asarray(cv2.cvtColor(image, code), np.uint8)
-
-
-def _open_video(path: Path) -> cv2.VideoCapture:
-    # Absolute: FFmpeg takes what stands before a colon for a protocol.
-    capture = cv2.VideoCapture(str(path.absolute()))
-    if not capture.isOpened():
-        raise DataError(path, "cannot be opened as a video")
-    return capture

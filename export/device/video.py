@@ -6,8 +6,9 @@ import cv2
 
 from export.device.recording import Target, Writer
 from export.device.result import Result
-from export.device.sources import ASSUMED_FPS, Image
+from export.device.sources import Image
 from mtdepth.files import UserError
+from mtdepth.runtime.film import ASSUMED_FPS
 
 # Suffix and codec. Some builds of OpenCV have no encoder for the first; Motion JPEG is in all.
 VIDEO_KINDS = ((".mp4", "mp4v"), (".avi", "MJPG"))

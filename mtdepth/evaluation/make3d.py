@@ -14,7 +14,7 @@ from mtdepth.datasets.mat_file import read_mat_array
 from mtdepth.files import DataError, UserError
 from mtdepth.metrics.depth import DepthErrors, ErrorSums, error_sums
 from mtdepth.pictures import read_rgb
-from mtdepth.runtime.pipeline import Predictor
+from mtdepth.runtime.pipeline import Pipeline
 
 DOWNLOAD_PAGE = "http://make3d.cs.cornell.edu/data.html"
 GRID_KEY = "Position3DGrid"  # [55, 305, 4]: y, x, z, distance
@@ -128,7 +128,7 @@ def make3d_columns(errors: DepthErrors) -> dict[str, float]:
     }
 
 
-def score_frame(frame: Make3dFrame, predictor: Predictor) -> tuple[ErrorSums, Any]:
+def score_frame(frame: Make3dFrame, predictor: Pipeline) -> tuple[ErrorSums, Any]:
     """Scores one picture with median scaling; returns its errors, and crop and depth for a sheet.
 
     The prediction is compared at the laser's rows and columns: the nearest pixel of each.

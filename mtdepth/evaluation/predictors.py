@@ -16,11 +16,11 @@ from mtdepth.datasets.label_map import IGNORE_ID
 from mtdepth.datasets.label_store import MANIFEST, LabelStore
 from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.evaluation.prediction_store import PredictionStore
-from mtdepth.files import DataError, UserError, read_npz, visible_files
+from mtdepth.files import DataError, UserError, is_there, read_npz, visible_files
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.metrics.baseline import BASELINE_MAX_FRAMES, TrainingMean, training_mean
 from mtdepth.predictor import open_predictor
-from mtdepth.runtime.pipeline import Prediction, Predictor
+from mtdepth.runtime.pipeline import Pipeline, Prediction
 from mtdepth.workdir import Checkpoint, Workdir
 
 BASELINE_TITLE = "per-pixel training mean (baseline)"
@@ -84,7 +84,7 @@ class Row:
     is_oracle: bool = False
 
 
-def network_row(title: str, predictor: Predictor, *, num_bytes: int) -> Row:
+def network_row(title: str, predictor: Pipeline, *, num_bytes: int) -> Row:
     """A network, which sees the picture and its camera.
 
     Args:
@@ -204,7 +204,7 @@ def mean_of_workdir(workdir: Workdir) -> TrainingMean | None:
       DataError: If the file is damaged.
     """
     path = workdir.training_mean_path
-    if not path.is_file():
+    if not is_there(path):
         return None
     arrays = read_npz(path)
     try:
@@ -265,7 +265,7 @@ def labels_or_none(
     """
     if path is not None:
         return LabelStore.open(path, kitti_root=kitti_root)
-    if default is not None and (default / MANIFEST).is_file():
+    if default is not None and is_there(default / MANIFEST):
         return LabelStore.open(default, kitti_root=kitti_root)
     return None
 

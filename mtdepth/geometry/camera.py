@@ -216,6 +216,16 @@ def focal_of_field(fov_deg: float, *, width_px: int) -> float:
     return width_px / 2 / math.tan(math.radians(fov_deg) / 2)
 
 
+def check_one_lens(focal_px: float | None, fov_deg: float | None, camera: object) -> None:
+    """Checks that a lens was told in one way at most.
+
+    Raises:
+      UserError: If two are given.
+    """
+    if sum(given is not None for given in (focal_px, fov_deg, camera)) > 1:
+        raise UserError("give one of focal_px, fov_deg and camera")
+
+
 def field_deg(focal_px: float, *, width_px: int) -> float:
     """How many degrees across a lens shows; see `focal_of_field`."""
     return math.degrees(2 * math.atan(width_px / 2 / focal_px))

@@ -16,7 +16,7 @@ from absl import logging
 
 from mtdepth.files import DataError, check_finite
 from mtdepth.models import weights
-from mtdepth.models.pretrained import downloaded
+from mtdepth.models.encoder_weights import downloaded
 
 FIRST_CONV = "conv1_conv"
 FIRST_NORM = "conv1_bn"

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from mtdepth.files import DataError, UserError
+from mtdepth.geometry.presets import PRESETS
 
 USER_ERRORS = (DataError, OSError, UserError, ImportError)
 
@@ -17,6 +18,14 @@ def parser_of(program: str, description: str | None) -> argparse.ArgumentParser:
     return argparse.ArgumentParser(
         f"python -m {program}", description=description, formatter_class=raw
     )
+
+
+def add_lens_flags(group: argparse._ActionsContainer) -> None:
+    """Adds `--focal_px`, `--fov_deg` and `--camera`, of which one may be given."""
+    add = group.add_mutually_exclusive_group().add_argument
+    add("--focal_px", type=float, help="focal length in the pictures' own pixels")
+    add("--fov_deg", type=float, help="or the horizontal field of view")
+    add("--camera", help=f"or a camera file, its distortion taken out; or {', '.join(PRESETS)}")
 
 
 def run(

@@ -90,7 +90,7 @@ class Backend(Protocol):
         """Runs the network on a fitted RGB picture `[height, width, 3]`."""
 
 
-class Predictor:
+class Pipeline:
     """Pictures to predictions.
 
     `predict` is the whole way; `prepare` and `restore` are its ends, for callers that time or

@@ -9,7 +9,7 @@ from absl import logging
 from mtdepth.files import DataError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import LogDepthCodec
-from mtdepth.models.pretrained import start_encoder
+from mtdepth.models.encoder_weights import start_encoder
 from mtdepth.models.student import copy_weights
 from mtdepth.models.weights import load_weights
 from mtdepth.pretrained.names import run_folder

@@ -20,6 +20,7 @@ from mtdepth.data.video_sources import open_video, open_videos
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.files import DataError
 from mtdepth.geometry.camera import Intrinsics
+from mtdepth.runtime.film import Film
 
 FRAMES = pan(range(0, 24, 4))
 ODOMETRY_CALIBRATION = """P2: 120 0 83 6 0 118 30 0 0 0 1 0
@@ -292,40 +293,24 @@ def test_a_large_film_is_kept_smaller(tmp_path: Path, monkeypatch: pytest.Monkey
     assert cv2.imread(str(files[0])).shape == (32, 80, 3)
 
 
-class StutteringFilm:
-    """Decodes frames 0, 1, fails at 2, decodes 3, and says that it has 100."""
-
-    def __init__(self, path: str) -> None:
-        del path
-        self._frames = iter([FRAMES[0], FRAMES[1], None, FRAMES[3]])
-
-    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
-        return True
-
-    def get(self, what: int) -> float:
-        return 100.0 if what == cv2.CAP_PROP_FRAME_COUNT else 0.0
-
-    def read(self) -> tuple[bool, np.ndarray | None]:
-        frame = next(self._frames, None)
-        return frame is not None, frame
-
-    def release(self) -> None:
-        pass
-
-
-def test_a_frame_that_cannot_be_decoded_is_a_gap_and_a_wrong_count_is_said(
+def test_a_film_that_was_cut_short_is_said_and_its_gaps_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "walk.mp4").write_bytes(b"film")
-    monkeypatch.setattr(cv2, "VideoCapture", StutteringFilm)
-    assert list(decode_video(tmp_path / "walk.mp4", cache_dir=tmp_path / "c")) == [0, 1, 3]
-    assert "says it has 100 frames, 3 could be decoded" in caplog.text
+    path = write_film(tmp_path / "walk.avi", 4 * FRAMES)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    read = Film.frames
+    monkeypatch.setattr(
+        Film, "frames", lambda film: (each for each in read(film) if each.number != 2)
+    )
+    numbers = list(decode_video(path, cache_dir=tmp_path / "c"))
+    assert numbers == [number for number in range(numbers[-1] + 1) if number != 2]
+    assert "of 24 frames; was it cut short?" in caplog.text
 
 
 def test_what_is_no_film_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "walk.mp4").write_bytes(b"no film at all")
     write_camera(tmp_path / "intrinsics.json")
-    with pytest.raises(DataError, match=r"walk\.mp4: not a film .*ffmpeg -i"):
+    with pytest.raises(DataError, match=r"walk\.mp4: no film .*ffmpeg -i"):
         open_video(tmp_path / "walk.mp4", cache_dir=tmp_path / "cache")
     assert not list((tmp_path / "cache").iterdir())
 

@@ -36,9 +36,10 @@ from export.device.recording import (
 )
 from export.device.result import Result
 from export.device.service import Service
-from export.device.sources import ASSUMED_FPS, Picture, Unreadable
+from export.device.sources import Picture, Unreadable
 from export.device.video import LIVE_VIDEO_KINDS, VideoWriter
 from mtdepth.datasets.label_store import read_depth_png
+from mtdepth.runtime.film import ASSUMED_FPS
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 

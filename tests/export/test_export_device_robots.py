@@ -17,14 +17,12 @@ from export.device.outputs import FileWriter
 from export.device.ros2_example import DepthTopics
 from export.device.sources import Picture
 from mtdepth.datasets.camera_file import open_camera
-from mtdepth.datasets.label_map import CLASS_NAMES
+from mtdepth.datasets.label_map import CLASS_NAMES, FREE_CLASSES, OBSTACLE_CLASSES
 from mtdepth.datasets.label_store import read_depth_png, read_train_id_png
 from mtdepth.files import DataError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.lens import Lens, Straightener
 from mtdepth.runtime.obstacles import (
-    FREE_CLASSES,
-    OBSTACLE_CLASSES,
     Mount,
     Obstacle,
     Rule,
@@ -277,7 +275,7 @@ def test_a_wrong_camera_file_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_a_camera_is_given_in_one_way() -> None:
-    with pytest.raises(ValueError, match="one of --focal_px"):
+    with pytest.raises(ValueError, match="one of focal_px"):
         CameraModel(focal_px=3.0, lens=Lens(camera=CAMERA))
     assert CameraModel().of((3, 4)) is None
 

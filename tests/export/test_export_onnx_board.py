@@ -33,7 +33,7 @@ from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import LogDepthCodec, SigmoidDisparityCodec
 from mtdepth.runtime.fitting import fit_image, restore_depth, restore_train_id
 from mtdepth.runtime.onnx import OnnxBackend, open_session
-from mtdepth.runtime.pipeline import NetworkOutput, Predictor
+from mtdepth.runtime.pipeline import NetworkOutput, Pipeline
 
 JETSON = Path(build_engine.__file__).parent
 PROGRAMS = ("build_engine.py", "run_engine.py", "convert_tftrt.py")
@@ -278,7 +278,7 @@ def test_the_runner_says_what_the_predictor_says(
     assert run_engine.run(options, engine, contract) == 0
     (tmp_path / "in" / "0_damaged.png").write_bytes(b"no picture")
     assert run_engine.run(options, engine, contract) == 1  # and the others are there
-    predictor = Predictor(OnnxBackend(folder / "model.onnx"))
+    predictor = Pipeline(OnnxBackend(folder / "model.onnx"))
     camera = Intrinsics(
         fx_px=100.0, fy_px=100.0, cx_px=49.5, cy_px=39.5, width_px=100, height_px=80
     )
@@ -400,9 +400,7 @@ def test_the_runner_enlarges_depth_as_the_predictor(codec: Any, scale_source: st
     )
     size = (60, 100)
     camera = Intrinsics(fx_px=90.0, fy_px=90.0, cx_px=49.5, cy_px=29.5, width_px=100, height_px=60)
-    expected = Predictor(backend).restore(
-        NetworkOutput(depth, None), image_size=size, camera=camera
-    )
+    expected = Pipeline(backend).restore(NetworkOutput(depth, None), image_size=size, camera=camera)
     contract = {
         "depth_law": codec.to_dict(),
         "fit": "crop",

@@ -21,7 +21,7 @@ from export.board import convert_tftrt, run_engine
 from export.origin import keras_scores
 from mtdepth.files import DataError, sha256_of
 from mtdepth.models import resnet18
-from mtdepth.models.pretrained import start_encoder
+from mtdepth.models.encoder_weights import start_encoder
 from mtdepth.models.student import is_encoder_layer
 from mtdepth.models.weights import load_weights
 from mtdepth.training.checkpoints import TrainingState

@@ -11,7 +11,7 @@ from mtdepth.contract import Fit
 from mtdepth.files import UserError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import LogDepthCodec
-from mtdepth.runtime.pipeline import NetworkOutput, Predictor
+from mtdepth.runtime.pipeline import NetworkOutput, Pipeline
 
 TRAINING = Intrinsics(fx_px=50.0, fy_px=72.0, cx_px=47.5, cy_px=31.5, width_px=96, height_px=64)
 IMAGE = np.zeros((128, 192, 3), np.uint8)
@@ -47,7 +47,7 @@ def camera(scale: float) -> Intrinsics:
 
 def test_a_prediction_has_the_pictures_size() -> None:
     backend = FakeBackend()
-    prediction = Predictor(backend).predict(IMAGE, camera=SAME)
+    prediction = Pipeline(backend).predict(IMAGE, camera=SAME)
     assert backend.seen[0].shape == (64, 96, 3)
     assert prediction.depth_m.shape == (128, 192)
     assert prediction.depth_m.dtype == np.float32
@@ -57,31 +57,31 @@ def test_a_prediction_has_the_pictures_size() -> None:
 
 
 def test_the_training_camera_leaves_depth_as_it_is() -> None:
-    prediction = Predictor(FakeBackend()).predict(IMAGE, camera=SAME)
+    prediction = Pipeline(FakeBackend()).predict(IMAGE, camera=SAME)
     np.testing.assert_allclose(prediction.depth_m, 20.0, rtol=1e-6)
 
 
 def test_depth_grows_with_the_focal_length() -> None:
-    prediction = Predictor(FakeBackend()).predict(IMAGE, camera=camera(1.5))
+    prediction = Pipeline(FakeBackend()).predict(IMAGE, camera=camera(1.5))
     np.testing.assert_allclose(prediction.depth_m, 30.0, rtol=1e-6)  # 20 m * 1.5
 
 
 def test_the_focal_length_counts_at_the_networks_input() -> None:
     # A picture of twice the resolution of the same camera shows the same scene.
     large = camera(1.0).resized(width_px=384, height_px=256)
-    prediction = Predictor(FakeBackend()).predict(np.zeros((256, 384, 3), np.uint8), camera=large)
+    prediction = Pipeline(FakeBackend()).predict(np.zeros((256, 384, 3), np.uint8), camera=large)
     np.testing.assert_allclose(prediction.depth_m, 20.0, rtol=1e-6)
 
 
 def test_the_far_limit_moves_with_the_focal_length_and_near_depth_is_kept() -> None:
-    far = Predictor(FakeBackend(depth_m=80.0)).predict(IMAGE, camera=camera(0.5))
+    far = Pipeline(FakeBackend(depth_m=80.0)).predict(IMAGE, camera=camera(0.5))
     np.testing.assert_allclose(far.depth_m, 40.0, rtol=1e-6)
-    near = Predictor(FakeBackend(depth_m=0.5)).predict(IMAGE, camera=SAME)
+    near = Pipeline(FakeBackend(depth_m=0.5)).predict(IMAGE, camera=SAME)
     np.testing.assert_allclose(near.depth_m, 0.5, rtol=1e-6)
 
 
 def test_a_missing_camera_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    predictor = Predictor(FakeBackend())
+    predictor = Pipeline(FakeBackend())
     with caplog.at_level(logging.WARNING):
         predictor.predict(IMAGE)
         predictor.predict(IMAGE)
@@ -92,7 +92,7 @@ def test_a_missing_camera_is_warned_of_once(caplog: pytest.LogCaptureFixture) ->
 
 
 def test_a_model_without_a_camera_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    predictor = Predictor(FakeBackend(training_camera=None))
+    predictor = Pipeline(FakeBackend(training_camera=None))
     with caplog.at_level(logging.WARNING):
         np.testing.assert_allclose(predictor.predict(IMAGE, camera=SAME).depth_m, 20.0)
         predictor.predict(IMAGE)
@@ -101,7 +101,7 @@ def test_a_model_without_a_camera_is_warned_of_once(caplog: pytest.LogCaptureFix
 
 
 def test_relative_depth_is_never_taken_for_metres(caplog: pytest.LogCaptureFixture) -> None:
-    predictor = Predictor(FakeBackend(is_metric=False))
+    predictor = Pipeline(FakeBackend(is_metric=False))
     with caplog.at_level(logging.WARNING):
         np.testing.assert_allclose(predictor.predict(IMAGE, camera=camera(2.0)).depth_m, 20.0)
         predictor.predict(IMAGE)
@@ -110,7 +110,7 @@ def test_relative_depth_is_never_taken_for_metres(caplog: pytest.LogCaptureFixtu
 
 
 def test_another_aspect_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    predictor = Predictor(FakeBackend())
+    predictor = Pipeline(FakeBackend())
     slightly = dataclasses.replace(SAME, fx_px=SAME.fx_px * 1.04)
     clearly = dataclasses.replace(SAME, fx_px=SAME.fx_px * 1.2)
     with caplog.at_level(logging.WARNING):
@@ -124,7 +124,7 @@ def test_another_aspect_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> N
 
 def test_what_is_cropped_away_is_not_predicted() -> None:
     wide = np.zeros((64, 160, 3), np.uint8)
-    prediction = Predictor(FakeBackend(fit="crop")).predict(wide)
+    prediction = Pipeline(FakeBackend(fit="crop")).predict(wide)
     assert prediction.train_id is not None
     is_seen = np.zeros((64, 160), bool)
     is_seen[:, 32:128] = True  # 96 of 160 columns, centred
@@ -133,7 +133,7 @@ def test_what_is_cropped_away_is_not_predicted() -> None:
 
 
 def test_depth_alone_gives_no_classes() -> None:
-    prediction = Predictor(FakeBackend(has_classes=False)).predict(IMAGE, camera=SAME)
+    prediction = Pipeline(FakeBackend(has_classes=False)).predict(IMAGE, camera=SAME)
     assert prediction.train_id is None
 
 
@@ -142,9 +142,9 @@ def test_a_camera_that_no_lens_has_is_refused() -> None:
     for focal_px in (4.2, 0.7):
         wrong = dataclasses.replace(SAME, fx_px=focal_px, fy_px=focal_px)
         with pytest.raises(UserError, match=r"camera: a focal length of .*millimetres"):
-            Predictor(FakeBackend()).predict(IMAGE, camera=wrong)
+            Pipeline(FakeBackend()).predict(IMAGE, camera=wrong)
 
 
 def test_a_camera_of_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match=r"camera is for 128x192 .* the picture is 128x200"):
-        Predictor(FakeBackend()).predict(np.zeros((128, 200, 3), np.uint8), camera=SAME)
+        Pipeline(FakeBackend()).predict(np.zeros((128, 200, 3), np.uint8), camera=SAME)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mtdepth.contract import Contract, TensorContract, contract_path
 from mtdepth.files import DataError, read_json, sha256_of, write_json
 from mtdepth.geometry.depth_codec import LogDepthCodec
-from mtdepth.runtime.pipeline import Predictor
+from mtdepth.runtime.pipeline import Pipeline
 from mtdepth.runtime.tflite import TfliteBackend, depth_table
 
 
@@ -71,7 +71,7 @@ def test_integers_become_metres_by_the_codec(int8: Path) -> None:
 
 def test_a_picture_of_any_size_goes_through(int8: Path) -> None:
     image = np.random.default_rng(0).integers(0, 256, (120, 300, 3)).astype(np.uint8)
-    prediction = Predictor(TfliteBackend(int8)).predict(image)
+    prediction = Pipeline(TfliteBackend(int8)).predict(image)
     assert prediction.depth_m.shape == (120, 300)
     assert not prediction.depth_m[:, :60].any()  # cropped to 180 columns
     assert (prediction.depth_m[:, 60:240] > 0).all()

@@ -11,8 +11,8 @@ import pytest
 import tf_keras
 
 from mtdepth.files import DataError
-from mtdepth.models import pretrained
-from mtdepth.models.pretrained import start_encoder
+from mtdepth.models import encoder_weights
+from mtdepth.models.encoder_weights import start_encoder
 from mtdepth.models.specs import StudentSpec
 from mtdepth.models.student import build_training_graph, is_encoder_layer
 
@@ -210,7 +210,7 @@ def test_imagenet_is_the_published_file(monkeypatch, graph, library, legacy_file
 
     monkeypatch.setattr(keras.utils, "get_file", get_file)
     digest = hashlib.sha256(legacy_file.read_bytes()).hexdigest()
-    monkeypatch.setattr(pretrained, "IMAGENET_SHA256", digest)
+    monkeypatch.setattr(encoder_weights, "IMAGENET_SHA256", digest)
     start_encoder(graph, "imagenet")
     name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
     place = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
