@@ -110,6 +110,20 @@ class Workdir:
         except UserError as error:
             raise DataError(self.recipe_path, str(error)) from error
 
+    def steps(self) -> tuple[int, int] | None:
+        """Steps that were done until weights were last written, and all; None before that.
+
+        Raises:
+          DataError: If a file of the run cannot be read.
+        """
+        if not self.checkpoints_path.is_file():
+            return None
+        try:
+            done = int(read_record(self.checkpoints_path)["last"]["step"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(self.checkpoints_path, f"tells no last step ({error})") from error
+        return done, self.recipe().num_steps
+
     def decoders(self) -> tuple[str, ...]:
         """The decoder sizes that the run's network can be cut to, the largest first."""
         recipe = self.recipe()

@@ -9,6 +9,7 @@ from typing import Any
 from mtdepth.evaluation.predictors import EXPLANATION
 from mtdepth.evaluation.scoring import Evaluation, Scores
 from mtdepth.evaluation.tables import all_tables
+from mtdepth.evaluation.verdicts import verdicts
 from mtdepth.files import write_text
 from mtdepth.metrics.depth import per_image_mean
 from mtdepth.metrics.protocols import Protocol
@@ -57,6 +58,7 @@ def write_page(
         "<h1>Depth and classes from one camera: results</h1>",
         f"<p>Model <b>{_text(settings['model']['path'])}</b>, {len(scores.frames)} frames of "
         f"<b>{_text(settings['split'])}</b>.</p>",
+        *(f"<p>{_text(each)}</p>" for each in verdicts(scores, evaluation.protocols[0])),
         *(_depth_section(scores, protocol) for protocol in evaluation.protocols),
         f"<p class=note>{_text(EXPLANATION)}</p>",
         _class_section(scores),

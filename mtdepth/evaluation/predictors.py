@@ -76,12 +76,14 @@ class Row:
         `DataError`, `OSError` or `UserError`.
       cost: Of running it so far; None for what is no network, and before the first picture.
       is_oracle: Whether it repeats the labels, which say nothing of themselves.
+      steps: Of its training, done and all, where it is known.
     """
 
     title: str
     predict: Callable[[Scene], Prediction]
     cost: Callable[[], Cost | None] = lambda: None
     is_oracle: bool = False
+    steps: tuple[int, int] | None = None
 
 
 def network_row(title: str, predictor: Pipeline, *, num_bytes: int) -> Row:
@@ -193,8 +195,9 @@ def open_model(
     # Exports are all called model.tflite; what tells them apart is their folder.
     name = path.resolve().parent.name if path.is_file() else path.name
     title = f"{name} ({identity['decoder']}, {kind})"
-    num_bytes = predictor.backend.file.stat().st_size
-    return network_row(title, predictor, num_bytes=num_bytes), identity
+    row = network_row(title, predictor, num_bytes=predictor.backend.file.stat().st_size)
+    steps = Workdir(path).steps() if path.is_dir() else None
+    return dataclasses.replace(row, steps=steps), identity
 
 
 def mean_of_workdir(workdir: Workdir) -> TrainingMean | None:

@@ -34,9 +34,11 @@ class RowScores:
       classes: Against the label store's train ids; None where either has none.
       near_obstacles: By the depth and the classes of the label store.
       cost: Of running it; None for what is no network.
+      steps: Of its training, done and all, where it is known.
     """
 
     title: str
+    steps: tuple[int, int] | None = None
     depth: dict[str, list[tuple[FrameId, ImageScore]]] = dataclasses.field(default_factory=dict)
     classes: Confusion | None = None
     near_obstacles: NearObstacles = dataclasses.field(default_factory=NearObstacles)
@@ -96,7 +98,7 @@ class Evaluation:
 
     def run(self, frames: Iterable[FrameId]) -> Scores:
         """Scores the frames; one that fails is recorded, and the others go on."""
-        scores = Scores({name: RowScores(row.title) for name, row in self.rows.items()})
+        scores = Scores({name: RowScores(row.title, row.steps) for name, row in self.rows.items()})
         for frame in frames:
             try:
                 found = self._score(frame)

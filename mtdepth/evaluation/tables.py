@@ -11,6 +11,7 @@ import numpy as np
 
 from mtdepth.datasets.label_map import CLASS_NAMES, SCORED_OBSTACLES
 from mtdepth.evaluation.scoring import Evaluation, RowScores, Scores
+from mtdepth.evaluation.verdicts import verdicts
 from mtdepth.metrics.depth import ERROR_NAMES, DistanceSums, ErrorSums, per_image_mean
 from mtdepth.metrics.obstacles import NEAR_M, TOO_FAR
 from mtdepth.metrics.protocols import ImageScore, Protocol
@@ -193,7 +194,7 @@ def failure_table(scores: Scores) -> str:
 
 
 def all_tables(scores: Scores, evaluation: Evaluation) -> str:
-    """Depth and error by distance under each protocol, then segmentation."""
+    """Depth and error by distance under each protocol, segmentation, and what it all means."""
     parts = []
     for protocol in evaluation.protocols:
         parts.append(depth_table(scores, protocol))
@@ -202,6 +203,7 @@ def all_tables(scores: Scores, evaluation: Evaluation) -> str:
         parts.append(class_table(scores, truth_name=evaluation.labels.manifest.seg_teacher))
     parts.append(obstacle_table(scores))
     parts.append(cost_table(scores, evaluation.protocols[0]))
+    parts.append("\n".join(verdicts(scores, evaluation.protocols[0])))
     return "\n\n".join(part for part in parts if part)
 
 

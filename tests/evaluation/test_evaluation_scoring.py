@@ -30,6 +30,7 @@ from mtdepth.evaluation.predictors import (
 from mtdepth.evaluation.scoring import Evaluation, Scores, prediction_saver
 from mtdepth.evaluation.tables import class_table, depth_table, distance_table, results_dict
 from mtdepth.evaluation.truth import TruthReader
+from mtdepth.evaluation.verdicts import verdicts
 from mtdepth.files import DataError
 from mtdepth.metrics.baseline import TrainingMean
 from mtdepth.metrics.depth import per_image_mean
@@ -300,6 +301,35 @@ def test_a_page_names_everything_and_links_by_relative_paths(
     assert '<img src="x_y.png" alt="x y">' in page
     assert '<video src="../device/overlay.mp4"' in page
     assert '<a href="../notes.txt">' in page
+
+
+def sentence(tree: Path, labels: LabelStore, predict: Callable[[Scene], Prediction]) -> str:
+    row = Row(title="model X", predict=predict, steps=(20, 750))
+    baseline = baseline_row(mean_of_labels(labels))
+    rows = named_rows([row], baseline=baseline, labels=labels)
+    (said,) = verdicts(evaluation(tree, labels, predict, rows=rows).run(labels.frames), LABELS)
+    return said
+
+
+def test_a_verdict_says_whether_a_model_is_any_good_and_where_it_is_wrong(
+    tree: Path, labels: LabelStore
+) -> None:
+    def near_far_off(scene: Scene) -> Prediction:
+        assert scene.label_depth_m is not None
+        depth_m = scene.label_depth_m
+        return Prediction(np.where(depth_m < 20, depth_m, 0.7 * depth_m), scene.label_train_id)
+
+    good = sentence(tree, labels, Scaled(1.01))
+    assert good.startswith("model X: depth is off by 1 % on average (Abs Rel); that is 9")
+    assert "% less than guessing the average of the training labels" in good
+    assert "tells everything" not in good
+    assert "0 % of what obstacles within 15 m show of themselves is told farther" in good
+    bad = sentence(tree, labels, Scaled(2.0))
+    assert "worse than guessing the average of the training labels" in bad
+    assert "train longer (20 of 750 steps)" in bad
+    assert "it tells everything too far" in bad
+    assert "100 % of what obstacles within 15 m" in bad
+    assert "beyond 20 m it tells everything too near" in sentence(tree, labels, near_far_off)
 
 
 def test_tables_carry_the_protocol_and_stand_in_columns(tree: Path, labels: LabelStore) -> None:
