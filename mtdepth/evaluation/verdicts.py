@@ -3,6 +3,8 @@
 import functools
 import operator
 
+import numpy as np
+
 from mtdepth.evaluation.scoring import RowScores, Scores
 from mtdepth.metrics.depth import per_image_mean
 from mtdepth.metrics.obstacles import NEAR_M, TOO_FAR
@@ -60,12 +62,10 @@ def _leaning(row: RowScores, protocol: Protocol) -> list[str]:
     """From which distance on the model tells depths too near or too far."""
     bins = functools.reduce(
         operator.add, (image.by_distance for _, image in row.depth[protocol.name])
-    ).rows()
-    found = []
-    for each in bins:
-        mean_m, middle_m = each["mean_error_m"], (each["from_m"] + each["to_m"]) / 2
-        lean = 0.0 if mean_m is None else mean_m / middle_m
-        found.append(0 if abs(lean) < _LEANS else (1 if lean > 0 else -1))
+    )
+    middles_m = (bins.edges_m[1:] + bins.edges_m[:-1]) / 2
+    lean = bins.totals[:, 0] / np.maximum(bins.counts, 1) / middles_m
+    found = np.where(np.abs(lean) < _LEANS, 0, np.sign(lean)).astype(int).tolist()
     # In the last bin nothing can be told too far: it ends where all depths are cut.
     *found, _ = found
     last = found[-1] if found else 0
@@ -73,7 +73,7 @@ def _leaning(row: RowScores, protocol: Protocol) -> list[str]:
         return []
     first = max((index + 1 for index, sign in enumerate(found) if sign != last), default=0)
     word = "near" if last < 0 else "far"
-    where = f"beyond {bins[first]['from_m']:g} m it" if first else "it"
+    where = f"beyond {bins.edges_m[first]:g} m it" if first else "it"
     return [f"{where} tells everything too {word}"]
 
 
