@@ -2,6 +2,7 @@
 
 import errno
 import logging as standard_logging
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
@@ -60,6 +61,10 @@ def run(main: Callable[..., int | None], *, choices: Sequence[str] = ()) -> None
             raise app.UsageError(f"unexpected argument {extra[0]!r}; every option is --name value")
         try:
             sys.exit(main(*chosen))
+        except KeyboardInterrupt:
+            _end_bars()
+            logging.error("interrupted; give the same command again to go on")
+            sys.exit(128 + signal.SIGINT)
         except Exception as error:
             is_users = isinstance(error, USER_ERRORS) or disk_error(error) is not None
             if not is_users and not is_memory_error(error):

@@ -100,3 +100,18 @@ def test_a_users_mistake_is_one_line_and_a_fault_of_ours_keeps_its_traceback(
 def test_what_is_said_has_no_time_and_place_before_it(run: Run) -> None:
     assert run("tea").stderr == "tea 1\n"
     assert run("user", code=ENDINGS).stderr == "error: --near_m must be positive\n"
+
+
+INTERRUPTED = """
+from mtdepth import program
+def main():
+    raise KeyboardInterrupt
+program.run(main)
+"""
+
+
+def test_an_interrupted_program_ends_with_one_line(run: Run) -> None:
+    done = run(code=INTERRUPTED)
+    assert done.returncode == 130
+    assert "interrupted; give the same command again to go on" in done.stderr
+    assert "Traceback" not in done.stderr
