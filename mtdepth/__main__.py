@@ -14,7 +14,7 @@ COMMANDS = {
     "evaluate": ("mtdepth.evaluate", "scores by LiDAR or labels, beside baseline and others"),
     "export": ("export.tflite", "a network becomes a TFLite file: float32, float16, int8"),
     "device": ("export.device", "runs a file on a camera, with a page, obstacles, clouds"),
-    "rig": ("data_prep.rig", "calibrates, rectifies, reads calibrations: rig.json"),
+    "rig": ("data_prep.rig", "calibrates, rectifies, takes ROS bags: rig.json"),
     "doctor": ("data_prep.doctor", "what is wrong with recordings"),
     "world": ("data_prep.make_demo_world", "draws streets with exact truth"),
     "audit": ("data_prep.audit_teachers", "how good a teacher is, by LiDAR"),

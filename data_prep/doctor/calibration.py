@@ -13,7 +13,7 @@ CALIBRATION_MISSING = Check(
     severity="error",
     fault="a calibration file is missing",
     remedy=f"download the calibration of this date from {DOWNLOAD_PAGE}: a zip of its own; for "
-    "another rig write its rig.json",
+    "another rig make its rig.json (python -m data_prep.rig)",
 )
 CALIBRATION_VALUES = Check(
     name="calibration_values",

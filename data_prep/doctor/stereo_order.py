@@ -24,8 +24,8 @@ ROWS = Check(
     name="stereo_rows",
     severity="error",
     fault="the same point lies in different rows of the two views",
-    remedy="take rectified pictures (KITTI: synced+rectified), or rectify yours (OpenCV's "
-    "stereoRectify and remap); or the two views are of different moments",
+    remedy="take rectified pictures (KITTI: synced+rectified), or rectify yours (python -m "
+    "data_prep.rig --rectify); or the two views are of different moments",
 )
 LIDAR_AGREEMENT = Check(
     name="lidar_agreement",

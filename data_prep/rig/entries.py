@@ -1,6 +1,7 @@
 """Numbers of a calibration file, by key, each checked with a message that names file and key."""
 
 import io
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
 
 from mtdepth.files import DAMAGE, DataError, read_text
 from mtdepth.geometry.camera import Intrinsics
@@ -57,7 +59,7 @@ class Entries:
         value = value.get("data") if isinstance(value, Mapping) else value
         try:
             numbers = np.asarray(value, np.float64).ravel()
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise self.error(key, f"must hold numbers, has {str(value)[:60]!r}") from error
         if not np.isfinite(numbers).all():
             raise self.error(key, "must hold finite numbers")
@@ -100,16 +102,29 @@ class Entries:
         return DataError(self.path, f"{key} {why}")
 
 
+class _Constructor(SafeConstructor):
+    """As the safe one, and matrices of OpenCV as what they are written as: rows, cols, dt, data."""
+
+
+for _kind in ("opencv-matrix", "opencv-nd-matrix"):
+    _Constructor.add_constructor(
+        f"tag:yaml.org,2002:{_kind}",
+        lambda constructor, node: constructor.construct_mapping(node, deep=True),
+    )
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Reads YAML of one record.
+    """Reads YAML of one record; also OpenCV's, whose first line is no YAML.
 
     Raises:
       FileNotFoundError: If it is missing.
       DataError: If it is anything else.
     """
-    text = read_text(path)
+    text = re.sub(r"\A%YAML.*\n", "", read_text(path))
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
     try:
-        content = YAML(typ="safe", pure=True).load(io.StringIO(text))
+        content = yaml.load(io.StringIO(text))
     # ruamel's own errors have no common parent but `Exception` and `Warning`.
     except (*DAMAGE, Warning, Exception) as error:
         raise DataError(path, f"not valid YAML ({str(error).splitlines()[0][:120]})") from error

@@ -8,13 +8,14 @@ what tutorials write.
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
 
 from data_prep.rig.calibration import Calibration, Matrix, of_one, of_pair, of_projections
-from data_prep.rig.entries import Entries
-from mtdepth.files import DataError, atomic_path, read_text
+from data_prep.rig.entries import Entries, read_yaml
+from mtdepth.files import DAMAGE, DataError, atomic_path, read_record, read_text
 from mtdepth.geometry.lens import Lens
 
 _MATRIX = {
@@ -159,25 +160,30 @@ def _size(entries: Entries, given: tuple[int, int] | None) -> tuple[int, int]:
 
 
 def _stored(path: Path) -> dict[str, Any]:
-    text = read_text(path)  # a message of its own for what is missing or no text
+    """What `cv2.FileStorage` wrote, read without it: of a damaged file it ends the process."""
+    text = read_text(path)
+    if text.lstrip().startswith("<"):
+        return _of_xml(path, text)
+    if text.lstrip().startswith("{"):
+        return read_record(path)
+    return read_yaml(path)
+
+
+def _of_xml(path: Path, text: str) -> dict[str, Any]:
     try:
-        storage = cv2.FileStorage(text, cv2.FILE_STORAGE_READ | cv2.FILE_STORAGE_MEMORY)
-        root = storage.root()
-        return {key: _value(root.getNode(key)) for key in root.keys()}  # noqa: SIM118 (no mapping)
-    except (cv2.error, SystemError) as error:
-        why = str(getattr(error, "err", "") or error).splitlines()[0]
-        raise DataError(path, f"cannot be read by OpenCV's FileStorage ({why[:120]})") from error
+        root = ElementTree.fromstring(text)
+    except (*DAMAGE, ElementTree.ParseError) as error:
+        raise DataError(path, f"not valid XML ({str(error)[:120]})") from error
+    return {each.tag: _xml_value(each) for each in root}
 
 
-def _value(node: Any) -> Any:
-    if node.isInt() or node.isReal():
-        return node.real()
-    if node.isString():
-        return node.string()
-    if node.isSeq():
-        return [_value(node.at(number)) for number in range(node.size())]
-    matrix = node.mat()
-    return "" if matrix is None else matrix
+def _xml_value(element: ElementTree.Element) -> Any:
+    data = element.find("data")
+    if data is not None:
+        element = data
+    children = list(element)
+    words = [child.text or "" for child in children] if children else (element.text or "").split()
+    return words[0] if len(words) == 1 else words
 
 
 def write_opencv(path: Path, values: dict[str, Any]) -> None:

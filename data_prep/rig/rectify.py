@@ -21,10 +21,17 @@ from data_prep.rig.writing import write_rig
 from mtdepth.datasets.frames import numbered_files
 from mtdepth.datasets.recordings import LIDAR_SUFFIX
 from mtdepth.datasets.rig_folder import RIG_FILE, RigFolder, drives_in
-from mtdepth.files import DataError, UserError, atomic_path, read_json, remove_leftovers, write_json
+from mtdepth.files import (
+    DataError,
+    UserError,
+    atomic_path,
+    read_record,
+    remove_leftovers,
+    write_json,
+)
 from mtdepth.pictures import PICTURE_SUFFIXES, read_rgb, write_png
 
-CALIBRATION_RECORD = "rectified_by.json"
+RECORD_FILE = "made_of.json"
 BEFORE_AFTER = "before_after.png"
 _SIDES = (RigFolder.layout.camera_folders["l"], RigFolder.layout.camera_folders["r"])
 _LIDAR = RigFolder.layout.lidar_folder
@@ -78,7 +85,7 @@ def rectify_recordings(root: Path, output: Path, calibration: Calibration) -> li
                 f"{root / drive / _LIDAR}: where does the scanner sit? Give --lidar_to_camera, or "
                 "rename the folder to go on without it"
             )
-    _claim(output, calibration)
+    claim(output, {"calibration": identity(calibration)})
     jobs = list(_jobs(root, output, drives, sides))
     todo = [job for job in jobs if not job.target.is_file()]
     if len(todo) < len(jobs):
@@ -91,14 +98,18 @@ def rectify_recordings(root: Path, output: Path, calibration: Calibration) -> li
     return failures
 
 
-def _claim(output: Path, calibration: Calibration) -> None:
-    """Says by which calibration a folder is made, or refuses another's."""
-    record = _identity(calibration)
-    path = output / CALIBRATION_RECORD
+def claim(output: Path, record: dict[str, Any]) -> None:
+    """Says of what a folder is made, or refuses one that was begun with something else.
+
+    Raises:
+      UserError: If it was, or holds files of others.
+    """
+    path = output / RECORD_FILE
     if path.is_file():
-        if read_json(path) != record:
+        begun = read_record(path)
+        if other := [name for name in record if begun.get(name) != record[name]]:
             raise UserError(
-                f"{output} was begun with another calibration ({path.name}); give another "
+                f"{output} was begun with another {', '.join(other)} ({path.name}); give another "
                 "--output, or remove it"
             )
         return
@@ -107,7 +118,8 @@ def _claim(output: Path, calibration: Calibration) -> None:
     write_json(path, record)
 
 
-def _identity(calibration: Calibration) -> dict[str, Any]:
+def identity(calibration: Calibration) -> dict[str, Any]:
+    """The numbers of a calibration that change pictures, as JSON holds them."""
     return {
         "camera": calibration.camera.to_dict(),
         "baseline_m": calibration.baseline_m,

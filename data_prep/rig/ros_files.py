@@ -33,9 +33,19 @@ def read_ros(left: Path, right: Path | None = None) -> Calibration:
     return from_entries(of_left, None if right is None else Entries(right, read_yaml(right)))
 
 
-def from_entries(left: Entries, right: Entries | None) -> Calibration:
-    """Reads the entries of one camera, or of a pair, named as in the YAML."""
+def from_entries(
+    left: Entries, right: Entries | None, *, is_rectified: bool = False
+) -> Calibration:
+    """Reads the entries of one camera, or of a pair, named as in the YAML.
+
+    Args:
+      left: Of the left, or only, camera.
+      right: Of the right one.
+      is_rectified: Whether one camera's pictures are those of its projection already.
+    """
     lens, size = _lens(left)
+    if right is None and is_rectified:
+        return of_projections(left.path, left.matrix("projection_matrix", (3, 4)), None, size=size)
     if right is None:
         return of_one(left.path, lens)
     lens_right, size_right = _lens(right)

@@ -21,6 +21,7 @@ from fakes.video_networks import tiny_video_recipe
 from fuzz import mutate, sane
 from fuzz.case import NO_CHANGE, RESEALED, Case, Reader
 from fuzz.networks import NETWORKS
+from fuzz.rigs import RIGS
 
 from data_prep.bias_table import BiasTable
 from data_prep.demo_world.settings import check_root
@@ -526,4 +527,4 @@ _OTHERS = (
     ),
     Reader("film cache", _film_cache, mutate.by_json, 0.3),
 )
-READERS = (*_OTHERS, *NETWORKS)
+READERS = (*_OTHERS, *RIGS, *NETWORKS)
