@@ -5,9 +5,12 @@ of an image resized by `s` lies at `(u + 0.5) * s - 0.5`.
 
 - `stretch` resizes the whole picture, whatever that does to its aspect ratio.
 - `crop` cuts the centred part that has the network's aspect ratio, then resizes.
+- `mirror` shrinks the whole picture until it fits, and continues it by its mirror images. It is no
+  way to train; a picture whose shape a stretched network has never seen is asked about so.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -17,13 +20,15 @@ from mtdepth.contract import Fit
 from mtdepth.datasets.label_map import IGNORE_ID
 from mtdepth.geometry.camera import Intrinsics
 
+PictureFit = Fit | Literal["mirror"]
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
+Output = TypeVar("Output", Floats, Bytes)
 
 
 @dataclass(frozen=True)
 class Window:
-    """The part of a picture that the network sees, in whole pixels."""
+    """A part of a picture, in whole pixels."""
 
     left_px: int
     top_px: int
@@ -39,13 +44,13 @@ class Window:
         )
 
 
-def seen_window(*, image_size: tuple[int, int], size: tuple[int, int], fit: Fit) -> Window:
+def seen_window(*, image_size: tuple[int, int], size: tuple[int, int], fit: PictureFit) -> Window:
     """The part of a picture that reaches the network.
 
     Args:
       image_size: (height, width) of the picture.
       size: (height, width) of the network's input, or of any map with its aspect ratio.
-      fit: `"stretch"` or `"crop"`.
+      fit: How the picture is fitted.
 
     Raises:
       ValueError: For another `fit` or an empty size.
@@ -56,10 +61,10 @@ def seen_window(*, image_size: tuple[int, int], size: tuple[int, int], fit: Fit)
         raise ValueError(
             f"sizes must be at least 1 pixel, got picture {image_size}, network {size}"
         )
-    if fit == "stretch":
+    if fit in ("stretch", "mirror"):
         return Window(0, 0, width_px, height_px)
     if fit != "crop":
-        raise ValueError(f"fit must be 'stretch' or 'crop', got {fit!r}")
+        raise ValueError(f"fit must be 'stretch', 'crop' or 'mirror', got {fit!r}")
     # One of the two is the whole side. At least one pixel is left of a sliver.
     seen_width_px = max(1, min(width_px, round(height_px * net_width_px / net_height_px)))
     seen_height_px = max(1, min(height_px, round(width_px * net_height_px / net_width_px)))
@@ -71,7 +76,26 @@ def seen_window(*, image_size: tuple[int, int], size: tuple[int, int], fit: Fit)
     )
 
 
-def fit_image(image_rgb: Bytes, *, size: tuple[int, int], fit: Fit) -> Bytes:
+def mirrored_inset(*, image_size: tuple[int, int], size: tuple[int, int]) -> Window:
+    """Where a whole picture lies in the network's input, its mirror images around it.
+
+    Args:
+      image_size: (height, width) of the picture.
+      size: (height, width) of the network's input, or of any map with its aspect ratio.
+    """
+    height_px, width_px = image_size
+    net_height_px, net_width_px = size
+    inset_width_px = max(1, min(net_width_px, round(net_height_px * width_px / height_px)))
+    inset_height_px = max(1, min(net_height_px, round(net_width_px * height_px / width_px)))
+    return Window(
+        (net_width_px - inset_width_px) // 2,
+        (net_height_px - inset_height_px) // 2,
+        inset_width_px,
+        inset_height_px,
+    )
+
+
+def fit_image(image_rgb: Bytes, *, size: tuple[int, int], fit: PictureFit) -> Bytes:
     """Brings a picture to the network's input size.
 
     A side that shrinks is averaged over areas (no aliasing), one that grows is interpolated; a
@@ -81,7 +105,7 @@ def fit_image(image_rgb: Bytes, *, size: tuple[int, int], fit: Fit) -> Bytes:
     Args:
       image_rgb: `[height, width, 3]`.
       size: (height, width) to reach.
-      fit: `"stretch"` or `"crop"`.
+      fit: How.
 
     Returns:
       `[size[0], size[1], 3]`.
@@ -94,6 +118,13 @@ def fit_image(image_rgb: Bytes, *, size: tuple[int, int], fit: Fit) -> Bytes:
             "image_rgb must be [height, width, 3] uint8, "
             f"got {image_rgb.shape} of {image_rgb.dtype}"
         )
+    if fit == "mirror":
+        inset = mirrored_inset(image_size=image_rgb.shape[:2], size=size)
+        whole = fit_image(image_rgb, size=(inset.height_px, inset.width_px), fit="stretch")
+        below_px = size[0] - inset.top_px - inset.height_px
+        right_px = size[1] - inset.left_px - inset.width_px
+        sides = (inset.top_px, below_px, inset.left_px, right_px)
+        return cv2.copyMakeBorder(whole, *sides, cv2.BORDER_REFLECT)
     window = seen_window(image_size=image_rgb.shape[:2], size=size, fit=fit)
     seen = np.ascontiguousarray(image_rgb[window.slices])
     shrunk_width_px = min(size[1], window.width_px)
@@ -105,14 +136,24 @@ def fit_image(image_rgb: Bytes, *, size: tuple[int, int], fit: Fit) -> Bytes:
     return seen
 
 
-def fitted_intrinsics(camera: Intrinsics, *, size: tuple[int, int], fit: Fit) -> Intrinsics:
+def fitted_intrinsics(camera: Intrinsics, *, size: tuple[int, int], fit: PictureFit) -> Intrinsics:
     """The camera that would have taken the fitted picture.
 
     Args:
       camera: Of the picture, at the picture's size.
       size: (height, width) of the network's input.
-      fit: `"stretch"` or `"crop"`.
+      fit: How the picture is fitted.
     """
+    if fit == "mirror":
+        inset = mirrored_inset(image_size=(camera.height_px, camera.width_px), size=size)
+        whole = camera.resized(width_px=inset.width_px, height_px=inset.height_px)
+        return replace(
+            whole,
+            cx_px=whole.cx_px + inset.left_px,
+            cy_px=whole.cy_px + inset.top_px,
+            width_px=size[1],
+            height_px=size[0],
+        )
     window = seen_window(image_size=(camera.height_px, camera.width_px), size=size, fit=fit)
     cropped = camera.cropped(
         left_px=window.left_px,
@@ -123,7 +164,7 @@ def fitted_intrinsics(camera: Intrinsics, *, size: tuple[int, int], fit: Fit) ->
     return cropped.resized(width_px=size[1], height_px=size[0])
 
 
-def restore_depth(depth_net_m: Floats, *, image_size: tuple[int, int], fit: Fit) -> Floats:
+def restore_depth(depth_net_m: Floats, *, image_size: tuple[int, int], fit: PictureFit) -> Floats:
     """Brings predicted depth onto the picture, bilinearly.
 
     Args:
@@ -134,6 +175,7 @@ def restore_depth(depth_net_m: Floats, *, image_size: tuple[int, int], fit: Fit)
     Returns:
       `image_size`, float32; 0 outside a crop, where nothing was predicted.
     """
+    depth_net_m = _of_picture(depth_net_m, image_size=image_size, fit=fit)
     window = seen_window(image_size=image_size, size=_size_of(depth_net_m), fit=fit)
     # OpenCV's bilinear filter follows pixel centres and repeats the border.
     seen_m = cv2.resize(
@@ -148,7 +190,7 @@ def restore_depth(depth_net_m: Floats, *, image_size: tuple[int, int], fit: Fit)
     return depth_m
 
 
-def restore_train_id(train_id_net: Bytes, *, image_size: tuple[int, int], fit: Fit) -> Bytes:
+def restore_train_id(train_id_net: Bytes, *, image_size: tuple[int, int], fit: PictureFit) -> Bytes:
     """Brings predicted classes onto the picture; each pixel takes the nearest output pixel's.
 
     Args:
@@ -159,6 +201,7 @@ def restore_train_id(train_id_net: Bytes, *, image_size: tuple[int, int], fit: F
     Returns:
       `image_size`, uint8; 255 outside a crop.
     """
+    train_id_net = _of_picture(train_id_net, image_size=image_size, fit=fit)
     height_px, width_px = _size_of(train_id_net)
     window = seen_window(image_size=image_size, size=(height_px, width_px), fit=fit)
     train_id = np.full(image_size, IGNORE_ID, np.uint8)
@@ -167,6 +210,13 @@ def restore_train_id(train_id_net: Bytes, *, image_size: tuple[int, int], fit: F
     rows = _nearest(window.height_px, height_px)
     train_id[window.slices] = train_id_net.take(columns, axis=1).take(rows, axis=0)
     return train_id
+
+
+def _of_picture(output: Output, *, image_size: tuple[int, int], fit: PictureFit) -> Output:
+    """What of a network's output is of the picture, and not of its mirror images."""
+    if fit != "mirror":
+        return output
+    return output[mirrored_inset(image_size=image_size, size=_size_of(output)).slices]
 
 
 def _nearest(num_to: int, num_from: int) -> npt.NDArray[np.intp]:

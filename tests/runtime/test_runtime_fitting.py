@@ -6,19 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtdepth.contract import Fit
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.runtime.fitting import (
+    PictureFit,
     Window,
     fit_image,
     fitted_intrinsics,
+    mirrored_inset,
     restore_depth,
     restore_train_id,
     seen_window,
 )
 
 SIDES = st.integers(1, 60)
-FITS: tuple[Fit, ...] = ("stretch", "crop")
+FITS: tuple[PictureFit, ...] = ("stretch", "crop", "mirror")
 
 
 def bilinear(line: npt.NDArray[np.float64], num_to: int) -> npt.NDArray[np.float64]:
@@ -75,7 +76,7 @@ def test_the_seen_part_is_centred_inside_and_of_the_networks_shape(
 
 @given(height=SIDES, width=SIDES, net_height=SIDES, net_width=SIDES, fit=st.sampled_from(FITS))
 def test_any_picture_reaches_the_networks_size_and_comes_back(
-    height: int, width: int, net_height: int, net_width: int, fit: Fit
+    height: int, width: int, net_height: int, net_width: int, fit: PictureFit
 ) -> None:
     image = fit_image(noise(height, width, 3), size=(net_height, net_width), fit=fit)
     assert image.shape == (net_height, net_width, 3)
@@ -129,7 +130,9 @@ def test_shrinking_one_way_and_growing_the_other_does_each_in_its_own_way() -> N
 
 @pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("size", [(48, 160), (96, 128), (250, 330)])
-def test_a_point_lies_where_the_fitted_camera_projects_it(fit: Fit, size: tuple[int, int]) -> None:
+def test_a_point_lies_where_the_fitted_camera_projects_it(
+    fit: PictureFit, size: tuple[int, int]
+) -> None:
     camera = Intrinsics(
         fx_px=150.0, fy_px=135.0, cx_px=101.3, cy_px=61.2, width_px=220, height_px=130
     )
@@ -139,6 +142,10 @@ def test_a_point_lies_where_the_fitted_camera_projects_it(fit: Fit, size: tuple[
     spot = 255 * np.exp(-((columns - u) ** 2 + (rows - v) ** 2) / (2 * 4.0**2))
     image = np.repeat(np.rint(spot).astype(np.uint8)[..., None], 3, axis=2)
     fitted = fit_image(image, size=size, fit=fit)[..., 0].astype(np.float64)
+    if fit == "mirror":
+        is_mirrored = np.ones(size, bool)
+        is_mirrored[mirrored_inset(image_size=(130, 220), size=size).slices] = False
+        fitted[is_mirrored] = 0.0
     net_rows, net_columns = np.mgrid[: size[0], : size[1]]
     found = [np.sum(net_columns * fitted), np.sum(net_rows * fitted)] / np.sum(fitted)
     expected, _ = fitted_intrinsics(camera, size=size, fit=fit).project(point_m)
@@ -154,6 +161,18 @@ def test_a_cropped_camera_keeps_its_focal_length_ratio() -> None:
     np.testing.assert_allclose([cropped.fx_px, cropped.fy_px], [597.86, 597.33], atol=0.01)
     # 700 * 480 / 1242
     np.testing.assert_allclose([stretched.fx_px, stretched.fy_px], [270.53, 597.33], atol=0.01)
+
+
+def test_a_picture_of_another_shape_lies_whole_between_its_mirror_images() -> None:
+    image = noise(12, 8, 3)
+    # 12 rows of 8 in 12 of 20: (20 - 8) / 2 = 6 columns on each side.
+    found = fit_image(image, size=(12, 20), fit="mirror")
+    np.testing.assert_array_equal(found[:, 6:14], image)
+    np.testing.assert_array_equal(found[:, :6], image[:, 5::-1])
+    np.testing.assert_array_equal(found[:, 14:], image[:, :1:-1])
+    depth_m = np.tile(np.arange(20, dtype=np.float32), (12, 1))
+    restored = restore_depth(depth_m, image_size=(12, 8), fit="mirror")
+    np.testing.assert_array_equal(restored, depth_m[:, 6:14])
 
 
 def test_restored_depth_is_aligned_with_the_picture() -> None:
@@ -207,7 +226,7 @@ def test_what_is_no_rgb_picture_is_refused(image: npt.NDArray[np.uint8]) -> None
 
 
 def test_wrong_arguments_are_named() -> None:
-    with pytest.raises(ValueError, match="fit must be 'stretch' or 'crop', got 'pad'"):
+    with pytest.raises(ValueError, match="fit must be 'stretch', 'crop' or 'mirror', got 'pad'"):
         seen_window(image_size=(4, 4), size=(4, 4), fit="pad")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least 1 pixel"):
         seen_window(image_size=(0, 4), size=(4, 4), fit="crop")

@@ -122,6 +122,42 @@ def test_another_aspect_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> N
     assert "20 % wider" in message
 
 
+SQUARE = dataclasses.replace(TRAINING, fx_px=60.0, fy_px=60.0)
+
+
+@pytest.mark.parametrize(
+    ("size", "training", "fit"),
+    [
+        ((128, 192), SQUARE, "stretch"),  # the network's own shape
+        ((132, 192), SQUARE, "stretch"),  # squeezed by 3 %
+        ((140, 192), SQUARE, "mirror"),
+        ((128, 400), SQUARE, "mirror"),
+        ((128, 192), TRAINING, "stretch"),  # squeezed in training, by 0.69, as it is now not
+        ((89, 192), TRAINING, "stretch"),  # what it was trained on
+        ((128, 192), None, "stretch"),
+    ],
+)
+def test_what_training_did_not_squeeze_is_not_squeezed(
+    size: tuple[int, int], training: Intrinsics | None, fit: str
+) -> None:
+    assert Pipeline(FakeBackend(training_camera=training)).fit_of(size) == fit
+    assert Pipeline(FakeBackend(training_camera=SQUARE, fit="crop")).fit_of(size) == "crop"
+    relative = FakeBackend(training_camera=SQUARE, is_metric=False)
+    assert Pipeline(relative).fit_of(size) == "stretch"
+
+
+def test_a_photo_of_another_shape_keeps_its_metres(caplog: pytest.LogCaptureFixture) -> None:
+    backend = FakeBackend(training_camera=SQUARE)
+    # 64 rows of 256: the network's 60 px are 240 px here.
+    photo = Intrinsics(fx_px=360, fy_px=360, cx_px=95.5, cy_px=127.5, width_px=192, height_px=256)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            seen = Pipeline(backend).predict(np.zeros((256, 192, 3), np.uint8), camera=photo)
+    np.testing.assert_allclose(seen.depth_m, 30.0, rtol=1e-6)  # 20 m * 360 / 240
+    assert seen.depth_m.shape == (256, 192)
+    assert "sees them whole but small, at 48x64" in caplog.records[0].getMessage()
+
+
 def test_what_is_cropped_away_is_not_predicted() -> None:
     wide = np.zeros((64, 160, 3), np.uint8)
     prediction = Pipeline(FakeBackend(fit="crop")).predict(wide)
