@@ -2,16 +2,19 @@
 
 import importlib
 import os
+import sys
 from typing import TYPE_CHECKING, Any
+
+from mtdepth.quiet import QuietTensorFlow
 
 if TYPE_CHECKING:
     from mtdepth.photo import Predictor
 
 __all__ = ["Predictor"]
 
-# TensorFlow's start tells of a missing GPU and of how it was compiled, as errors. What ends the
-# process is still shown, and what fails in it raises; set it to 0 to see all.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Set it to 0 to see all that TensorFlow says. Worker processes inherit it.
+if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3":
+    sys.meta_path.insert(0, QuietTensorFlow())
 
 
 def __getattr__(name: str) -> Any:
