@@ -163,7 +163,8 @@ def judge_pair(labeller: Labeller, frame: FrameId, *, compare_views: bool) -> Ve
     if found.points is None and labeller.job.teachers.depth_teacher != "sgm":
         with contextlib.suppress(UserError):  # of a rig of one camera
             both = load_sample(labeller.raw, frame, needs_partner=True)
-            return judge_by_matching(both, labeller.depth_teacher.predict(both))
+            matched = judge_by_matching(both, labeller.depth_teacher.predict(both))
+            return dataclasses.replace(matched, sentence=f"no LiDAR; {matched.sentence}")
     verdict = _judged(found)
     if verdict.cause not in UNMATCHED or not labeller.depth_teacher.needs_partner:
         return verdict
@@ -234,7 +235,7 @@ def judge_by_matching(sample: StereoSample, depth_m: Floats) -> Verdict:
     )
     verdict = judge_by_lidar(points.in_scored_range())
     said = verdict.sentence.replace("LiDAR points", "pixels that match")
-    sentence = "no LiDAR; " + said.replace("LiDAR's", "those of matching the two views")
+    sentence = said.replace("LiDAR's", "those of matching the two views")
     return dataclasses.replace(verdict, sentence=sentence)
 
 
