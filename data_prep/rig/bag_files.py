@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from apsw import Error as SqliteError  # what rosbags reads .db3 by
 from rosbags.highlevel import AnyReader
 from rosbags.highlevel.anyreader import AnyReaderError, ReaderErrors
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
@@ -32,7 +33,7 @@ def opened(path: Path) -> Iterator[AnyReader]:
     try:
         with AnyReader([path], default_typestore=known_types(Stores.ROS2_HUMBLE)) as reader:
             yield reader
-    except (AnyReaderError, *ReaderErrors, *DAMAGE) as error:
+    except (AnyReaderError, SqliteError, *ReaderErrors, *DAMAGE) as error:
         if isinstance(error, FileNotFoundError | PermissionError) or _is_ours(error):
             raise
         raise DataError(
