@@ -41,6 +41,9 @@ NO_FILES_OF_USERS = {
         "mtdepth/recipes/schedule.py:to_dict",
         "teachers/deeplab_v3/checkpoint.py:save_deeplab",
     ),
+    "passed by the bags' readers in another thread": (
+        "data_prep/rig/bag_messages.py:_decompressed",
+    ),
     "of this project or of the kernel": (
         "export/benchmark/machine.py:_text",
         "export/board/build_engine.py:read_board",
