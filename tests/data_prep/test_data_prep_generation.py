@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from fakes.kitti_tree import build_kitti_tree
 
 from data_prep.audit.bias_evidence import CompareWithLidar
 from data_prep.bias_table import BiasTable
@@ -424,8 +425,10 @@ def test_a_fitted_table_brings_disparities_back_that_are_too_small(tree: Path) -
 
 
 def test_disparities_in_another_unit_are_said_at_the_end(
-    tree: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    # Disparities of the usual tree's pictures are too small for matching to tell 5 %.
+    tree = build_kitti_tree(tmp_path / "larger" / "raw", size=(128, 416))
     assert judged(request_for(tree, output=tree.parent / "right")) == ""
     assert "are these labels metres?" not in caplog.text
     for path in (tree / "truth" / "disparity").rglob("*.png"):
@@ -451,7 +454,7 @@ def test_a_drive_with_far_less_depth_than_the_others_is_named(
     drive = KittiRaw(tree).drives()[1]
     for path in (tree / "truth" / "disparity" / drive).rglob("*.png"):
         disparity = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-        disparity[:, : disparity.shape[1] * 58 // 100] = 0
+        disparity[:, : disparity.shape[1] * 48 // 100] = 0
         cv2.imwrite(str(path), disparity)
     judged(request_for(tree))
     said = [line for line in caplog.messages if "depth on only few pixels" in line]

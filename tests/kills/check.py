@@ -154,9 +154,11 @@ def watched(
 
 def _names(folder: Path) -> set[tuple[str, int]]:
     found = set()
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            found.add((path.name, path.stat().st_mtime_ns))
+    # Unlike rglob it bears folders that go while it looks.
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            with contextlib.suppress(OSError):
+                found.add((name, (Path(parent) / name).stat().st_mtime_ns))
     return found
 
 
