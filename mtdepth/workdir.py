@@ -118,10 +118,10 @@ class Workdir:
         """
         if not self.checkpoints_path.is_file():
             return None
-        try:
-            done = int(read_record(self.checkpoints_path)["last"]["step"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(self.checkpoints_path, f"tells no last step ({error})") from error
+        last = read_record(self.checkpoints_path).get("last")
+        done = last.get("step") if isinstance(last, dict) else None
+        if type(done) is not int or done < 0:
+            raise DataError(self.checkpoints_path, f"tells no last step, but {str(last)[:60]}")
         return done, self.recipe().num_steps
 
     def decoders(self) -> tuple[str, ...]:

@@ -420,6 +420,17 @@ _OTHERS = (
         mutate.by_json,
     ),
     Reader(
+        "checkpoints.json",
+        _workdir(
+            "checkpoints.json",
+            Workdir.steps,
+            content='{"score": "loss", "last": {"step": 20, "loss": 0.5}}',
+        ),
+        mutate.by_json,
+        1.0,
+        sane.steps,
+    ),
+    Reader(
         "history.jsonl",
         _workdir("history.jsonl", Journal.read, content=_HISTORY),
         mutate.by_json_lines,

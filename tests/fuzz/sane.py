@@ -24,6 +24,14 @@ def rig(found: Any) -> None:
     rotations(T_velodyne_to_right)
 
 
+def steps(found: Any) -> None:
+    """Done, if any were, and all."""
+    if found is not None:
+        done, number = found
+        assert done >= 0
+        assert number > 0
+
+
 def camera(found: Any) -> None:
     """A lens that there may be."""
     assert 0 < found.width_px * found.height_px <= 10**9

@@ -62,7 +62,6 @@ NO_FILES_OF_USERS = {
         "export/board/convert_tftrt.py:converted_contract",
         "export/board/run_engine.py:__init__",
         "export/fine_tune/loop.py:_check_identity",
-        "mtdepth/photo.py:video",
     ),
     "no file: a camera, a request, a flag": (
         "export/board/run_engine.py:frames",
