@@ -45,9 +45,15 @@ from mtdepth.datasets.eigen import EIGEN_TEST_DRIVES
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.files import UserError
 from mtdepth.models.mininet_spec import OutputSize, Variant
-from mtdepth.models.specs import DESIGNS, NUM_BLOCKS, designed
+from mtdepth.models.specs import DESIGNS, NUM_BLOCKS
 from mtdepth.recipes.base import Recipe, TrainRecipe, overridden
-from mtdepth.recipes.registry import RECIPES, VIDEO_RECIPES, find_recipe, find_video_recipe
+from mtdepth.recipes.registry import (
+    RECIPES,
+    VIDEO_RECIPES,
+    find_recipe,
+    find_video_recipe,
+    with_design,
+)
 from mtdepth.training.process import warn_of_little_memory
 from mtdepth.workdir import Workdir
 
@@ -209,11 +215,8 @@ def resolve(recipe: Recipe, same_as: Sequence[tuple[str, str | int | None]]) -> 
 
 def resolve_recipe(name: str) -> TrainRecipe:
     """Returns the student's recipe that the flags ask for."""
-    recipe = dataclasses.replace(find_recipe(name), decoder=FLAGS.decoder)
-    student = designed(recipe.student, FLAGS.design) if FLAGS.design else recipe.student
-    if student != recipe.student or FLAGS.encoder_weights:
-        # A recipe's own start is of its own network, and gives the encoder its weights, too.
-        recipe = dataclasses.replace(recipe, student=student, start_from="")
+    recipe = with_design(find_recipe(name), FLAGS.design)
+    recipe = dataclasses.replace(recipe, decoder=FLAGS.decoder)
     names = ("encoder_weights", "seed")
     return resolve(
         recipe, [("start_from", chosen_start()), *((name, FLAGS[name].value) for name in names)]
@@ -222,6 +225,8 @@ def resolve_recipe(name: str) -> TrainRecipe:
 
 def chosen_start() -> str | None:
     """`--start_from` as a recipe holds it: None where it is not given, empty for nothing."""
+    if FLAGS.start_from is None and FLAGS.encoder_weights:
+        return ""  # a recipe's own start gives the encoder its weights, too
     return "" if FLAGS.start_from == "none" else FLAGS.start_from
 
 

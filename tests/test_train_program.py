@@ -5,13 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from absl import flags
-from absl.testing import flagsaver
 from fakes.panned_video import CAMERA, pan, write_frames
 from fakes.programs import run_program
 
-from mtdepth import train as program
-from mtdepth.models.specs import DESIGNS
 from mtdepth.pictures import read_rgb
 
 
@@ -44,27 +40,6 @@ def test_a_mistake_is_one_clear_line(arguments: tuple[object, ...], error: str) 
     assert done.returncode == 1
     assert error in done.stderr
     assert "Traceback" not in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("given", "start", "design"),
-    [
-        ({}, "pretrained", "fast"),
-        ({"design": "fast"}, "pretrained", "fast"),
-        ({"design": "paper"}, "", "paper"),
-        ({"encoder_weights": "imagenet"}, "", "fast"),
-        ({"start_from": "none"}, "", "fast"),
-        ({"design": "paper", "start_from": "runs/a"}, "runs/a", "paper"),
-    ],
-)
-def test_small_data_starts_from_what_ships_unless_another_network_is_asked_for(
-    given: dict[str, str], start: str, design: str
-) -> None:
-    flags.FLAGS.mark_as_parsed()
-    with flagsaver.flagsaver(**given):
-        recipe = program.resolve_recipe("small_data")
-    assert recipe.start_from == start
-    assert recipe.student.blocks == DESIGNS[design].blocks
 
 
 def test_a_still_video_is_refused_before_a_framework_is_loaded(walk: Path, tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """The recipes by name."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import TypeVar
 
 from mtdepth.files import UserError
+from mtdepth.models.specs import designed
 from mtdepth.recipes import (
     best,
     demo,
@@ -33,6 +35,20 @@ def find_recipe(name: str) -> TrainRecipe:
       UserError: If there is none, naming those there are.
     """
     return _find(name, RECIPES)
+
+
+def with_design(recipe: TrainRecipe, design: str | None) -> TrainRecipe:
+    """The recipe with the decoder of a named design; None leaves it.
+
+    A recipe's own start is of its own network: where the design is another it begins from nothing.
+
+    Raises:
+      UserError: If there is no such design.
+    """
+    student = designed(recipe.student, design) if design else recipe.student
+    if student == recipe.student:
+        return recipe
+    return dataclasses.replace(recipe, student=student, start_from="")
 
 
 def find_video_recipe(name: str) -> VideoRecipe:

@@ -151,5 +151,6 @@ def test_streets_have_slopes_of_up_to_five_per_cent() -> None:
         grade = np.diff(road.height_m(x_m, road.centre_y_m(x_m)))
         np.testing.assert_allclose(grade, road.terrain.grade(x_m[:-1] + 0.5), atol=2e-4)
         steepest.append(np.abs(grade).max())
-    assert max(steepest) < 0.051
-    assert np.median(steepest) > 0.015
+    # Most are nearly level.
+    assert 0.02 < max(steepest) < 0.051
+    assert 0.003 < np.median(steepest) < 0.02

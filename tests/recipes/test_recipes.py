@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mtdepth.files import UserError
+from mtdepth.models.specs import DESIGNS
 from mtdepth.recipes import best
 from mtdepth.recipes.base import TrainRecipe, overridden
 from mtdepth.recipes.registry import (
@@ -14,6 +16,7 @@ from mtdepth.recipes.registry import (
     VIDEO_RECIPES,
     find_recipe,
     find_video_recipe,
+    with_design,
 )
 from mtdepth.recipes.video import VideoRecipe
 
@@ -147,3 +150,14 @@ def test_the_class_weights_of_best_follow_the_root_of_enets_law() -> None:
     assert best.RECIPE.class_weights[11] == pytest.approx(6.05)
     assert best.RECIPE.class_weights[12] == pytest.approx(6.77)
     assert best.RECIPE.class_weights[0] == pytest.approx(1.93)
+
+
+def test_small_data_starts_from_what_ships_unless_another_network_is_asked_for() -> None:
+    recipe = find_recipe("small_data")
+    assert recipe.start_from == "pretrained"
+    assert recipe.student.blocks == DESIGNS["fast"].blocks
+    assert with_design(recipe, None) is with_design(recipe, "fast") is recipe
+    other = with_design(recipe, "paper")
+    assert (other.start_from, other.student.blocks) == ("", DESIGNS["paper"].blocks)
+    with pytest.raises(UserError, match=r"no design 'large'"):
+        with_design(recipe, "large")
