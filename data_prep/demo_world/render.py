@@ -10,19 +10,11 @@ import numpy.typing as npt
 from data_prep.demo_world.cameras import DemoRig
 from data_prep.demo_world.mesh import Rays
 from data_prep.demo_world.scene import Instant, Scene
-from data_prep.demo_world.shading import (
-    View,
-    glass,
-    reflectance,
-    shade,
-    sky_seen,
-    sunlit,
-    train_ids,
-    view_of,
-)
+from data_prep.demo_world.shading import glass, reflectance, shade, sky_seen, sunlit
 from data_prep.demo_world.solids import Floats, Pattern
 from data_prep.demo_world.texture import Image
 from data_prep.demo_world.variety import Variety
+from data_prep.demo_world.view import View, train_ids, view_of
 from mtdepth.geometry.camera import Intrinsics
 
 # Velodyne HDL-64E S2, user's manual: 64 beams from +2 to -24.33 degrees, the upper half a third of

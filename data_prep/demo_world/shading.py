@@ -1,6 +1,5 @@
-"""Colours and classes of what the rays met."""
+"""Colours of what the rays met."""
 
-import dataclasses
 import functools
 
 import cv2
@@ -8,16 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 from data_prep.demo_world import paint
-from data_prep.demo_world.mesh import Hits, Rays, blocked
+from data_prep.demo_world.mesh import Rays, blocked
 from data_prep.demo_world.road import TERRAIN, ground_kind
 from data_prep.demo_world.scene import Instant
-from data_prep.demo_world.solids import TRAIN_ID, Floats, Pattern, Shape, Solids
-from data_prep.demo_world.texture import Image, Surface, fractal_noise
+from data_prep.demo_world.solids import LACQUERED, Floats, Pattern
+from data_prep.demo_world.texture import Image, fractal_noise
+from data_prep.demo_world.view import View
 
-_GROUND_TRAIN_IDS = np.array(
-    [TRAIN_ID["road"], TRAIN_ID["sidewalk"], TRAIN_ID["terrain"]], np.uint8
-)
-_SKY_DISTANCE_M = 1e4
 _SHADOW_REACH_M = 300.0
 # ours: wider than the sun's 0.0047 rad, so that penumbras show at these sizes.
 _SUN_RADIUS_RAD = 0.012
@@ -37,12 +33,10 @@ _MIRRORED = {
     Pattern.FACADE: 0.14,
     Pattern.BRICK_FACADE: 0.14,
 }
-_LACQUERED = (Pattern.CAR_BODY, Pattern.CAR_PANEL)
 _WATER = 0.02  # at a right angle
 _WET_DARKENING = 0.45  # ours: of rough ground that water fills
 # Elsewhere only panes mirror: they are darker than what they are set in.
 _PANE_REFLECTANCE = 0.16
-_BULGE = 0.4  # ours: lacquered boxes stand for curved metal, whose normals lean as a ball's do
 # ours: a road's facets lean by 17 degrees; worn stones, tar and the film of rubber on them mirror.
 _ROAD_ROUGHNESS = 0.3
 _STONE_MIRRORED = 0.04  # at a right angle, of all that is neither metal nor water
@@ -53,146 +47,6 @@ _CANOPY_HEIGHT_M = 7.0
 _FLECKS = (0.0, 0.25, 0.5, 0.6, 0.8)  # per octave: light that falls between leaves and branches
 _CROWN_PERIODS = 5.0  # crowns are wider by this than the widest octave
 _MIRROR_LIFT_M = 0.02
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class View:
-    """Rays `[height, width]` of one sensor with what they met.
-
-    Attributes:
-      instant: When.
-      rays: Its rays.
-      hits: What they met.
-      points_m: `[height, width, 3]` float64, where; far away on the sky.
-      surface: What the painters know.
-      normal: `[height, width, 3]` float32, of the smooth surface that the triangles stand for.
-    """
-
-    instant: Instant
-    rays: Rays
-    hits: Hits
-    points_m: Floats
-    surface: Surface
-    normal: Image
-
-    @property
-    def is_sky(self) -> npt.NDArray[np.bool_]:
-        """`[height, width]`."""
-        return self.hits.owner == self.instant.sky
-
-
-def view_of(instant: Instant, rays: Rays, *, pixel_rad: float) -> View:
-    """Casts rays `[height, width]` and works out where on which face each ends."""
-    hits, solids = instant.cast(rays), instant.solids
-    t = np.where(hits.owner == instant.sky, _SKY_DISTANCE_M, hits.t)[..., None]
-    points_m = rays.origin_m + t * rays.direction
-    index = hits.owner
-    relative = (points_m - solids.centre_m[index]).astype(np.float32)
-    cosine = np.cos(solids.yaw_rad).astype(np.float32)[index]
-    sine = np.sin(solids.yaw_rad).astype(np.float32)[index]
-    east, north, z = (np.ascontiguousarray(relative[..., axis]) for axis in range(3))
-    local = (cosine * east + sine * north, cosine * north - sine * east, z)
-    half_m = solids.half_m.astype(np.float32)[index]
-    half = (half_m[..., 0], half_m[..., 1], half_m[..., 2])
-    normal = _smooth_normals(hits, solids, local, half, cosine, sine)
-    distance_m = (t[..., 0] * np.sqrt(np.sum(rays.direction**2, axis=-1))).astype(np.float32)
-    facing = np.abs(np.einsum("...i,...i->...", normal, rays.direction.astype(np.float32)))
-    facing *= t[..., 0].astype(np.float32) / distance_m
-    u_m, v_m = _face_coordinates(hits, solids, local, half)
-    to_sun = np.array(instant.street.light.to_sun, np.float32)
-    surface = Surface(
-        index=index,
-        local=local,
-        half=half,
-        face=hits.axis,
-        u_m=u_m,
-        v_m=v_m,
-        # A pixel's patch is longer by 1 / cos one way only: the mean of both ways.
-        footprint_m=distance_m
-        * np.float32(pixel_rad)
-        / np.sqrt(np.maximum(facing, np.float32(1e-3))),
-        cosine_to_sun=normal @ to_sun,
-        distance_m=distance_m,
-        seed=solids.texture_seed.astype(np.float32)[index],
-    )
-    return View(
-        instant=instant, rays=rays, hits=hits, points_m=points_m, surface=surface, normal=normal
-    )
-
-
-def _smooth_normals(
-    hits: Hits,
-    solids: Solids,
-    local: tuple[Image, Image, Image],
-    half: tuple[Image, Image, Image],
-    cosine: Image,
-    sine: Image,
-) -> Image:
-    """The triangles' normals, but of balls and cylinders those of the round surface."""
-    shape = solids.shape[hits.owner]
-    is_ball = (shape == Shape.ELLIPSOID) & (solids.pattern[hits.owner] != Pattern.FOLIAGE)
-    is_mast = (shape == Shape.CYLINDER) & (hits.axis != 2)
-    is_tread = (shape == Shape.WHEEL) & (hits.axis != 1)
-    is_round = is_ball | is_mast | is_tread
-    is_metal = np.isin(solids.pattern[hits.owner], _LACQUERED) & (shape == Shape.BOX)
-    normal = hits.normal.copy()
-    if is_metal.any():
-        normal[is_metal] = _leaning(is_metal, hits.normal, local, half, cosine, sine)
-    if not is_round.any():
-        return normal
-    x, y, z = (
-        side[is_round] / extent[is_round] ** 2 for side, extent in zip(local, half, strict=True)
-    )
-    y[is_tread[is_round]] = 0.0
-    z[is_mast[is_round]] = 0.0
-    c, s = cosine[is_round], sine[is_round]
-    turned = np.stack([c * x - s * y, s * x + c * y, z], axis=-1)
-    length = np.sqrt(np.sum(turned * turned, axis=-1, keepdims=True))
-    normal[is_round] = turned / np.maximum(length, np.float32(1e-6))
-    return normal
-
-
-def _leaning(
-    chosen: npt.NDArray[np.bool_],
-    normal: Image,
-    local: tuple[Image, Image, Image],
-    half: tuple[Image, Image, Image],
-    cosine: Image,
-    sine: Image,
-) -> Image:
-    """Normals `[n, 3]` of boxes' chosen points, each turned a little away from the middle."""
-    x, y, z = (side[chosen] / extent[chosen] for side, extent in zip(local, half, strict=True))
-    c, s = cosine[chosen], sine[chosen]
-    outward = np.stack([c * x - s * y, s * x + c * y, z], axis=-1)
-    turned = normal[chosen] + np.float32(_BULGE) * outward
-    return turned / np.sqrt(np.sum(turned * turned, axis=-1, keepdims=True))
-
-
-def _face_coordinates(
-    hits: Hits,
-    solids: Solids,
-    local: tuple[Image, Image, Image],
-    half: tuple[Image, Image, Image],
-) -> tuple[Image, Image]:
-    """Horizontal and other coordinate on the face; around a cylinder the length of the arc."""
-    u_m = np.where(hits.axis == 0, local[1], local[0])
-    v_m = np.where(hits.axis == 2, local[1], local[2])
-    bent = (solids.shape[hits.owner] == Shape.CYLINDER) & (hits.axis != 2)
-    if bent.any():
-        half_x, half_y = half[0][bent], half[1][bent]
-        angle = np.arctan2(local[1][bent] / half_y, local[0][bent] / half_x)
-        u_m[bent] = angle * (half_x + half_y) / 2
-    return u_m, v_m
-
-
-def train_ids(view: View) -> npt.NDArray[np.uint8]:
-    """Classes `[height, width]`."""
-    ids = view.instant.solids.train_id[view.hits.owner]
-    is_ground = view.hits.owner == view.instant.ground
-    points_m = view.points_m[is_ground]
-    kinds = ground_kind(view.instant.street.road, points_m[:, 0], points_m[:, 1])
-    ids[is_ground] = _GROUND_TRAIN_IDS[kinds]
-    return ids
 
 
 def reflectance(view: View) -> Image:
@@ -297,7 +151,7 @@ def _with_mirror_images(view: View, base: Image, color: Image) -> Image:
     pattern = view.instant.solids.pattern[view.hits.owner]
     wet = view.instant.street.light.wet
     share = _mirrored_of_pattern()[pattern]
-    is_smooth = np.isin(pattern, _LACQUERED)
+    is_smooth = np.isin(pattern, LACQUERED)
     is_pane = (base.mean(axis=-1) < _PANE_REFLECTANCE) & ~is_smooth
     chosen = (share > 0) & (is_pane | is_smooth)
     covered = np.ones(share.shape, np.float32)

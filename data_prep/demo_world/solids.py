@@ -38,6 +38,10 @@ class Pattern(enum.IntEnum):
     # fmt: on
 
 
+# Curved metal, which boxes stand for.
+LACQUERED = (Pattern.CAR_BODY, Pattern.CAR_PANEL)
+
+
 class Solid(NamedTuple):
     """One solid in the frame of the object it belongs to (x forward, y left, z up).
 

@@ -16,8 +16,9 @@ from data_prep.demo_world.district import DISTRICTS
 from data_prep.demo_world.render import BEAMS_DEG, Frame, lidar_directions, lidar_rays, render
 from data_prep.demo_world.scene import Scene, random_street
 from data_prep.demo_world.settings import MARKER, VERSION, WorldSettings
-from data_prep.demo_world.shading import glass, view_of
+from data_prep.demo_world.shading import glass
 from data_prep.demo_world.solids import Pattern
+from data_prep.demo_world.view import view_of
 from data_prep.jobs.pools import LocalPool
 from mtdepth.datasets.camera_poses import true_poses
 from mtdepth.datasets.frames import FrameId
