@@ -48,7 +48,7 @@ from data_prep.teacher_choice import (
     teachers_from_flags,
 )
 from mtdepth import defaults, program
-from mtdepth.datasets.label_store import FrameRecord
+from mtdepth.datasets.label_store import FrameRecord, is_whole
 from mtdepth.files import UserError
 
 FLAGS = flags.FLAGS
@@ -140,8 +140,10 @@ def _summarise(records: list[FrameRecord], output: Path) -> bool:
             len(records),
             output,
         )
-    if fractions:
-        logging.info("wrote %s; look at %s", output, write_sheet_of_labels(output))
+    # Of several shards the last one to end shows what all have made.
+    is_shown = bool(fractions) and is_whole(output)
+    sheet = f"; look at {write_sheet_of_labels(output)}" if is_shown else ""
+    logging.info("wrote %s%s", output, sheet)
     return not failed
 
 

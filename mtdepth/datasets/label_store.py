@@ -351,6 +351,11 @@ def records_path(root: Path, *, shard_index: int, num_shards: int) -> Path:
     return root / f"frames{part}.jsonl"
 
 
+def is_whole(root: Path) -> bool:
+    """Whether every shard of the job that makes a store has written its list of frames."""
+    return not _missing_lists(root)
+
+
 def _missing_lists(root: Path) -> list[str]:
     """The lists that unfinished shards still owe; none once a whole job or all shards are done."""
     if is_there(root / "frames.jsonl"):
