@@ -164,8 +164,8 @@ def _with_mirror_images(view: View, base: Image, color: Image) -> Image:
         return color
     direction = view.rays.direction[chosen]
     direction = direction / np.sqrt(np.sum(direction * direction, axis=-1, keepdims=True))
-    normal = np.where(is_smooth[..., None], view.normal, view.hits.normal)[chosen]
-    normal = normal.astype(np.float64)
+    leans = is_smooth[chosen, None]
+    normal = np.where(leans, view.normal[chosen], view.hits.normal[chosen]).astype(np.float64)
     toward = np.einsum("ni,ni->n", direction, normal)
     # Schlick's approximation of Fresnel's law.
     mirrored = share[chosen] + (1.0 - share[chosen]) * (1.0 - np.minimum(np.abs(toward), 1.0)) ** 5

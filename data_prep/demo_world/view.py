@@ -98,11 +98,10 @@ def _smooth_normals(
     is_tread = (shape == Shape.WHEEL) & (hits.axis != 1)
     is_round = is_ball | is_mast | is_tread
     is_metal = np.isin(solids.pattern[hits.owner], LACQUERED) & (shape == Shape.BOX)
+    if not (is_metal | is_round).any():
+        return hits.normal
     normal = hits.normal.copy()
-    if is_metal.any():
-        normal[is_metal] = _leaning(is_metal, hits.normal, local, half, cosine, sine)
-    if not is_round.any():
-        return normal
+    normal[is_metal] = _leaning(is_metal, hits.normal, local, half, cosine, sine)
     x, y, z = (
         side[is_round] / extent[is_round] ** 2 for side, extent in zip(local, half, strict=True)
     )

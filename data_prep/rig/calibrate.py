@@ -153,19 +153,11 @@ def calibrate_lens(
             f"{name}: {len(views.corners)} pictures show the whole board, at least {_MIN_VIEWS} "
             f"are needed, {_ENOUGH_VIEWS} to 30 are good"
         )
-    height_px, width_px = views.size
     solve = _solve_fisheye if is_fisheye else _solve_radtan
     try:
         K, distortion, poses, focal_error_px = solve(views, board)
         lens = Lens(
-            camera=Intrinsics(
-                fx_px=float(K[0, 0]),
-                fy_px=float(K[1, 1]),
-                cx_px=float(K[0, 2]),
-                cy_px=float(K[1, 2]),
-                width_px=width_px,
-                height_px=height_px,
-            ),
+            camera=Intrinsics.of_matrix(K, views.size),
             distortion=tuple(np.ravel(distortion).tolist()),
             model="fisheye" if is_fisheye else "radtan",
         )

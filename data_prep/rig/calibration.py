@@ -160,14 +160,7 @@ def of_projections(
                 "CALIB_ZERO_DISPARITY (OpenCV's default) and take both projections of one result",
             )
         baseline_m = float((P_left[0, 3] - P_right[0, 3]) / P_left[0, 0])
-    camera = Intrinsics(
-        fx_px=float(P_left[0, 0]),
-        fy_px=float(P_left[1, 1]),
-        cx_px=float(P_left[0, 2]),
-        cy_px=float(P_left[1, 2]),
-        width_px=size[1],
-        height_px=size[0],
-    )
+    camera = Intrinsics.of_matrix(P_left, size)
     for name, rotation in (("left", R_left), ("right", R_right)):
         if rotation is not None and (why := rotation_problem(rotation)):
             raise DataError(path, f"the {name} camera's rectifying rotation is {why}")

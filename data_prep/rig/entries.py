@@ -86,14 +86,7 @@ class Entries:
         if not np.allclose(K[[0, 1, 2, 2, 2], [1, 0, 0, 1, 2]], [0, 0, 0, 0, 1], atol=1e-6):
             raise self.error(key, "must be fx 0 cx / 0 fy cy / 0 0 1")
         try:
-            return Intrinsics(
-                fx_px=float(K[0, 0]),
-                fy_px=float(K[1, 1]),
-                cx_px=float(K[0, 2]),
-                cy_px=float(K[1, 2]),
-                width_px=size[1],
-                height_px=size[0],
-            )
+            return Intrinsics.of_matrix(K, size)
         except ValueError as error:
             raise self.error(key, str(error)) from error
 

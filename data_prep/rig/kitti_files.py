@@ -110,16 +110,9 @@ def _rigid(path: Path, R_scanner: Matrix, t_m: Matrix) -> Matrix:
 
 def _lens(file: CalibrationFile, camera: str) -> Lens:
     K = file.matrix(f"K_{camera}", (3, 3))
-    height_px, width_px = _size(file, f"S_{camera}")
+    size = _size(file, f"S_{camera}")
     try:
-        pinhole = Intrinsics(
-            fx_px=float(K[0, 0]),
-            fy_px=float(K[1, 1]),
-            cx_px=float(K[0, 2]),
-            cy_px=float(K[1, 2]),
-            width_px=width_px,
-            height_px=height_px,
-        )
+        pinhole = Intrinsics.of_matrix(K, size)
         return Lens(camera=pinhole, distortion=tuple(file.matrix(f"D_{camera}", (5,)).tolist()))
     except ValueError as error:
         raise DataError(file.path, f"K_{camera}, D_{camera}: {error}") from error

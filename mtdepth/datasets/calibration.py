@@ -270,14 +270,7 @@ def rig_from_projections(
 
 def _pinhole(path: Path, name: str, P_rect: Matrix, size: tuple[int, int]) -> Intrinsics:
     try:
-        camera = Intrinsics(
-            fx_px=float(P_rect[0, 0]),
-            fy_px=float(P_rect[1, 1]),
-            cx_px=float(P_rect[0, 2]),
-            cy_px=float(P_rect[1, 2]),
-            width_px=size[1],
-            height_px=size[0],
-        )
+        camera = Intrinsics.of_matrix(P_rect, size)
     except ValueError as error:
         raise DataError(path, f"the {name} camera is no pinhole camera: {error}") from error
     if why := plausible.camera_problem(camera):

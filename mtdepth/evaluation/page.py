@@ -11,7 +11,6 @@ from mtdepth.evaluation.scoring import Evaluation, Scores
 from mtdepth.evaluation.tables import all_tables
 from mtdepth.evaluation.verdicts import verdicts
 from mtdepth.files import write_text
-from mtdepth.metrics.depth import per_image_mean
 from mtdepth.metrics.protocols import Protocol
 
 PAGE_NAME = "index.html"
@@ -77,8 +76,7 @@ def write_page(
 def _depth_section(scores: Scores, protocol: Protocol) -> str:
     rows = []
     for row in scores.rows.values():
-        if images := [score.sums for _, score in row.depth.get(protocol.name, [])]:
-            errors = per_image_mean(images)
+        if errors := row.errors(protocol):
             rows.append(
                 (
                     row.title,

@@ -17,6 +17,7 @@ from mtdepth.evaluation.prediction_store import PredictionStore
 from mtdepth.evaluation.predictors import Cost, Row, Scene
 from mtdepth.evaluation.truth import TruthReader
 from mtdepth.files import DataError, UserError, disk_error
+from mtdepth.metrics.depth import DepthErrors, per_image_mean
 from mtdepth.metrics.obstacles import NearObstacles, near_obstacles
 from mtdepth.metrics.protocols import ImageScore, score_image
 from mtdepth.metrics.protocols import Protocol as DepthProtocol
@@ -43,6 +44,11 @@ class RowScores:
     classes: Confusion | None = None
     near_obstacles: NearObstacles = dataclasses.field(default_factory=NearObstacles)
     cost: Cost | None = None
+
+    def errors(self, protocol: DepthProtocol) -> DepthErrors | None:
+        """The seven errors under a protocol, mean over images; None where nothing was scored."""
+        images = [score.sums for _, score in self.depth.get(protocol.name, [])]
+        return per_image_mean(images) if images else None
 
 
 @dataclasses.dataclass

@@ -165,14 +165,14 @@ def by_distance(images: Sequence[ImageScore]) -> DistanceSums:
 def cost_table(scores: Scores, protocol: Protocol) -> str:
     """What each of several networks costs, in error, bytes and time; empty for fewer than two."""
     rows = [
-        (row, row.cost) for row in scores.rows.values() if row.cost and row.depth.get(protocol.name)
+        (row, row.cost, errors)
+        for row in scores.rows.values()
+        if row.cost and (errors := row.errors(protocol))
     ]
     if len(rows) < 2:
         return ""
     lines: list[TextRow] = [("", "Abs Rel", "RMSE m", "mIoU", "bytes", "network ms")]
-    for row, cost in rows:
-        images = [score.sums for _, score in row.depth[protocol.name]]
-        errors = per_image_mean(images)
+    for row, cost, errors in rows:
         mean_iou = "-" if row.classes is None else f"{row.classes.mean_iou():.4f}"
         numbers = (f"{errors.abs_rel:.4f}", f"{errors.rmse:.3f}", mean_iou)
         lines.append((row.title, *numbers, f"{cost.num_bytes:,}", f"{cost.network_ms:.1f}"))

@@ -6,7 +6,6 @@ import operator
 import numpy as np
 
 from mtdepth.evaluation.scoring import RowScores, Scores
-from mtdepth.metrics.depth import per_image_mean
 from mtdepth.metrics.obstacles import NEAR_M, TOO_FAR
 from mtdepth.metrics.protocols import Protocol
 
@@ -44,8 +43,8 @@ def verdicts(scores: Scores, protocol: Protocol) -> list[str]:
 
 
 def _abs_rel(row: RowScores | None, protocol: Protocol) -> float | None:
-    images = [score.sums for _, score in row.depth.get(protocol.name, [])] if row else []
-    return float(per_image_mean(images).abs_rel) if images else None
+    errors = row.errors(protocol) if row else None
+    return None if errors is None else errors.abs_rel
 
 
 def _against_baseline(error: float, baseline: float, *, steps: tuple[int, int] | None) -> str:

@@ -76,6 +76,26 @@ class Intrinsics:
             height_px=height_px,
         )
 
+    @classmethod
+    def of_matrix(cls, matrix: Floats, size: tuple[int, int]) -> "Intrinsics":
+        """The pinhole of a camera matrix, or of the left part of a projection matrix.
+
+        Args:
+          matrix: `[3, 3]` or `[3, 4]`; only its focal lengths and principal point count.
+          size: (height, width) of the pictures.
+
+        Raises:
+          ValueError: If there is no such camera.
+        """
+        return cls(
+            fx_px=float(matrix[0, 0]),
+            fy_px=float(matrix[1, 1]),
+            cx_px=float(matrix[0, 2]),
+            cy_px=float(matrix[1, 2]),
+            width_px=size[1],
+            height_px=size[0],
+        )
+
     def resized(self, *, width_px: int, height_px: int) -> "Intrinsics":
         """Returns the camera of the same view sampled at another size.
 

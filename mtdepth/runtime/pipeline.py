@@ -150,7 +150,7 @@ class Pipeline:
     ) -> Prediction:
         """The network's output as metres and classes of the picture; see `predict`."""
         fit = self.fit_of(image_size)
-        depth_m = self._for_camera(output.depth_m, image_size=image_size, camera=camera)
+        depth_m = self._for_camera(output.depth_m, image_size=image_size, camera=camera, fit=fit)
         train_id = output.train_id
         if train_id is not None:
             train_id = restore_train_id(train_id, image_size=image_size, fit=fit)
@@ -168,6 +168,7 @@ class Pipeline:
         *,
         image_size: tuple[int, int],
         camera: Intrinsics | None,
+        fit: PictureFit,
     ) -> npt.NDArray[np.float32]:
         if camera is not None and (camera.height_px, camera.width_px) != image_size:
             raise ValueError(
@@ -183,7 +184,6 @@ class Pipeline:
         if training is None or camera is None:
             self._warn_of_scale(training)
             return depth_m
-        fit = self.fit_of(image_size)
         fitted = fitted_intrinsics(camera, size=self.backend.input_size, fit=fit)
         if fit == "mirror":
             self._warn_of_shape(image_size)
