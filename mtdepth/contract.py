@@ -15,8 +15,8 @@ from mtdepth.datasets.plausible import focal_problem
 from mtdepth.files import DataError, read_json, write_json
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import DepthCodec, codec_from_dict
-from mtdepth.models.mininet_spec import OUTPUT_STRIDE
-from mtdepth.models.specs import NUM_BLOCKS
+from mtdepth.specs.mininet import OUTPUT_STRIDE
+from mtdepth.specs.student import NUM_BLOCKS
 
 FORMAT_VERSION = 2  # 2: depth laws by name, MiniNet
 

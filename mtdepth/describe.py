@@ -38,8 +38,8 @@ from mtdepth import program
 from mtdepth.files import UserError, write_json
 from mtdepth.models import mininet, student
 from mtdepth.models.counting import GRAPHS, aligned, describe, describe_mininet, table
-from mtdepth.models.mininet_spec import MODULES, OUTPUT_STRIDE, MiniNetSpec
-from mtdepth.models.specs import DESIGNS, NUM_BLOCKS, DecoderSize, StudentSpec, Task, designed
+from mtdepth.specs.mininet import MODULES, OUTPUT_STRIDE, MiniNetSpec
+from mtdepth.specs.student import DESIGNS, NUM_BLOCKS, DecoderSize, StudentSpec, Task, designed
 
 TASKS: dict[str, tuple[Task, ...]] = {"depth": ("depth",), "both": ("depth", "segmentation")}
 DEFAULT_SIZE = {"student": (320, 480), "mininet": (192, 640)}
@@ -66,7 +66,7 @@ def build(
       input_size: Height and width, multiples of 32.
       tasks: As `StudentSpec.tasks`.
       graph: One of `GRAPHS`.
-      design: One of `mtdepth.models.specs.DESIGNS`.
+      design: One of `mtdepth.specs.student.DESIGNS`.
 
     Raises:
       UserError: If an argument is not legal.

@@ -44,8 +44,6 @@ from mtdepth.data.video_samples import write_samples
 from mtdepth.datasets.eigen import EIGEN_TEST_DRIVES
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.files import UserError
-from mtdepth.models.mininet_spec import OutputSize, Variant
-from mtdepth.models.specs import DESIGNS, NUM_BLOCKS
 from mtdepth.recipes.base import Recipe, TrainRecipe, overridden
 from mtdepth.recipes.registry import (
     RECIPES,
@@ -54,6 +52,8 @@ from mtdepth.recipes.registry import (
     find_video_recipe,
     with_design,
 )
+from mtdepth.specs.mininet import OutputSize, Variant
+from mtdepth.specs.student import DESIGNS, NUM_BLOCKS
 from mtdepth.training.process import warn_of_little_memory
 from mtdepth.workdir import Workdir
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from mtdepth.models import mininet
-from mtdepth.models.mininet_spec import MiniNetSpec
+from mtdepth.specs.mininet import MiniNetSpec
 
 GRAPHS = ("detached", "training")
 

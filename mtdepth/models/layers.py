@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from mtdepth.models.specs import Activation
+from mtdepth.specs.student import Activation
 
 BATCH_NORM_EPSILON = 1e-3  # of the published MobileNetV2 weights
 MAX_ACTIVATION = 6.0  # ReLU6

@@ -17,7 +17,9 @@ from keras import layers
 
 from mtdepth.files import UserError
 from mtdepth.models.layers import MAX_ACTIVATION, PixelShuffle
-from mtdepth.models.mininet_spec import (
+from mtdepth.models.normalisation import MININET_INPUT
+from mtdepth.models.student import INPUT_NAME, checked_input_size
+from mtdepth.specs.mininet import (
     MODULES,
     NUM_CHANNELS,
     NUM_PASSES,
@@ -25,8 +27,6 @@ from mtdepth.models.mininet_spec import (
     InvertedBlock,
     MiniNetSpec,
 )
-from mtdepth.models.normalisation import MININET_INPUT
-from mtdepth.models.student import INPUT_NAME, checked_input_size
 
 OUTPUT_NAME = "depth_code"
 SQUEEZE_RATIO = 16  # hidden channels per channel of the squeeze in squeeze-and-excite

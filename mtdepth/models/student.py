@@ -9,7 +9,7 @@ from keras import layers
 
 from mtdepth.files import UserError
 from mtdepth.models.layers import PixelShuffle, batch_norm, bottleneck, fan_in_normal, relu6
-from mtdepth.models.specs import (
+from mtdepth.specs.student import (
     SIZE_MULTIPLE_PX,
     DecoderSize,
     StudentSpec,

@@ -8,13 +8,13 @@ from typing import Any, Literal, TypeVar
 from mtdepth.contract import Fit
 from mtdepth.files import UserError
 from mtdepth.geometry.depth_codec import LogDepthCodec
-from mtdepth.models.specs import DecoderSize, StudentSpec
 from mtdepth.recipes.schedule import (
     TrainingSchedule,
     require_at_least,
     require_input_size,
 )
 from mtdepth.records import meant
+from mtdepth.specs.student import DecoderSize, StudentSpec
 
 DepthTargetRule = Literal["nearest", "valid_mean"]
 

@@ -11,9 +11,9 @@ error of both neighbours at four scales, a ResNet-18 from ImageNet for the motio
 KITTI's Eigen test frames, each scaled by its median.
 """
 
-from mtdepth.models.mininet_spec import MiniNetSpec
 from mtdepth.recipes.base import Augmentation
 from mtdepth.recipes.video import VideoRecipe
+from mtdepth.specs.mininet import MiniNetSpec
 
 RECIPE = VideoRecipe(
     name="mininet_kitti",

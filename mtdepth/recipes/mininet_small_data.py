@@ -6,9 +6,9 @@ Ours. For people who want to see their own video learned in a quarter of an hour
         --video VIDEO --workdir RUN
 """
 
-from mtdepth.models.mininet_spec import MiniNetSpec
 from mtdepth.recipes.base import Augmentation
 from mtdepth.recipes.video import VideoRecipe
+from mtdepth.specs.mininet import MiniNetSpec
 
 RECIPE = VideoRecipe(
     name="mininet_small_data",

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from mtdepth.files import UserError
-from mtdepth.models.specs import designed
 from mtdepth.recipes import (
     best,
     demo,
@@ -16,6 +15,7 @@ from mtdepth.recipes import (
 )
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.recipes.video import VideoRecipe
+from mtdepth.specs.student import designed
 
 RECIPES: dict[str, TrainRecipe] = {
     recipe.name: recipe

@@ -7,8 +7,8 @@ is worse: 64 KITTI frames give 20 others an Abs Rel of 0.142 so, of 0.179 with `
     python -m mtdepth.train --recipe small_data --data LABELS --workdir RUN
 """
 
-from mtdepth.models.specs import StudentSpec, designed
 from mtdepth.recipes.base import Augmentation, TrainRecipe
+from mtdepth.specs.student import StudentSpec, designed
 
 RECIPE = TrainRecipe(
     name="small_data",

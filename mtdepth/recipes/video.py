@@ -6,7 +6,6 @@ from typing import Any, Literal, Self
 from mtdepth.contract import MININET, Fit
 from mtdepth.files import UserError
 from mtdepth.geometry.depth_codec import SigmoidDisparityCodec
-from mtdepth.models.mininet_spec import MiniNetSpec, OutputSize
 from mtdepth.recipes.base import Augmentation
 from mtdepth.recipes.schedule import (
     RateRule,
@@ -14,6 +13,7 @@ from mtdepth.recipes.schedule import (
     require_at_least,
     require_input_size,
 )
+from mtdepth.specs.mininet import MiniNetSpec, OutputSize
 
 PoseEncoder = Literal["resnet18", "light"]
 

@@ -7,10 +7,10 @@ from keras import ops
 
 from mtdepth.losses.video import TARGET
 from mtdepth.models.mininet import OUTPUT_NAME, build_training_graph
-from mtdepth.models.mininet_spec import OUTPUT_STRIDE
 from mtdepth.models.normalisation import MININET_INPUT
 from mtdepth.models.pose_net import build_pose_net
 from mtdepth.recipes.video import VideoRecipe
+from mtdepth.specs.mininet import OUTPUT_STRIDE
 
 Tensor = Any
 

@@ -9,8 +9,8 @@ from keras import ops
 from mtdepth.data.video_batches import FRAMES, INTRINSICS, JITTERED
 from mtdepth.losses.video import VideoLossWeights, Views, target_to_sources, video_loss
 from mtdepth.losses.view_synthesis import inverse_depth
-from mtdepth.models.mininet_spec import OUTPUT_STRIDE
 from mtdepth.recipes.video import VideoRecipe
+from mtdepth.specs.mininet import OUTPUT_STRIDE
 from mtdepth.trained import graph_function
 from mtdepth.training.step import Tensors
 from mtdepth.training.video_networks import VideoNetworks

@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> None:
 def random_models(folder: Path) -> list[Path]:
     from fakes.four_sizes import export_random_sizes
 
-    from mtdepth.models.specs import StudentSpec
+    from mtdepth.specs.student import StudentSpec
 
     real = {"size": NETWORK_SIZE, "spec": StudentSpec(tasks=("depth", "segmentation"))}
     return [

@@ -20,7 +20,7 @@ from unittest import mock
 
 import measured  # noqa: F401  # puts the project and the fakes on the path
 
-from mtdepth.models.specs import DESIGNS
+from mtdepth.specs.student import DESIGNS
 
 PRECISIONS = ("float32", "int8")
 SIZES = ("L", "M", "S", "XS")
@@ -83,8 +83,8 @@ def random_student(size: tuple[int, int], decoder: str, design: str) -> Any:
     import keras
     from fakes.conditioned import condition
 
-    from mtdepth.models.specs import StudentSpec, designed
     from mtdepth.models.student import build_training_graph, detach
+    from mtdepth.specs.student import StudentSpec, designed
 
     keras.utils.set_random_seed(4)
     spec = designed(StudentSpec(tasks=("depth", "segmentation")), design)

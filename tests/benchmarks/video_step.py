@@ -84,8 +84,8 @@ def parts(given: argparse.Namespace, folder: Path) -> dict[str, Callable[[], Any
     import tensorflow as tf
 
     from mtdepth.losses.video import VideoLossWeights, target_to_sources, video_loss
-    from mtdepth.models.mininet_spec import MiniNetSpec
     from mtdepth.recipes.registry import find_video_recipe
+    from mtdepth.specs.mininet import MiniNetSpec
     from mtdepth.training.step import TrainingStep
     from mtdepth.training.video_networks import build_networks
     from mtdepth.training.video_objective import VideoObjective

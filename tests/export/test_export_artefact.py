@@ -28,8 +28,8 @@ from export.tflite.delegation import Delegation, delegation_of
 from export.tflite.target import check_delegation, export_tflite
 from mtdepth.contract import Contract, Precision, contract_path
 from mtdepth.files import sha256_of
-from mtdepth.models.specs import DecoderSize
 from mtdepth.runtime.tflite import TfliteBackend
+from mtdepth.specs.student import DecoderSize
 
 # The real network as a device runs it, and the tiny one; the others run with the slow ones.
 CASES = [

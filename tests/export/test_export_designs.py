@@ -13,9 +13,9 @@ from export.onnx.emit import emit
 from export.onnx.graph import to_model
 from export.tflite.delegation import delegation_of
 from mtdepth.models.normalisation import STUDENT_INPUT
-from mtdepth.models.specs import DESIGNS, DecoderSize
 from mtdepth.runtime.onnx import open_session
 from mtdepth.runtime.tflite import TfliteBackend
+from mtdepth.specs.student import DESIGNS, DecoderSize
 
 # `fast` holds the claim of every day; the others run with the slow ones.
 OTHERS = [

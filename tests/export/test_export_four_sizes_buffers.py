@@ -14,8 +14,8 @@ from export.tflite.convert import convert
 from export.tflite.delegation import delegation_of
 from export.tflite.shared_buffers import merged
 from mtdepth.contract import Precision
-from mtdepth.models.specs import DecoderSize, StudentSpec
 from mtdepth.runtime.tflite import open_interpreter
+from mtdepth.specs.student import DecoderSize, StudentSpec
 
 
 def converted(

@@ -29,10 +29,10 @@ from mtdepth.contract import Contract, Precision, contract_path
 from mtdepth.files import sha256_of
 from mtdepth.models import mininet
 from mtdepth.models.layers import PixelShuffle
-from mtdepth.models.mininet_spec import MiniNetSpec
 from mtdepth.models.normalisation import MININET_INPUT, STUDENT_INPUT, InputNormalisation
-from mtdepth.models.specs import DecoderSize
 from mtdepth.runtime.onnx import OnnxBackend, open_session
+from mtdepth.specs.mininet import MiniNetSpec
+from mtdepth.specs.student import DecoderSize
 
 CASES: list[tuple[DecoderSize, Precision]] = [("L", "float32"), ("XS", "int8")]
 AS_IT_IS = InputNormalisation(scale=1.0, offset=0.0)

@@ -18,9 +18,9 @@ from mtdepth.contract import Precision
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.models.normalisation import STUDENT_INPUT
-from mtdepth.models.specs import DecoderSize, StudentSpec, Task, designed
 from mtdepth.models.student import build_training_graph, detach
 from mtdepth.runtime.pipeline import Backend
+from mtdepth.specs.student import DecoderSize, StudentSpec, Task, designed
 from mtdepth.trained import InferenceNetwork
 
 SIZE = (64, 96)

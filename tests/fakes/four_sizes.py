@@ -15,8 +15,8 @@ from export.artefact import Part
 from export.tflite.target import export_tflite
 from mtdepth.contract import Precision
 from mtdepth.models.normalisation import STUDENT_INPUT
-from mtdepth.models.specs import DecoderSize, StudentSpec
 from mtdepth.models.student import build_training_graph, detach
+from mtdepth.specs.student import DecoderSize, StudentSpec
 from mtdepth.trained import InferenceNetwork
 
 SIZE = (64, 96)

@@ -4,8 +4,8 @@ from typing import Any
 
 import keras
 
-from mtdepth.models.specs import BlockSpec, StageSpec, StudentSpec
 from mtdepth.recipes.base import TrainRecipe
+from mtdepth.specs.student import BlockSpec, StageSpec, StudentSpec
 
 TINY_STUDENT = StudentSpec(
     stages=tuple(StageSpec(width=width, num_bottlenecks=1, stride=2) for width in (16, 24, 32, 64)),

@@ -10,10 +10,10 @@ from fakes.recipes import tiny_recipe
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.models.mininet import build_training_graph as build_mininet
-from mtdepth.models.mininet_spec import MiniNetSpec
-from mtdepth.models.specs import Activation
 from mtdepth.models.student import build_training_graph
 from mtdepth.recipes.registry import find_video_recipe
+from mtdepth.specs.mininet import MiniNetSpec
+from mtdepth.specs.student import Activation
 from mtdepth.workdir import Workdir
 
 CAMERA = Intrinsics(fx_px=60.0, fy_px=58.0, cx_px=47.5, cy_px=31.5, width_px=96, height_px=64)

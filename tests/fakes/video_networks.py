@@ -4,10 +4,10 @@ import dataclasses
 
 import keras
 
-from mtdepth.models.mininet_spec import OUTPUT_STRIDE
 from mtdepth.recipes.base import Augmentation
 from mtdepth.recipes.registry import find_video_recipe
 from mtdepth.recipes.video import VideoRecipe
+from mtdepth.specs.mininet import OUTPUT_STRIDE
 from mtdepth.training.video_networks import VideoNetworks
 
 

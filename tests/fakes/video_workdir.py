@@ -10,7 +10,7 @@ from fakes.video_networks import tiny_video_recipe
 
 from mtdepth.contract import NO_SCALE
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.models.mininet_spec import MiniNetSpec
+from mtdepth.specs.mininet import MiniNetSpec
 from mtdepth.training.video_networks import build_networks
 from mtdepth.workdir import Workdir
 

@@ -12,7 +12,7 @@ import pytest
 from fakes.recipes import TINY_STUDENT
 
 from mtdepth.models import mininet, student
-from mtdepth.models.mininet_spec import MiniNetSpec
+from mtdepth.specs.mininet import MiniNetSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = (32, 64)

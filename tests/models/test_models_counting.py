@@ -6,8 +6,8 @@ import keras
 import pytest
 
 from mtdepth.models.counting import count
-from mtdepth.models.specs import DESIGN_A_BLOCKS, BlockSpec, StudentSpec
 from mtdepth.models.student import build_training_graph, detach
+from mtdepth.specs.student import DESIGN_A_BLOCKS, BlockSpec, StudentSpec
 
 DEPTH = ("depth",)
 BOTH = ("depth", "segmentation")

@@ -13,8 +13,8 @@ import tf_keras
 from mtdepth.files import DataError
 from mtdepth.models import encoder_weights
 from mtdepth.models.encoder_weights import start_encoder
-from mtdepth.models.specs import StudentSpec
 from mtdepth.models.student import build_training_graph, is_encoder_layer
+from mtdepth.specs.student import StudentSpec
 
 SIZE = (64, 96)
 

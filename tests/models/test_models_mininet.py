@@ -9,10 +9,10 @@ import pytest
 
 from mtdepth.models import mininet
 from mtdepth.models.counting import describe_mininet
-from mtdepth.models.mininet_spec import MODULES, OUTPUT_STRIDE, MiniNetSpec
 from mtdepth.models.normalisation import MININET_INPUT, STUDENT_INPUT
 from mtdepth.models.student import copy_weights
 from mtdepth.records import rebuilt
+from mtdepth.specs.mininet import MODULES, OUTPUT_STRIDE, MiniNetSpec
 
 SIZE = (32, 64)
 ORIGINAL = MiniNetSpec()

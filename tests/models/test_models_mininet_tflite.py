@@ -11,9 +11,9 @@ from export.tflite.convert import convert
 from export.tflite.delegation import delegation_of
 from mtdepth.geometry.depth_codec import SigmoidDisparityCodec
 from mtdepth.models import mininet
-from mtdepth.models.mininet_spec import MODULES, OUTPUT_STRIDE, MiniNetSpec
 from mtdepth.models.normalisation import MININET_INPUT
 from mtdepth.runtime.tflite import open_interpreter
+from mtdepth.specs.mininet import MODULES, OUTPUT_STRIDE, MiniNetSpec
 from mtdepth.trained import InferenceNetwork
 
 SIZE = (32, 64)

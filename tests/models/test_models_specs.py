@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtdepth.models.specs import (
+from mtdepth.records import rebuilt
+from mtdepth.specs.student import (
     DESIGN_A_BLOCKS,
     DESIGNS,
     MOBILENET_V2_STAGES,
@@ -17,7 +18,6 @@ from mtdepth.models.specs import (
     encoder_taps,
     scaled_width,
 )
-from mtdepth.records import rebuilt
 
 DESIGN_B_BLOCKS = (
     BlockSpec(skip=None, width=32, num_bottlenecks=2),

@@ -1,6 +1,10 @@
 """The student's graphs: shapes, encoder equality, detaching, weights, gradients."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -9,8 +13,8 @@ import tensorflow as tf
 from fakes.recipes import TINY_STUDENT
 
 from mtdepth.models import student
-from mtdepth.models.specs import NUM_BLOCKS, StudentSpec
 from mtdepth.models.student import build_training_graph, copy_weights, detach
+from mtdepth.specs.student import NUM_BLOCKS, StudentSpec
 
 BOTH = ("depth", "segmentation")
 SPEC = StudentSpec(tasks=BOTH)
@@ -198,12 +202,17 @@ def test_saved_weights_load_into_an_equal_network(tmp_path, small, twin, randomi
         np.testing.assert_array_equal(value, expected[name])
 
 
-def test_a_saved_model_file_loads_with_its_pixel_shuffle(tmp_path, small) -> None:
+def test_a_saved_model_file_loads_where_the_package_alone_was_imported(tmp_path, small) -> None:
     small.save(tmp_path / "student.keras")
-    other = keras.saving.load_model(tmp_path / "student.keras")
-    np.testing.assert_array_equal(
-        other(_images(1))["depth_code_4"], small(_images(1))["depth_code_4"]
+    np.save(tmp_path / "images.npy", _images(1))
+    code = (
+        "import keras, numpy, mtdepth.models\n"
+        "model = keras.models.load_model('student.keras')\n"
+        "numpy.save('code.npy', model(numpy.load('images.npy'))['depth_code_4'])\n"
     )
+    env = {**os.environ, "PYTHONPATH": str(Path(student.__file__).parents[2])}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, check=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "code.npy"), small(_images(1))["depth_code_4"])
 
 
 def test_heads_stay_float32_under_mixed_precision() -> None:

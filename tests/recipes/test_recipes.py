@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from mtdepth.files import UserError
-from mtdepth.models.specs import DESIGNS
 from mtdepth.recipes import best
 from mtdepth.recipes.base import TrainRecipe, overridden
 from mtdepth.recipes.registry import (
@@ -19,6 +18,7 @@ from mtdepth.recipes.registry import (
     with_design,
 )
 from mtdepth.recipes.video import VideoRecipe
+from mtdepth.specs.student import DESIGNS
 
 RECIPE_FILES = Path(__file__).parents[2] / "mtdepth" / "recipes"
 

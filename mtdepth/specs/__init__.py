@@ -1,0 +1,1 @@
+"""What the networks look like, as plain data that loads no framework."""
