@@ -46,7 +46,7 @@ from mtdepth.evaluation.truth import TruthReader
 from mtdepth.files import UserError, remove_leftovers, write_json, write_text
 from mtdepth.metrics.protocols import PROTOCOLS, Protocol, protocol_named
 
-METRIC, RELATIVE = "eigen_garg_80m", "eigen_garg_80m_median"
+METRIC, RELATIVE = "camera_z_garg_80m", "camera_z_garg_80m_median"
 
 _MODEL = flags.DEFINE_multi_string(
     "model",
@@ -67,8 +67,8 @@ _KITTI_ROOT = flags.DEFINE_string(
 _SPLIT = flags.DEFINE_string(
     "split",
     None,
-    "eigen_test or eigen_train of KITTI, train or val of another rig, all, or a list file. "
-    "Default: what is held out.",
+    "eigen_test, eigen_improved or eigen_train of KITTI, train or val of another rig, all, or a "
+    "list file. Default: what is held out.",
 )
 _PROTOCOL = flags.DEFINE_multi_string(
     "protocol",

@@ -71,7 +71,6 @@ class LidarTeacher(Teacher[Floats]):
             rig,
             side=frame.side,
             size=sample.size_px,
-            pixel_rule="nearest",  # labels are pixels of the picture, not of a protocol
         )
 
 

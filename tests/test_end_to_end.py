@@ -81,10 +81,10 @@ def test_the_exported_file_is_scored_by_the_same_program(way: Path) -> None:
         *("--output", way / "results.json", "--save_predictions", way / "predictions"),
         *("--pictures", way / "pictures", "--num_pictures", 2),
     )
-    assert "eigen_garg_80m" in table
+    assert "camera_z_garg_80m" in table
     assert "Abs Rel" in table
     results = json.loads((way / "results.json").read_text())
-    assert "eigen_garg_80m" in json.dumps(results)
+    assert "camera_z_garg_80m" in json.dumps(results)
     assert list((way / "pictures").glob("*.png"))
     depth = next(path for path in (way / "predictions").rglob("*.png") if "train" not in path.name)
     stored = cv2.imread(str(depth), cv2.IMREAD_UNCHANGED)

@@ -57,5 +57,5 @@ def test_the_results_notebook_runs_and_draws_its_figures(
         pixels = cv2.imdecode(np.frombuffer(base64.b64decode(picture), np.uint8), 1)
         assert pixels.std() > 5
     text = "".join(output.get("text", "") for output in outputs)
-    assert "Depth, protocol eigen_garg_80m" in text
+    assert "Depth, protocol camera_z_garg_80m" in text
     assert "not scored" not in text

@@ -130,7 +130,7 @@ class FrameReader:
         if points is None or rig is None or left is None:
             return
         size = (left.shape[0], left.shape[1])
-        lidar_m = project_to_depth(points, rig, side="l", size=size, pixel_rule="nearest")
+        lidar_m = project_to_depth(points, rig, side="l", size=size)
         answer.take(sweeps.coverage_findings(lidar_m, where), sweeps.SWEEP_COVERAGE)
         if answer.matches is not None:
             focal_px, baseline_m = stereo_order.focal_and_baseline(rig, size=size)

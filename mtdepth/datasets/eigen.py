@@ -126,5 +126,36 @@ def eigen_test_frames() -> list[FrameId]:
     return frames
 
 
+# Of the test frames; all that are among the last five of their drive.
+_LATE_TEST_FRAMES = frozenset(
+    FrameId(_drive(date, drive), index)
+    for date, drive, indices in (
+        ("2011_09_26", 2, (72, 75)),
+        ("2011_09_26", 13, (140,)),
+        ("2011_09_26", 20, (84,)),
+        ("2011_09_26", 36, (800,)),
+        ("2011_09_26", 46, (120,)),
+        ("2011_09_26", 48, (17, 18, 19, 20, 21)),
+        ("2011_09_26", 59, (372,)),
+        ("2011_09_29", 71, (1054,)),
+        ("2011_09_30", 16, (275,)),
+    )
+    for index in indices
+)
+
+
+def eigen_improved_frames() -> list[FrameId]:
+    """Returns the 652 of them that have annotated depth, in the same order.
+
+    KITTI's annotated maps add up eleven sweeps, so the first and last five frames of a drive have
+    none. It is the list `eigen_benchmark` of Godard et al. 2019.
+    """
+    return [
+        frame
+        for frame in eigen_test_frames()
+        if frame.index >= 5 and frame not in _LATE_TEST_FRAMES
+    ]
+
+
 EIGEN_TEST_DRIVES: frozenset[str] = frozenset(frame.drive for frame in eigen_test_frames())
 """The 28 drives whose other frames look like the test frames, so none of them may be trained on."""

@@ -16,6 +16,7 @@ from mtdepth.datasets.eigen import (
     CALIBRATION_DRIVES,
     EIGEN_TEST_DRIVES,
     KITTI_DRIVES,
+    eigen_improved_frames,
     eigen_test_frames,
 )
 from mtdepth.datasets.frames import CAMERA_OF_SIDE, FrameId, is_kitti_drive
@@ -40,7 +41,7 @@ class KittiRaw(Recordings):
         list_line="2011_09_26/2011_09_26_drive_0001_sync 0000000005 l",
         camera_folders={side: f"{camera}/data" for side, camera in CAMERA_OF_SIDE.items()},
         lidar_folder="velodyne_points/data",
-        split_names=("eigen_test", "eigen_train"),
+        split_names=("eigen_test", "eigen_improved", "eigen_train"),
         default_splits={"train": "eigen_train", "val": "eigen_test"},
         num_digits=10,
         lidar_z_is_up=True,
@@ -110,18 +111,20 @@ class KittiRaw(Recordings):
     def split(self, name: str) -> list[FrameId]:
         """The frames of one of Eigen's sides.
 
-        `eigen_test` is the published 697, on disk or not. `eigen_train` is of what is on disk, both
-        cameras, sorted: KITTI's own drives without the 28 test drives and without the checkerboard
-        recordings. A drive whose number KITTI does not have is left out, since it may be a test
-        drive under another name. (Eigen's own side is the 33 of these of the categories city,
-        residential and road; drives of the categories campus and person take part if they were
-        downloaded.)
+        `eigen_test` is the published 697, on disk or not, `eigen_improved` the 652 of them that
+        have annotated depth. `eigen_train` is of what is on disk, both cameras, sorted: KITTI's own
+        drives without the 28 test drives and without the checkerboard recordings. A drive whose
+        number KITTI does not have is left out, since it may be a test drive under another name.
+        (Eigen's own side is the 33 of these of the categories city, residential and road; drives of
+        the categories campus and person take part if they were downloaded.)
 
         Raises:
           ValueError: If nothing of the training side is here.
         """
         if name == "eigen_test":
             return eigen_test_frames()
+        if name == "eigen_improved":
+            return eigen_improved_frames()
         is_training = KITTI_DRIVES - EIGEN_TEST_DRIVES - CALIBRATION_DRIVES
         drives = self.drives()
         frames = self.all_frames(drive for drive in drives if drive in is_training)

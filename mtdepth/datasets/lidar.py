@@ -1,7 +1,7 @@
 """Velodyne sweeps, and the sparse depth images that they give."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +10,7 @@ from mtdepth.datasets.calibration import Side, StereoRig
 from mtdepth.datasets.plausible import sweep_problem
 from mtdepth.files import DataError, read_bytes
 
-PixelRule = Literal["eigen", "nearest"]
-PIXEL_RULES: tuple[PixelRule, ...] = ("eigen", "nearest")
+Floats = npt.NDArray[np.floating[Any]]
 
 _NUM_VALUES = 4  # x, y, z, reflectance
 _POINT_BYTES = _NUM_VALUES * 4
@@ -52,65 +51,120 @@ def read_velodyne(path: Path, *, z_is_up: bool = False) -> npt.NDArray[np.float3
 
 
 def project_to_depth(
-    points: npt.NDArray[np.floating[Any]],
-    rig: StereoRig,
-    *,
-    side: Side,
-    size: tuple[int, int] | None = None,
-    pixel_rule: PixelRule,
+    points: Floats, rig: StereoRig, *, side: Side, size: tuple[int, int] | None = None
 ) -> npt.NDArray[np.float32]:
-    """Projects a sweep into one colour camera.
+    """Projects a sweep into one colour camera, as KITTI's own depth images are made.
 
-    Where several points fall on a pixel, the nearest stays. (Published evaluation code means the
-    same, but finds shared pixels by an index that takes the last pixel of a row and the first of
-    the next for one; here the rule is applied to every pixel.)
+    A point at (u, v) falls on the pixel `round(u), round(v)`; where several do, the nearest stays.
 
     Args:
       points: `[points, 3 or 4]` in the velodyne frame, metres; a fourth column is not looked at.
       rig: Calibration of the recording date.
       side: Camera.
       size: (height, width) of the image, which may have been shrunk (`StereoRig.camera`); the
-        rig's own when not given.
-      pixel_rule: Where a point at (u, v) falls. `nearest` is `round(u), round(v)`, as in KITTI's
-        own depth images. `eigen` is `round(u) - 1, round(v) - 1`, one pixel up and left, as in
-        every published result on Eigen's split, whose first code kept MATLAB's counting from 1.
-        Pixels are those of `size`.
+        rig's own when not given. Pixels are those of this size.
 
     Returns:
       `[height, width]` camera z in metres, 0 where no point falls.
 
     Raises:
-      ValueError: If the points or the rule have another form, or the image another aspect ratio
-        than the rig's.
+      ValueError: If the points have another form, or the image another aspect ratio than the
+        rig's.
     """
+    xyz_m = _finite(points)
+    size = size or _calibrated_size(rig, side)
+    uv, z_m = _projected(xyz_m, rig, side=side, size=size)
+    is_inside, pixel = _pixels(np.round(uv), size=size)
+    is_inside &= z_m > 0
+    nearest_m = np.full(size[0] * size[1], np.inf, np.float32)
+    np.minimum.at(nearest_m, pixel[is_inside], z_m[is_inside].astype(np.float32))
+    nearest_m[np.isinf(nearest_m)] = 0
+    return nearest_m.reshape(size)
+
+
+def eigen_depth(
+    points: Floats, rig: StereoRig, *, side: Side, size: tuple[int, int] | None = None
+) -> npt.NDArray[np.float32]:
+    """The truth of every published result on Eigen's split, with its peculiarities.
+
+    From the formulas of Godard et al. 2017's released evaluation (`generate_depth_map` with
+    `vel_depth`), which Zhou et al. 2017 and Godard et al. 2019 took over:
+
+    - depth is the scanner's forward x, on KITTI some 0.27 m more than the camera's z;
+    - points with x of 0 or more count, also those a little behind the camera;
+    - a point falls on `round(u) - 1, round(v) - 1`, counted from 0: one pixel up and left;
+    - the last point of a pixel stays, unless the pixel is found to be shared: then the least x of
+      all that share goes to the pixel of the first. Pixels are told apart by
+      `v (width - 1) + u - 1`, which takes the last of a row and the first of the next for one.
+
+    Args:
+      points: `[points, 3 or 4]`: x forward, y left, z up, metres.
+      rig: Calibration of the recording date.
+      side: Camera.
+      size: As in `project_to_depth`.
+
+    Returns:
+      `[height, width]` scanner x in metres, 0 where no point falls.
+
+    Raises:
+      ValueError: As `project_to_depth`.
+    """
+    xyz_m = _finite(points)
+    xyz_m = xyz_m[xyz_m[:, 0] >= 0]
+    size = size or _calibrated_size(rig, side)
+    uv, _ = _projected(xyz_m, rig, side=side, size=size)
+    is_inside, pixel = _pixels(np.round(uv) - 1, size=size)
+    pixel, x_m = pixel[is_inside], xyz_m[is_inside, 0]
+    depth_m = np.zeros(size[0] * size[1])
+    depth_m[pixel] = x_m  # the last of a pixel's points stays
+    row, column = np.divmod(pixel, size[1])
+    _, first, group, count = np.unique(
+        row * (size[1] - 1) + column - 1, return_index=True, return_inverse=True, return_counts=True
+    )
+    least_m = np.full(count.shape, np.inf)
+    np.minimum.at(least_m, group, x_m)
+    shared = count > 1
+    depth_m[pixel[first[shared]]] = least_m[shared]
+    return depth_m.reshape(size).astype(np.float32)
+
+
+def _finite(points: Floats) -> npt.NDArray[np.float64]:
     points = np.asarray(points)
     if points.ndim != 2 or points.shape[1] not in (3, 4):
         raise ValueError(f"points must be [points, 3 or 4], got {points.shape}")
-    if pixel_rule not in PIXEL_RULES:
-        raise ValueError(f"pixel_rule is one of {', '.join(PIXEL_RULES)}, got {pixel_rule!r}")
-    calibrated = rig.intrinsics(side)
-    height_px, width_px = size or (calibrated.height_px, calibrated.width_px)
-    camera = rig.camera(side, size=(height_px, width_px))
-
-    to_image = rig.velodyne_to_image(side)
     # float64 throughout: in float32 about one point in 20,000 lands on the next pixel.
     xyz_m = points[:, :3].astype(np.float64)
-    xyz_m = xyz_m[np.isfinite(xyz_m).all(axis=1)]
+    return xyz_m[np.isfinite(xyz_m).all(axis=1)]
+
+
+def _calibrated_size(rig: StereoRig, side: Side) -> tuple[int, int]:
+    calibrated = rig.intrinsics(side)
+    return calibrated.height_px, calibrated.width_px
+
+
+def _projected(
+    xyz_m: npt.NDArray[np.float64], rig: StereoRig, *, side: Side, size: tuple[int, int]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Returns `[points, 2]` u, v in pixels of `size`, not rounded, and `[points]` camera z."""
+    height_px, width_px = size
+    to_image = rig.velodyne_to_image(side)
     homogeneous = xyz_m @ to_image[:, :3].T + to_image[:, 3]
-    homogeneous = homogeneous[homogeneous[:, 2] > 0]
     z_m = homogeneous[:, 2]
-    shift = 1 if pixel_rule == "eigen" else 0
-    uv = homogeneous[:, :2] / z_m[:, None]
-    if camera != calibrated:
+    with np.errstate(divide="ignore", invalid="ignore"):  # beside the camera: in no picture
+        uv = homogeneous[:, :2] / z_m[:, None]
+    calibrated = rig.intrinsics(side)
+    if rig.camera(side, size=size) != calibrated:
         # The matrix is of the calibration's size; pixel centres move as in `Intrinsics.resized`.
         scale = (width_px / calibrated.width_px, height_px / calibrated.height_px)
         uv = (uv + 0.5) * scale - 0.5
-    u, v = np.round(uv).T - shift
-    # Compared as floats: a point beside the camera may lie beyond the range of any integer.
-    is_inside = (u >= 0) & (u < width_px) & (v >= 0) & (v < height_px)
+    return uv, z_m
 
-    nearest_m = np.full(height_px * width_px, np.inf, np.float32)
-    pixel = v[is_inside].astype(np.int64) * width_px + u[is_inside].astype(np.int64)
-    np.minimum.at(nearest_m, pixel, z_m[is_inside].astype(np.float32))
-    nearest_m[np.isinf(nearest_m)] = 0
-    return nearest_m.reshape(height_px, width_px)
+
+def _pixels(
+    rounded_uv: npt.NDArray[np.float64], *, size: tuple[int, int]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """Returns `[points]`: which lie inside the picture, and their pixel's index (others: 0)."""
+    u, v = rounded_uv.T
+    # Compared as floats: a point beside the camera may lie beyond the range of any integer.
+    is_inside = (u >= 0) & (u < size[1]) & (v >= 0) & (v < size[0])
+    return is_inside, np.where(is_inside, v * size[1] + u, 0).astype(np.int64)

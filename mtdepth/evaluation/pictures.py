@@ -23,7 +23,7 @@ from mtdepth.runtime.pipeline import Prediction
 
 TRUTH_NAMES: dict[Truth, str] = {
     "lidar_eigen": "LiDAR (points enlarged)",
-    "lidar_nearest": "LiDAR (points enlarged)",
+    "lidar_camera_z": "LiDAR (points enlarged)",
     "annotated": "annotated depth",
     "labels": "label depth",
 }

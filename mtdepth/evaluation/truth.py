@@ -1,6 +1,7 @@
 """Where the true depth of a frame comes from, for each kind of truth that a protocol names."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import read_depth_png
-from mtdepth.datasets.lidar import project_to_depth
+from mtdepth.datasets.lidar import eigen_depth, project_to_depth
 from mtdepth.datasets.recordings import Recordings
 from mtdepth.files import DataError, UserError
 from mtdepth.metrics.protocols import Truth
@@ -52,19 +53,24 @@ class TruthReader:
           UserError: If a source that the truth needs was not given.
         """
         if truth == "lidar_eigen":
-            return self._lidar(frame, size=size, pixel_rule="eigen")
-        if truth == "lidar_nearest":
-            return self._lidar(frame, size=size, pixel_rule="nearest")
+            if not self.raw.layout.lidar_z_is_up:
+                raise UserError(
+                    "protocols eigen_* take the scanner's x, which is known to point forward in "
+                    "KITTI's layout alone; take --protocol camera_z_garg_80m"
+                )
+            return self._lidar(eigen_depth, frame, size=size)
+        if truth == "lidar_camera_z":
+            return self._lidar(project_to_depth, frame, size=size)
         if truth == "annotated":
             return self._annotated(frame, size=size)
         if label_depth_m is None:
             raise UserError("a protocol against labels needs a label store; give --labels")
         return label_depth_m
 
-    def _lidar(self, frame: FrameId, *, size: tuple[int, int], pixel_rule: Any) -> Floats:
-        points = self.raw.read_sweep(frame)
-        rig = self.raw.rig(frame)
-        return project_to_depth(points, rig, side=frame.side, size=size, pixel_rule=pixel_rule)
+    def _lidar(
+        self, project: Callable[..., Floats], frame: FrameId, *, size: tuple[int, int]
+    ) -> Floats:
+        return project(self.raw.read_sweep(frame), self.raw.rig(frame), side=frame.side, size=size)
 
     def _annotated(self, frame: FrameId, *, size: tuple[int, int]) -> Floats:
         if self.annotated_root is None:

@@ -21,7 +21,7 @@ from mtdepth.metrics.depth import (
 
 Floats = npt.NDArray[np.floating[Any]]
 
-Truth = Literal["lidar_eigen", "lidar_nearest", "annotated", "labels"]
+Truth = Literal["lidar_eigen", "lidar_camera_z", "annotated", "labels"]
 Crop = Literal["none", "garg", "eigen"]
 
 MIN_DEPTH_M = 1e-3  # Godard et al. 2017, released evaluation code
@@ -36,8 +36,8 @@ CROP_FRACTIONS: dict[Crop, tuple[float, float, float, float]] = {
 }
 
 TRUTH_DESCRIPTIONS: dict[Truth, str] = {
-    "lidar_eigen": "LiDAR projected by round(u) - 1, the pixel of published Eigen tables; camera z",
-    "lidar_nearest": "LiDAR projected by round(u), as in KITTI's own depth maps; camera z",
+    "lidar_eigen": "LiDAR as published Eigen tables take it: the scanner's x at round(u) - 1",
+    "lidar_camera_z": "LiDAR as the camera sees it: its z at round(u), as KITTI's depth maps",
     "annotated": "KITTI's annotated depth maps (the 'improved' ground truth)",
     "labels": "the depth of a label store",
 }
@@ -51,10 +51,12 @@ class Protocol:
       name: What tables and files call it.
       truth: Where the true depth comes from.
       crop: The region of the image that counts.
-      max_depth_m: Truth from here on is left out; predictions are clamped to it.
+      max_depth_m: Predictions are clamped to it, and truth from here on is left out.
       min_depth_m: Truth up to here is left out; predictions are clamped to it.
       median_scaling: Whether each prediction is first multiplied by
         median(truth) / median(predicted) of its image, as scale-free methods need.
+      is_truth_capped: Whether truth from `max_depth_m` on is left out; predictions are clamped to
+        it all the same.
     """
 
     name: str
@@ -63,16 +65,17 @@ class Protocol:
     max_depth_m: float
     min_depth_m: float = MIN_DEPTH_M
     median_scaling: bool = False
+    is_truth_capped: bool = True
 
     @property
     def description(self) -> str:
         """One sentence that says the whole protocol."""
         region = {"none": "the whole image", "garg": "Garg crop", "eigen": "Eigen crop"}[self.crop]
         scaling = "median scaling per image" if self.median_scaling else "no median scaling"
-        return (
-            f"Truth: {TRUTH_DESCRIPTIONS[self.truth]}; {region}; "
-            f"{self.min_depth_m:g} m to {self.max_depth_m:g} m; {scaling}."
-        )
+        limits = f"{self.min_depth_m:g} m to {self.max_depth_m:g} m"
+        if not self.is_truth_capped:
+            limits += ", truth beyond it, too"
+        return f"Truth: {TRUTH_DESCRIPTIONS[self.truth]}; {region}; {limits}; {scaling}."
 
     def to_dict(self) -> dict[str, Any]:
         """Returns every setting and the description."""
@@ -89,7 +92,8 @@ class Protocol:
         """
         valid = np.zeros(truth_m.shape, bool)
         valid[crop_region(self.crop, size=truth_m.shape)] = True
-        return valid & (truth_m > self.min_depth_m) & (truth_m < self.max_depth_m)
+        valid &= truth_m > self.min_depth_m
+        return valid & (truth_m < self.max_depth_m) if self.is_truth_capped else valid
 
 
 def crop_region(crop: Crop, *, size: tuple[int, ...]) -> tuple[slice, slice]:
@@ -166,11 +170,20 @@ def score_image(truth_m: Floats, predicted_m: Floats, protocol: Protocol) -> Ima
 
 def _registry() -> dict[str, Protocol]:
     metric = [
+        Protocol(name="camera_z_garg_80m", truth="lidar_camera_z", crop="garg", max_depth_m=80.0),
+        Protocol(name="camera_z_80m", truth="lidar_camera_z", crop="none", max_depth_m=80.0),
         Protocol(name="eigen_garg_80m", truth="lidar_eigen", crop="garg", max_depth_m=80.0),
         Protocol(name="eigen_garg_50m", truth="lidar_eigen", crop="garg", max_depth_m=50.0),
         Protocol(name="eigen_crop_80m", truth="lidar_eigen", crop="eigen", max_depth_m=80.0),
         Protocol(name="eigen_full_80m", truth="lidar_eigen", crop="none", max_depth_m=80.0),
-        Protocol(name="nearest_garg_80m", truth="lidar_nearest", crop="garg", max_depth_m=80.0),
+        # Godard et al. 2019's released evaluation, `eigen_benchmark`
+        Protocol(
+            name="eigen_improved_80m",
+            truth="annotated",
+            crop="none",
+            max_depth_m=80.0,
+            is_truth_capped=False,
+        ),
         Protocol(name="annotated_garg_80m", truth="annotated", crop="garg", max_depth_m=80.0),
         Protocol(name="labels_80m", truth="labels", crop="none", max_depth_m=80.0),
         Protocol(name="labels_garg_80m", truth="labels", crop="garg", max_depth_m=80.0),

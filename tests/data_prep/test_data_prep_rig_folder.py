@@ -130,7 +130,7 @@ def test_the_evaluations_truth_by_lidar_is_kittis(rig: Path, kitti: Path) -> Non
     frame = raw.frames_of(raw.drives()[1], "r")[1]
     same = FrameId(rig_drive(frame.drive), frame.index, frame.side)
     truths = [
-        TruthReader(raw=tree).read("lidar_eigen", each, size=SIZE, label_depth_m=None)
+        TruthReader(raw=tree).read("lidar_camera_z", each, size=SIZE, label_depth_m=None)
         for tree, each in ((raw, frame), (RigFolder(rig), same))
     ]
     assert (truths[0] > 0).sum() > 100

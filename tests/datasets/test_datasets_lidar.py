@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mtdepth.datasets.calibration import Side, StereoRig, rig_from_projections
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.kitti_raw import KittiRaw
-from mtdepth.datasets.lidar import PIXEL_RULES, PixelRule, project_to_depth, read_velodyne
+from mtdepth.datasets.lidar import eigen_depth, project_to_depth, read_velodyne
 from mtdepth.files import DataError
 
 
@@ -40,18 +40,17 @@ def test_a_point_by_hand() -> None:
     # 5 m forward, 1 m left, 0.5 m up: x = -1, y = -0.5, z = 5.
     # u = (10 * -1 + 6 * 5 + 2) / 5 = 4.4 -> 4 ; v = (12 * -0.5 + 4 * 5) / 5 = 2.8 -> 3
     points = sweep((5.0, 1.0, 0.5))
-    nearest = project_to_depth(points, RIG, side="l", pixel_rule="nearest")
+    nearest = project_to_depth(points, RIG, side="l")
     assert nearest.shape == (8, 12)
     assert nearest.dtype == np.float32
     assert (np.argwhere(nearest) == [[3, 4]]).all()
     assert nearest[3, 4] == 5.0
-    eigen = project_to_depth(points, RIG, side="l", pixel_rule="eigen")
-    assert (np.argwhere(eigen) == [[2, 3]]).all()
+    assert (np.argwhere(eigen_depth(points, RIG, side="l")) == [[2, 3]]).all()
 
 
 def test_the_right_camera_sees_it_farther_left() -> None:
     # u = (10 * -1 + 6 * 5 - 3) / 5 = 3.4 -> 3: one baseline of 0.5 m, 10 * 0.5 / 5 = 1 px.
-    depth_m = project_to_depth(sweep((5.0, 1.0, 0.5)), RIG, side="r", pixel_rule="nearest")
+    depth_m = project_to_depth(sweep((5.0, 1.0, 0.5)), RIG, side="r")
     assert (np.argwhere(depth_m) == [[3, 3]]).all()
 
 
@@ -59,7 +58,7 @@ def test_the_nearest_point_wins_in_either_order() -> None:
     # Straight ahead of the left camera, x = -0.2: u = (-2 + 6 z + 2) / z = 6, v = 4.
     points = sweep((9.0, 0.2, 0.0), (4.0, 0.2, 0.0), (7.0, 0.2, 0.0))
     for ordered in (points, points[::-1]):
-        depth_m = project_to_depth(ordered, RIG, side="l", pixel_rule="nearest")
+        depth_m = project_to_depth(ordered, RIG, side="l")
         assert depth_m[4, 6] == 4.0
         assert np.count_nonzero(depth_m) == 1
 
@@ -73,30 +72,32 @@ def test_points_behind_beside_or_without_numbers_leave_no_trace() -> None:
         (np.nan, 0.0, 0.0),
         (5.0, np.inf, 0.0),
     )
-    assert not project_to_depth(points, RIG, side="l", pixel_rule="nearest").any()
-    assert not project_to_depth(points[:0], RIG, side="l", pixel_rule="eigen").any()
+    assert not project_to_depth(points, RIG, side="l").any()
+    assert not project_to_depth(points[:0], RIG, side="l").any()
+    assert not eigen_depth(points[[0, 2, 3, 4, 5]], RIG, side="l").any()
+    assert not eigen_depth(points[:0], RIG, side="l").any()
 
 
 def test_a_point_moves_with_the_pixel_centres_of_a_resized_picture_by_hand() -> None:
     # u = 4.4, v = 2.8 as above; three times as large: u' = 4.9 * 3 - 0.5 = 14.2, v' = 9.4 (13.2 and
     # 8.4 without the half pixels); half as large: u' = 1.95, v' = 1.15.
     points = sweep((5.0, 1.0, 0.5))
-    for size, rule, pixel in (
-        ((24, 36), "nearest", [9, 14]),
-        ((24, 36), "eigen", [8, 13]),
-        ((4, 6), "nearest", [1, 2]),
+    for size, project, pixel in (
+        ((24, 36), project_to_depth, [9, 14]),
+        ((24, 36), eigen_depth, [8, 13]),
+        ((4, 6), project_to_depth, [1, 2]),
     ):
-        depth_m = project_to_depth(points, RIG, side="l", size=size, pixel_rule=rule)  # type: ignore[arg-type]
+        depth_m = project(points, RIG, side="l", size=size)
         assert depth_m.shape == size
         assert np.argwhere(depth_m).tolist() == [pixel]
 
 
 def test_a_cropped_picture_is_refused() -> None:
     with pytest.raises(ValueError, match=r"cropped .* need a calibration of their own"):
-        project_to_depth(sweep((5.0, 1.0, 0.5)), RIG, side="l", size=(7, 12), pixel_rule="eigen")
+        project_to_depth(sweep((5.0, 1.0, 0.5)), RIG, side="l", size=(7, 12))
 
 
-def one_by_one(points: np.ndarray, side: Side, pixel_rule: PixelRule) -> np.ndarray:
+def one_by_one(points: np.ndarray, side: Side) -> np.ndarray:
     """The rule in plain Python, a point after the other, with the formulas of the pinhole."""
     depth_m = np.zeros((8, 12), np.float32)
     shift_px = {"l": 2.0, "r": -3.0}[side]
@@ -105,34 +106,108 @@ def one_by_one(points: np.ndarray, side: Side, pixel_rule: PixelRule) -> np.ndar
             continue
         u = round((10 * -left + 6 * forward + shift_px) / forward)
         v = round((12 * -up + 4 * forward) / forward)
-        if pixel_rule == "eigen":
-            u, v = u - 1, v - 1
         if 0 <= u < 12 and 0 <= v < 8:
             already_m = depth_m[v, u]
             depth_m[v, u] = min(already_m, forward) if already_m else forward
     return depth_m
 
 
+def published(points: np.ndarray, rig: StereoRig, side: Side, size: tuple[int, int]) -> np.ndarray:
+    """What published Eigen tables take for the truth, a point after the other."""
+    height_px, width_px = size
+    matrix = rig.velodyne_to_image(side).tolist()
+    kept: list[tuple[int, int, float]] = []
+    for forward, left, up in points[:, :3].astype(float).tolist():
+        if forward < 0:
+            continue
+        a, b, z = (row[0] * forward + row[1] * left + row[2] * up + row[3] for row in matrix)
+        if z == 0 or abs(a) > 1e6 * abs(z) or abs(b) > 1e6 * abs(z):
+            continue
+        u, v = round(a / z) - 1, round(b / z) - 1
+        if 0 <= u < width_px and 0 <= v < height_px:
+            kept.append((v, u, forward))
+    depth_m = np.zeros(size)
+    groups: dict[int, list[tuple[int, int, float]]] = {}
+    for v, u, forward in kept:
+        depth_m[v, u] = forward
+        groups.setdefault(v * (width_px - 1) + u - 1, []).append((v, u, forward))
+    for group in groups.values():
+        if len(group) > 1:
+            v, u, _ = group[0]
+            depth_m[v, u] = min(forward for _, _, forward in group)
+    return depth_m
+
+
+def offset_rig() -> StereoRig:
+    """As `make_rig`, with the scanner 0.27 m behind the camera and rolled a little."""
+    roll = np.deg2rad(2)
+    turn = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
+    scanner_to_camera = np.eye(4)
+    scanner_to_camera[:3, :3] = turn @ np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])
+    scanner_to_camera[:3, 3] = [0.0, -0.08, -0.27]
+    return rig_from_projections(
+        path=Path("hand.txt"),
+        P_rect_02=np.array([[10.0, 0, 6, 2], [0, 12, 4, 0], [0, 0, 1, 0]]),
+        P_rect_03=np.array([[10.0, 0, 6, -3], [0, 12, 4, 0], [0, 0, 1, 0]]),
+        size_left=(8, 12),
+        size_right=(8, 12),
+        R_rect_00=np.eye(3),
+        T_velodyne_to_camera_0=scanner_to_camera,
+        T_imu_to_velodyne=None,
+    )
+
+
+def random_sweep(seed: int, num_points: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return rng.uniform([-5, -6, -3, 0], [20, 6, 3, 1], (num_points, 4)).astype(np.float32)
+
+
 @given(
     seed=st.integers(0, 2**32 - 1),
     num_points=st.integers(0, 200),
     side=st.sampled_from(["l", "r"]),
-    pixel_rule=st.sampled_from(PIXEL_RULES),
 )
 def test_the_image_is_that_of_one_point_after_the_other(
-    seed: int, num_points: int, side: Side, pixel_rule: PixelRule
+    seed: int, num_points: int, side: Side
 ) -> None:
-    rng = np.random.default_rng(seed)
-    points = rng.uniform([-5, -6, -3, 0], [20, 6, 3, 1], (num_points, 4)).astype(np.float32)
-    depth_m = project_to_depth(points, RIG, side=side, pixel_rule=pixel_rule)
-    np.testing.assert_array_equal(depth_m, one_by_one(points, side, pixel_rule))
+    points = random_sweep(seed, num_points)
+    np.testing.assert_array_equal(
+        project_to_depth(points, RIG, side=side), one_by_one(points, side)
+    )
 
 
-def test_another_rule_or_shape_is_refused() -> None:
-    with pytest.raises(ValueError, match="eigen, nearest, got 'floor'"):
-        project_to_depth(sweep((1, 0, 0)), RIG, side="l", pixel_rule="floor")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"got \(4,\)"):
-        project_to_depth(np.zeros(4), RIG, side="l", pixel_rule="eigen")
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    num_points=st.integers(0, 400),
+    side=st.sampled_from(["l", "r"]),
+)
+def test_the_eigen_truth_is_the_published_one(seed: int, num_points: int, side: Side) -> None:
+    points, rig = random_sweep(seed, num_points), offset_rig()
+    np.testing.assert_allclose(
+        eigen_depth(points, rig, side=side), published(points, rig, side, (8, 12)), rtol=1e-6
+    )
+
+
+def test_the_eigen_truth_takes_the_scanners_x_and_the_end_of_a_row_for_the_next_ones_begin() -> (
+    None
+):
+    rig = offset_rig()
+    (depth_m,) = {*eigen_depth(sweep((5.0, 0.3, 0.2)), rig, side="l").ravel().tolist()} - {0.0}
+    (z_m,) = {*project_to_depth(sweep((5.0, 0.3, 0.2)), rig, side="l").ravel().tolist()} - {0.0}
+    assert (depth_m, z_m) == (5.0, pytest.approx(4.73))
+    # u = 12 and v = 4: the last pixel of row 3; u = 1 and v = 5: the first of row 4. Found to be
+    # one, the first point's pixel takes the nearer x, and the other keeps its own.
+    last, first = sweep((4.0, -2.2, 0.0))[0], sweep((7.0, 3.7, -0.583))[0]
+    for points, beginning_m in (((last, first), 7.0), ((first, last), 4.0)):
+        image_m = eigen_depth(np.stack(points), RIG, side="l")
+        assert np.argwhere(image_m).tolist() == [[3, 11], [4, 0]]
+        assert (image_m[3, 11], image_m[4, 0]) == (4.0, beginning_m)
+
+
+def test_points_of_another_shape_are_refused() -> None:
+    for project in (project_to_depth, eigen_depth):
+        with pytest.raises(ValueError, match=r"got \(4,\)"):
+            project(np.zeros(4), RIG, side="l")
 
 
 def test_a_sweep_is_read_point_by_point(tmp_path: Path) -> None:
@@ -169,23 +244,27 @@ def test_a_missing_sweep_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.dataset
-@pytest.mark.parametrize("pixel_rule", PIXEL_RULES)
-def test_a_real_sweep_gives_exactly_the_reference(
-    kitti_mini: Path, reference: Path, pixel_rule: PixelRule
-) -> None:
+def test_a_real_sweep_gives_exactly_the_reference(kitti_mini: Path, reference: Path) -> None:
     truth = np.load(reference / "lidar.npz")
     frame = FrameId.parse(f"{truth['frame']} l")
     raw = KittiRaw(kitti_mini / "raw")
-    depth_m = project_to_depth(
-        read_velodyne(raw.velodyne_path(frame)),
-        raw.calibration(frame.date),
-        side="l",
-        pixel_rule=pixel_rule,
-    )
+    points, rig = read_velodyne(raw.velodyne_path(frame)), raw.calibration(frame.date)
     expected_m = np.zeros(truth["shape"], np.float32)
-    rows, columns = truth[f"{pixel_rule}_yx"].T
-    expected_m[rows, columns] = truth[f"{pixel_rule}_depth_m"]
-    np.testing.assert_array_equal(depth_m, expected_m)
+    rows, columns = truth["nearest_yx"].T
+    expected_m[rows, columns] = truth["nearest_depth_m"]
+    np.testing.assert_array_equal(project_to_depth(points, rig, side="l"), expected_m)
+
+    # The reference's `eigen` has the published pixels with the camera's z; published is scanner x.
+    eigen_m = eigen_depth(points, rig, side="l")
+    pixels = truth["eigen_yx"]
+    z_m = np.zeros_like(eigen_m)
+    z_m[tuple(pixels.T)] = truth["eigen_depth_m"]
+    both = (eigen_m > 0) & (z_m > 0)
+    assert np.count_nonzero(both) >= 0.999 * len(pixels)
+    assert 0.2 < np.median((eigen_m - z_m)[both]) < 0.35
+    np.testing.assert_allclose(
+        eigen_m, published(points, rig, "l", (eigen_m.shape[0], eigen_m.shape[1])), rtol=1e-6
+    )
 
 
 @pytest.mark.dataset
@@ -197,7 +276,6 @@ def test_round_is_the_rule_of_kittis_own_depth_images(kitti_mini: Path, side: Si
         read_velodyne(raw.velodyne_path(frame)),
         raw.calibration(frame.date),
         side=side,
-        pixel_rule="nearest",
     )
     path = kitti_mini / "data_depth_annotated/train" / frame.drive / "proj_depth/velodyne_raw"
     png = cv2.imread(str(path / frame.camera / f"{frame.name}.png"), cv2.IMREAD_UNCHANGED)

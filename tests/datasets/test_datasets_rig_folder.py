@@ -168,7 +168,7 @@ def test_a_rig_may_have_one_camera(root: Path) -> None:
     assert not rig.has_right
     assert rig.camera("l", size=(3, 4)).fx_px == 3.5
     np.testing.assert_allclose(rig.T_velodyne_to("l") @ [5.0, 1.0, -0.2, 1.0], [-1, 0, 4.9, 1])
-    ahead_m = project_to_depth(np.array([[5.0, 0, 0]]), rig, side="l", pixel_rule="nearest")
+    ahead_m = project_to_depth(np.array([[5.0, 0, 0]]), rig, side="l")
     np.testing.assert_allclose(ahead_m[ahead_m > 0], [4.9], rtol=1e-6)
     for ask in (lambda: rig.baseline_m, lambda: rig.intrinsics("r"), lambda: rig.P_rect("r")):
         with pytest.raises(ValueError, match=r"this rig has one camera: .*no baseline_m"):
@@ -333,7 +333,6 @@ def test_both_layouts_give_the_same_pictures_cameras_and_lidar(tree: Path, tmp_p
                 read_velodyne(tree_.velodyne_path(frame_)),
                 tree_.rig(frame_),
                 side=side,
-                pixel_rule="nearest",
             )
             for tree_, frame_ in ((raw, frame), (other, same))
         ]

@@ -8,6 +8,7 @@ from mtdepth.datasets.eigen import (
     CALIBRATION_DRIVES,
     EIGEN_TEST_DRIVES,
     KITTI_DRIVES,
+    eigen_improved_frames,
     eigen_test_frames,
 )
 from mtdepth.datasets.frames import FrameId
@@ -154,9 +155,17 @@ def test_a_training_side_without_frames_says_what_is_there(tmp_path: Path) -> No
         resolve_split(KittiRaw(tmp_path), "eigen_train")
 
 
+def test_the_improved_side_is_652_of_them_in_the_same_order(raw: KittiRaw) -> None:
+    frames = resolve_split(raw, "eigen_improved")
+    assert len(frames) == 652
+    kept = set(frames)
+    assert [frame for frame in eigen_test_frames() if frame in kept] == frames
+
+
 def test_an_unknown_split_lists_the_names_and_the_paths_tried(raw: KittiRaw) -> None:
     with pytest.raises(
-        FileNotFoundError, match=r"'eigen_tset'.*eigen_test, eigen_train, all.*tried eigen_tset and"
+        FileNotFoundError,
+        match=r"'eigen_tset'.*eigen_test, eigen_improved, .*all.*tried eigen_tset and",
     ):
         resolve_split(raw, "eigen_tset")
 
@@ -169,7 +178,7 @@ def test_the_table_is_the_published_list_in_its_order(kitti_mini: Path) -> None:
 @pytest.mark.dataset
 def test_the_published_lists_agree_with_the_table_of_drives(kitti_mini: Path) -> None:
     benchmark = read_frame_list(kitti_mini / "splits/eigen_benchmark_test_files.txt")
-    assert len(benchmark) == 652
+    assert benchmark == eigen_improved_frames()
     assert {frame.drive for frame in benchmark} <= EIGEN_TEST_DRIVES
     validation = read_frame_list(kitti_mini / "splits/eigen_zhou_val_files.txt")
     assert {frame.drive for frame in validation} <= KITTI_DRIVES - EIGEN_TEST_DRIVES

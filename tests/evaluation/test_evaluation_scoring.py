@@ -38,7 +38,7 @@ from mtdepth.metrics.protocols import protocol_named
 from mtdepth.runtime.pipeline import Prediction
 
 EIGEN, LABELS = protocol_named("eigen_garg_80m"), protocol_named("labels_80m")
-NEAREST = protocol_named("nearest_garg_80m")
+NEAREST = protocol_named("camera_z_garg_80m")
 
 
 @dataclasses.dataclass
@@ -94,7 +94,7 @@ def test_the_truth_as_a_prediction_has_no_error_and_a_factor_shows(
     assert abs_rel(larger, "model", "labels_80m") == pytest.approx(0.1, abs=0.005)
     # The sweep hits the same surfaces inside the pixels that it is drawn in; at 64 rows a pixel
     # of road spans some per cent of its distance. `round(u) - 1` draws it in the next pixel.
-    lidar = abs_rel(perfect, "model", "nearest_garg_80m")
+    lidar = abs_rel(perfect, "model", "camera_z_garg_80m")
     assert lidar < 0.05
     assert lidar < abs_rel(perfect, "model", "eigen_garg_80m")
     assert perfect.rows["model"].classes is not None
@@ -119,7 +119,7 @@ def test_a_shrunk_picture_has_its_own_camera_and_sweep(tree: Path, tmp_path: Pat
     camera = KittiRaw(tree).calibration(labels.frames[0].date).intrinsics("l")
     assert model.seen[0].camera == camera.resized(width_px=96, height_px=32)
     # Measured 0.024; 0.79 with the sweep drawn as for the full size.
-    assert abs_rel(scores, "model", "nearest_garg_80m") < 0.05
+    assert abs_rel(scores, "model", "camera_z_garg_80m") < 0.05
 
 
 def test_labels_are_not_scored_against_themselves(tree: Path, labels: LabelStore) -> None:

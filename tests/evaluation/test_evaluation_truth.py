@@ -1,6 +1,7 @@
 """Each kind of truth against what it stands for."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,9 +9,11 @@ import pytest
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import write_depth_png
-from mtdepth.datasets.lidar import project_to_depth, read_velodyne
+from mtdepth.datasets.lidar import eigen_depth, project_to_depth, read_velodyne
+from mtdepth.datasets.rig_folder import RigFolder
 from mtdepth.evaluation.truth import TruthReader
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
+from mtdepth.metrics.protocols import Truth
 
 SIZE = (64, 192)
 
@@ -30,18 +33,29 @@ def annotated_path(root: Path, frame: FrameId, part: str) -> Path:
     return folder / f"{frame.name}.png"
 
 
-def test_the_two_lidar_truths_follow_their_pixel_rules(raw: KittiRaw, frame: FrameId) -> None:
+def test_the_two_lidar_truths_are_camera_z_and_the_published_one(
+    raw: KittiRaw, frame: FrameId
+) -> None:
     reader = TruthReader(raw=raw)
     points = read_velodyne(raw.velodyne_path(frame))
     rig = raw.calibration(frame.date)
-    found = {}
-    for truth, rule in (("lidar_eigen", "eigen"), ("lidar_nearest", "nearest")):
-        found[rule] = reader.read(truth, frame, size=SIZE, label_depth_m=None)  # type: ignore[arg-type]
-        expected = project_to_depth(points, rig, side="l", size=SIZE, pixel_rule=rule)  # type: ignore[arg-type]
-        np.testing.assert_array_equal(found[rule], expected)
-        assert np.count_nonzero(found[rule]) > 100
-    # One pixel up-left of each other, but for the border.
-    np.testing.assert_array_equal(found["eigen"][:-1, :-1], found["nearest"][1:, 1:])
+    truths: tuple[tuple[Truth, Any], ...] = (
+        ("lidar_camera_z", project_to_depth),
+        ("lidar_eigen", eigen_depth),
+    )
+    for truth, project in truths:
+        found = reader.read(truth, frame, size=SIZE, label_depth_m=None)
+        np.testing.assert_array_equal(found, project(points, rig, side="l", size=SIZE))
+        assert np.count_nonzero(found) > 100
+
+
+def test_scanner_x_is_refused_where_no_one_knows_where_x_points(frame: FrameId) -> None:
+    class Rig:
+        layout = RigFolder.layout
+
+    reader = TruthReader(raw=Rig())  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="take --protocol camera_z_garg_80m"):
+        reader.read("lidar_eigen", frame, size=SIZE, label_depth_m=None)
 
 
 @pytest.mark.parametrize("part", ["train", "val"])
@@ -83,7 +97,7 @@ def test_real_annotated_depth_agrees_with_the_sweep_it_was_made_from(kitti_mini:
     frame = FrameId.parse("2011_09_26/2011_09_26_drive_0001_sync 0000000005 l")
     annotated, sweep = (
         reader.read(truth, frame, size=(375, 1242), label_depth_m=None)
-        for truth in ("annotated", "lidar_nearest")
+        for truth in ("annotated", "lidar_camera_z")
     )
     both = (annotated > 0) & (sweep > 0)
     assert np.count_nonzero(both) > 5000

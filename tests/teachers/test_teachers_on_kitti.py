@@ -64,7 +64,6 @@ def test_depth_agrees_with_lidar_on_the_validation_frames(kitti_mini: Path) -> N
             raw.calibration(frame.date),
             side="l",
             size=sample.size_px,
-            pixel_rule="nearest",
         )
         both = (depth_m > 0) & (lidar_m >= 1) & (lidar_m <= 80)
         sums.append(error_sums(lidar_m[both], np.minimum(depth_m[both], 80)))
