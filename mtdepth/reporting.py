@@ -168,7 +168,7 @@ def error_by_distance_figure(
     """Draws error against the truth's distance, one line for each predictor.
 
     Args:
-      rows_by_name: At least one; by legend text, the records of `DistanceSums.rows`.
+      rows_by_name: At least one; by legend text, the records of `GroupSums.rows`.
       title: Names the protocol.
     """
     figure = Figure(figsize=(11, 7), dpi=DPI, layout="constrained")

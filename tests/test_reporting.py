@@ -134,9 +134,7 @@ def test_the_colour_bar_is_in_metres() -> None:
 
 def test_the_distance_figure_draws_means_at_the_middle_of_their_bins() -> None:
     truth = np.array([5.0, 15.0, 16.0])
-    rows = distance_sums(
-        truth, truth + np.array([1, 2, 4]), np.array([0.0, 10.0, 20.0, 30.0])
-    ).rows()
+    rows = distance_sums(truth, truth + np.array([1, 2, 4]), max_depth_m=30).rows()
     figure = error_by_distance_figure({"model": rows}, title="protocol x")
     line = figure.axes[0].lines[0]
     assert line.get_xdata().tolist() == [5.0, 15.0]  # the empty bin has no point

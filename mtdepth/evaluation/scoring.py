@@ -164,7 +164,7 @@ class Evaluation:
         predictions = {name: row.predict(scene) for name, row in self.rows.items()}
         found = {
             name: (
-                self._depth_scores(self.rows[name], truths, prediction),
+                self._depth_scores(self.rows[name], scene, truths, prediction),
                 _class_score(scene, prediction),
                 NearObstacles()
                 if self.rows[name].is_oracle
@@ -177,7 +177,11 @@ class Evaluation:
         return found
 
     def _depth_scores(
-        self, row: Row, truths: dict[str, npt.NDArray[Any]], prediction: Prediction
+        self,
+        row: Row,
+        scene: Scene,
+        truths: dict[str, npt.NDArray[Any]],
+        prediction: Prediction,
     ) -> dict[str, ImageScore]:
         scores = {}
         for protocol in self.protocols:
@@ -185,7 +189,12 @@ class Evaluation:
             if row.is_oracle and protocol.truth == "labels":
                 continue
             try:
-                score = score_image(truths[protocol.name], prediction.depth_m, protocol)
+                score = score_image(
+                    truths[protocol.name],
+                    prediction.depth_m,
+                    protocol,
+                    train_id=scene.label_train_id,
+                )
             except UserError as error:
                 raise UserError(f"{row.title}: {error}") from error
             if not score.sums.num_pixels:

@@ -2,8 +2,9 @@
 
 import dataclasses
 import functools
+import itertools
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from mtdepth.datasets.label_map import CLASS_NAMES, SCORED_OBSTACLES
 from mtdepth.evaluation.scoring import Evaluation, RowScores, Scores
 from mtdepth.evaluation.verdicts import verdicts
-from mtdepth.metrics.depth import ERROR_NAMES, DistanceSums, ErrorSums, per_image_mean
+from mtdepth.metrics.depth import ERROR_NAMES, ErrorSums, GroupSums, per_image_mean
 from mtdepth.metrics.obstacles import NEAR_M, TOO_FAR
 from mtdepth.metrics.protocols import ImageScore, Protocol
 from mtdepth.metrics.segmentation import Confusion
@@ -24,7 +25,8 @@ HEADINGS = ("Abs Rel", "Sq Rel m", "RMSE m", "RMSE log", "d1", "d2", "d3")
 
 NEAR_OBSTACLES = (
     f"pixels of {', '.join(SCORED_OBSTACLES)} nearer than {NEAR_M:g} m by the label store, and "
-    f"those told farther than {TOO_FAR:g} times that"
+    f"those told farther than {TOO_FAR:g} times that; pixels of road, and those told nearer than "
+    f"{NEAR_M:g} m and than the truth over {TOO_FAR:g}"
 )
 
 TextRow = Sequence[str]
@@ -42,8 +44,8 @@ def results_dict(
 
     Returns:
       Plain JSON values. `depth[protocol].rows[row]` holds `per_image_mean` (the published
-      convention), `all_pixels`, `coverage`, `by_distance` and `per_image`; `segmentation.rows`
-      the class scores.
+      convention), `all_pixels`, `coverage`, `by_distance`, `by_row`, `by_class` and
+      `per_image`; `segmentation.rows` the class scores.
     """
     return {
         "format_version": FORMAT_VERSION,
@@ -78,7 +80,7 @@ def results_dict(
             "rows": {
                 name: {"title": row.title, **dataclasses.asdict(row.near_obstacles)}
                 for name, row in scores.rows.items()
-                if row.near_obstacles.num_pixels
+                if row.near_obstacles.num_pixels or row.near_obstacles.num_road
             },
         },
         "versions": package_versions(),
@@ -105,24 +107,34 @@ def depth_table(scores: Scores, protocol: Protocol) -> str:
     return f"{title}\n{aligned(lines)}"
 
 
-def distance_table(scores: Scores, protocol: Protocol, *, row: str) -> str:
-    """The error of one row in each distance bin."""
+def group_tables(scores: Scores, protocol: Protocol, *, row: str) -> str:
+    """The error of one row by distance, by height in the picture, and by class where known."""
     found = scores.rows[row]
-    bins = by_distance([score for _, score in found.depth[protocol.name]])
-    lines: list[TextRow] = [
-        ("distance", "pixels", "mean error m", "mean |error| m", "mean |error|/d")
+    images = [score for _, score in found.depth[protocol.name]]
+    kinds: list[tuple[str, GroupSums, Callable[[dict[str, Any]], str]]] = [
+        ("distance", by_distance(images), lambda each: f"{each['from_m']:g}-{each['to_m']:g} m"),
+        (
+            "height in the picture (top is 0 %)",
+            _added(image.by_row for image in images),
+            lambda each: f"{100 * each['from_height']:.0f}-{100 * each['to_height']:.0f} %",
+        ),
+        ("class", _added(image.by_class for image in images), lambda each: each["class"]),
     ]
-    for each in bins.rows():
-        means = (each["mean_error_m"], each["mean_abs_error_m"], each["mean_abs_rel"])
-        lines.append(
-            (
-                f"{each['from_m']:g}-{each['to_m']:g} m",
-                str(each["num_pixels"]),
-                *("-" if mean is None else f"{mean:.3f}" for mean in means),
-            )
-        )
-    title = f"Error by distance of {found.title}, protocol {protocol.name}, all pixels together"
-    return f"{title}\n{aligned(lines)}"
+    tables = []
+    for kind, sums, name in kinds:
+        lines: list[TextRow] = [
+            (kind, "pixels", "mean error m", "mean |error| m", "mean |error|/d")
+        ]
+        for each in sums.rows():
+            means = (each["mean_error_m"], each["mean_abs_error_m"], each["mean_abs_rel"])
+            if each["num_pixels"]:
+                lines.append(
+                    (name(each), str(each["num_pixels"]), *(f"{mean:.3f}" for mean in means))
+                )
+        if len(lines) > 1:
+            tables.append(aligned(lines))
+    title = f"Error of {found.title}, protocol {protocol.name}, all pixels together"
+    return "\n\n".join([f"{title}\n{tables[0]}", *tables[1:]])
 
 
 def class_table(scores: Scores, *, truth_name: str) -> str:
@@ -148,18 +160,29 @@ def class_table(scores: Scores, *, truth_name: str) -> str:
 
 
 def obstacle_table(scores: Scores) -> str:
-    """The share of near obstacles that each row tells too far; empty without any."""
+    """What each row tells wrong of near obstacles and of the road; empty without any."""
     found = [(row.title, row.near_obstacles) for row in scores.rows.values()]
-    lines: list[TextRow] = [("", "pixels", "told too far")]
+    lines: list[TextRow] = [("", "obstacle pixels", "told too far", "road pixels", "told near")]
     for title, near in found:
-        if near.missed_share is not None:
-            lines.append((title, str(near.num_pixels), f"{100 * near.missed_share:.1f} %"))
+        if near.num_pixels or near.num_road:
+            cells = (
+                (str(pixels), "-" if share is None else f"{100 * share:.1f} %")
+                for pixels, share in (
+                    (near.num_pixels, near.missed_share),
+                    (near.num_road, near.false_share),
+                )
+            )
+            lines.append((title, *itertools.chain.from_iterable(cells)))
     return f"Near obstacles: {NEAR_OBSTACLES}\n{aligned(lines)}" if len(lines) > 1 else ""
 
 
-def by_distance(images: Sequence[ImageScore]) -> DistanceSums:
+def by_distance(images: Sequence[ImageScore]) -> GroupSums:
     """Adds up the error by distance of at least one image."""
-    return functools.reduce(operator.add, (image.by_distance for image in images))
+    return _added(image.by_distance for image in images)
+
+
+def _added(sums: Iterable[GroupSums]) -> GroupSums:
+    return functools.reduce(operator.add, sums)
 
 
 def cost_table(scores: Scores, protocol: Protocol) -> str:
@@ -198,7 +221,7 @@ def all_tables(scores: Scores, evaluation: Evaluation) -> str:
     parts = []
     for protocol in evaluation.protocols:
         parts.append(depth_table(scores, protocol))
-        parts.append(distance_table(scores, protocol, row="model"))
+        parts.append(group_tables(scores, protocol, row="model"))
     if evaluation.labels is not None:
         parts.append(class_table(scores, truth_name=evaluation.labels.manifest.seg_teacher))
     parts.append(obstacle_table(scores))
@@ -245,6 +268,10 @@ def _depth_dict(row: RowScores, protocol: Protocol) -> dict[str, Any]:
         "num_valid_pixels": sum(image.num_valid for image in images),
         "coverage": _coverage(images),
         "by_distance": by_distance(images).rows(),
+        "by_row": _added(image.by_row for image in images).rows(),
+        "by_class": [
+            each for each in _added(image.by_class for image in images).rows() if each["num_pixels"]
+        ],
         "per_image": [
             {
                 "frame": str(frame),

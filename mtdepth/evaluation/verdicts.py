@@ -62,7 +62,7 @@ def _leaning(row: RowScores, protocol: Protocol) -> list[str]:
     bins = functools.reduce(
         operator.add, (image.by_distance for _, image in row.depth[protocol.name])
     )
-    middles_m = (bins.edges_m[1:] + bins.edges_m[:-1]) / 2
+    middles_m = np.array([(each["from_m"] + each["to_m"]) / 2 for each in bins.groups])
     lean = bins.totals[:, 0] / np.maximum(bins.counts, 1) / middles_m
     found = np.where(np.abs(lean) < _LEANS, 0, np.sign(lean)).astype(int).tolist()
     # In the last bin nothing can be told too far: it ends where all depths are cut.
@@ -72,7 +72,7 @@ def _leaning(row: RowScores, protocol: Protocol) -> list[str]:
         return []
     first = max((index + 1 for index, sign in enumerate(found) if sign != last), default=0)
     word = "near" if last < 0 else "far"
-    where = f"beyond {bins.edges_m[first]:g} m it" if first else "it"
+    where = f"beyond {bins.groups[first]['from_m']:g} m it" if first else "it"
     return [f"{where} tells everything too {word}"]
 
 

@@ -1,11 +1,12 @@
-"""The seven depth errors and the error by distance, kept as sums and counts so that frames add up.
+"""The seven depth errors, of all pixels and by groups of them, as sums so that frames add up.
 
 Everything here works on the pixels that count: two flat arrays of equal length, chosen and clamped
 by `mtdepth.metrics.protocols`.
 """
 
 import dataclasses
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from mtdepth.files import UserError
 
 Floats = npt.NDArray[np.floating[Any]]
 
-_DISTANCE_MEANS = ("mean_error_m", "mean_abs_error_m", "mean_abs_rel")
+_GROUP_MEANS = ("mean_error_m", "mean_abs_error_m", "mean_abs_rel")
 ERROR_NAMES = ("abs_rel", "sq_rel", "rmse", "rmse_log", "d1", "d2", "d3")
 DELTA_THRESHOLD = (
     1.25  # Eigen et al. 2014, sec. 4.2: max(truth/predicted, predicted/truth) < 1.25^k
@@ -172,17 +173,18 @@ def per_image_abs_rel(images: Iterable[tuple[float, int]]) -> float:
 
 
 @dataclasses.dataclass(frozen=True)
-class DistanceSums:
-    """Sums of the error by distance of the truth.
+class GroupSums:
+    """Sums of the error by groups of pixels; frames add up with `+`.
 
     Attributes:
-      edges_m: `[n + 1]`, rising; bin i holds `edges_m[i] <= truth < edges_m[i + 1]`.
+      groups: What each of the n groups is, for people and for JSON: `{"from_m": 0.0, "to_m": 10.0}`
+        or `{"class": "road"}`.
       totals: `[n, 3]` float64: predicted - truth in metres (positive where too far), its absolute
         value, and that divided by the truth.
-      counts: `[n]` pixels in each bin.
+      counts: `[n]` pixels in each group.
     """
 
-    edges_m: npt.NDArray[np.float64]
+    groups: tuple[dict[str, Any], ...]
     totals: npt.NDArray[np.float64]
     counts: npt.NDArray[np.int64]
 
@@ -191,48 +193,69 @@ class DistanceSums:
             self, totals=self.totals + other.totals, counts=self.counts + other.counts
         )
 
-    def rows(self) -> list[dict[str, float | int | None]]:
-        """Returns one record a bin; the means of an empty bin are None."""
-        rows: list[dict[str, float | int | None]] = []
-        for index, (count, totals) in enumerate(
-            zip(self.counts.tolist(), self.totals, strict=True)
-        ):
-            means = (totals / count).tolist() if count else [None] * 3
-            rows.append(
-                {
-                    "from_m": float(self.edges_m[index]),
-                    "to_m": float(self.edges_m[index + 1]),
-                    "num_pixels": count,
-                    **dict(zip(_DISTANCE_MEANS, means, strict=True)),
-                }
+    def rows(self) -> list[dict[str, Any]]:
+        """Returns one record a group; the means of an empty group are None."""
+        return [
+            {
+                **group,
+                "num_pixels": count,
+                **dict(
+                    zip(
+                        _GROUP_MEANS,
+                        (totals / count).tolist() if count else [None] * 3,
+                        strict=True,
+                    )
+                ),
+            }
+            for group, count, totals in zip(
+                self.groups, self.counts.tolist(), self.totals, strict=True
             )
-        return rows
+        ]
 
 
-def distance_edges(*, max_depth_m: float, width_m: float = 10.0) -> npt.NDArray[np.float64]:
-    """Returns bin edges `[n + 1]`: 0, width, ... up to `max_depth_m`, where the last bin ends."""
-    return np.append(np.arange(0.0, max_depth_m, width_m), max_depth_m)
-
-
-def distance_sums(truth_m: Floats, predicted_m: Floats, edges_m: Floats) -> DistanceSums:
-    """Sums the error by distance of the truth.
+def group_sums(
+    truth_m: Floats,
+    predicted_m: Floats,
+    group: npt.NDArray[np.integer[Any]],
+    groups: Sequence[dict[str, Any]],
+) -> GroupSums:
+    """Sums the error by group.
 
     Args:
-      truth_m: `[num_pixels]`, positive; pixels outside the edges are in no bin.
+      truth_m: `[num_pixels]`, positive.
       predicted_m: `[num_pixels]`.
-      edges_m: `[n + 1]`, rising.
+      group: `[num_pixels]`, an index into `groups`; pixels of any other number are in none.
+      groups: What each is.
     """
-    truth, predicted = np.asarray(truth_m, np.float64), np.asarray(predicted_m, np.float64)
-    edges = np.asarray(edges_m, np.float64)
-    num_bins = len(edges) - 1
-    index = np.searchsorted(edges, truth, side="right") - 1
-    inside = (index >= 0) & (index < num_bins)
-    index, truth, predicted = index[inside], truth[inside], predicted[inside]
+    num_groups = len(groups)
+    inside = (group >= 0) & (group < num_groups)
+    index = group[inside].astype(np.int64)
+    truth = np.asarray(truth_m, np.float64)[inside]
+    predicted = np.asarray(predicted_m, np.float64)[inside]
     difference = predicted - truth
     columns = (difference, np.abs(difference), _relative_errors(truth, predicted))
-    totals = [np.bincount(index, weights=column, minlength=num_bins) for column in columns]
-    counts = np.bincount(index, minlength=num_bins).astype(np.int64)
-    return DistanceSums(edges, np.stack(totals, axis=1), counts)
+    totals = [np.bincount(index, weights=column, minlength=num_groups) for column in columns]
+    counts = np.bincount(index, minlength=num_groups).astype(np.int64)
+    return GroupSums(tuple(groups), np.stack(totals, axis=1), counts)
+
+
+def distance_sums(
+    truth_m: Floats, predicted_m: Floats, *, max_depth_m: float, width_m: float = 10.0
+) -> GroupSums:
+    """Sums the error by distance of the truth, in bins from 0 that end at `max_depth_m`.
+
+    Args:
+      truth_m: `[num_pixels]`, positive; what is farther is in no bin.
+      predicted_m: `[num_pixels]`.
+      max_depth_m: Where the last bin ends.
+      width_m: Of a bin; `from_m <= truth < to_m`.
+    """
+    edges_m = np.append(np.arange(0.0, max_depth_m, width_m), max_depth_m)
+    bins = [
+        {"from_m": float(low), "to_m": float(high)} for low, high in itertools.pairwise(edges_m)
+    ]
+    index = np.searchsorted(edges_m, np.asarray(truth_m, np.float64), side="right") - 1
+    return group_sums(truth_m, predicted_m, index, bins)
 
 
 def _relative_errors(truth_m: Floats, predicted_m: Floats) -> npt.NDArray[np.float64]:

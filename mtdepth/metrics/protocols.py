@@ -10,13 +10,14 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from mtdepth.datasets.label_map import CLASS_NAMES, IGNORE_ID
 from mtdepth.files import UserError
 from mtdepth.metrics.depth import (
-    DistanceSums,
     ErrorSums,
-    distance_edges,
+    GroupSums,
     distance_sums,
     error_sums,
+    group_sums,
 )
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -34,6 +35,10 @@ CROP_FRACTIONS: dict[Crop, tuple[float, float, float, float]] = {
     # Eigen et al. 2014, in the digits of the same code
     "eigen": (0.3324324, 0.91351351, 0.0359477, 0.96405229),
 }
+
+# Of the picture's height; ten are fine enough to tell the near road from the horizon.
+_BANDS = tuple({"from_height": band / 10, "to_height": (band + 1) / 10} for band in range(10))
+_CLASSES = tuple({"class": name} for name in CLASS_NAMES)
 
 TRUTH_DESCRIPTIONS: dict[Truth, str] = {
     "lidar_eigen": "LiDAR as published Eigen tables take it: the scanner's x at round(u) - 1",
@@ -113,12 +118,16 @@ class ImageScore:
     Attributes:
       sums: Of the seven errors, over the pixels that are valid and predicted.
       by_distance: The same pixels by distance.
+      by_row: The same pixels by where they lie in the picture, in ten bands from its top.
+      by_class: The same pixels by their true class, those that have one.
       num_valid: Pixels that the protocol counts.
       scale: What the prediction was multiplied by (1 without median scaling).
     """
 
     sums: ErrorSums
-    by_distance: DistanceSums
+    by_distance: GroupSums
+    by_row: GroupSums
+    by_class: GroupSums
     num_valid: int
     scale: float
 
@@ -128,7 +137,13 @@ class ImageScore:
         return self.sums.num_pixels / max(self.num_valid, 1)
 
 
-def score_image(truth_m: Floats, predicted_m: Floats, protocol: Protocol) -> ImageScore:
+def score_image(
+    truth_m: Floats,
+    predicted_m: Floats,
+    protocol: Protocol,
+    *,
+    train_id: npt.NDArray[np.uint8] | None = None,
+) -> ImageScore:
     """Compares one prediction with its truth.
 
     A pixel predicted as exactly 0 has no prediction: it lowers the coverage and enters no error.
@@ -137,6 +152,7 @@ def score_image(truth_m: Floats, predicted_m: Floats, protocol: Protocol) -> Ima
       truth_m: `[height, width]`, 0 where unmeasured.
       predicted_m: `[height, width]`, the same size.
       protocol: Which pixels count, and how.
+      train_id: `[height, width]` true classes, 255 where unknown; None for none.
 
     Raises:
       ValueError: If the sizes differ, or the truth is not finite.
@@ -159,10 +175,13 @@ def score_image(truth_m: Floats, predicted_m: Floats, protocol: Protocol) -> Ima
     if protocol.median_scaling and truth.size:
         scale = float(np.median(truth) / np.median(predicted))
     predicted = np.clip(predicted * scale, protocol.min_depth_m, protocol.max_depth_m)
-    edges_m = distance_edges(max_depth_m=protocol.max_depth_m)
+    rows = np.nonzero(used)[0] * len(_BANDS) // truth_m.shape[0]
+    classes = np.full(truth.shape, IGNORE_ID) if train_id is None else train_id[used]
     return ImageScore(
         sums=error_sums(truth, predicted),
-        by_distance=distance_sums(truth, predicted, edges_m),
+        by_distance=distance_sums(truth, predicted, max_depth_m=protocol.max_depth_m),
+        by_row=group_sums(truth, predicted, rows, _BANDS),
+        by_class=group_sums(truth, predicted, classes, _CLASSES),
         num_valid=int(np.count_nonzero(valid)),
         scale=scale,
     )

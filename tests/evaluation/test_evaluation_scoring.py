@@ -28,7 +28,7 @@ from mtdepth.evaluation.predictors import (
     saved_row,
 )
 from mtdepth.evaluation.scoring import Evaluation, Scores, prediction_saver
-from mtdepth.evaluation.tables import class_table, depth_table, distance_table, results_dict
+from mtdepth.evaluation.tables import class_table, depth_table, group_tables, results_dict
 from mtdepth.evaluation.truth import TruthReader
 from mtdepth.evaluation.verdicts import verdicts
 from mtdepth.files import DataError
@@ -339,7 +339,9 @@ def test_tables_carry_the_protocol_and_stand_in_columns(tree: Path, labels: Labe
     assert lines[1] == EIGEN.description
     assert {len(line) for line in lines[2:]} == {len(lines[2])}
     assert lines[3].split()[:3] == ["model", "X", "2"]
-    assert "10-20 m" in distance_table(scores, EIGEN, row="model")
+    tables = group_tables(scores, EIGEN, row="model")
+    for name in ("10-20 m", "50-60 %", "road"):
+        assert name in tables
     classes = class_table(scores, truth_name="exact")
     assert "agreement with the teacher exact" in classes
     assert "IoU road" in classes

@@ -9,9 +9,9 @@ from mtdepth.metrics.depth import (
     ErrorSums,
     abs_rel_sum,
     all_pixels_abs_rel,
-    distance_edges,
     distance_sums,
     error_sums,
+    group_sums,
     per_image_abs_rel,
     per_image_mean,
 )
@@ -58,18 +58,16 @@ def test_sums_of_parts_are_the_sums_of_the_whole(
 ) -> None:
     truth, predicted = np.array(pairs).T
     cut = min(cut, len(pairs) - 1)
-    edges = distance_edges(max_depth_m=50)
     whole = error_sums(truth, predicted)
     parts = error_sums(truth[:cut], predicted[:cut]) + error_sums(truth[cut:], predicted[cut:])
     # a few float64 roundings in another order
     np.testing.assert_allclose(parts.totals, whole.totals, rtol=1e-12)
     assert parts.num_pixels == whole.num_pixels
-    binned = distance_sums(truth[:cut], predicted[:cut], edges) + distance_sums(
-        truth[cut:], predicted[cut:], edges
+    first, second, together = (
+        distance_sums(truth[part], predicted[part], max_depth_m=50)
+        for part in (slice(cut), slice(cut, None), slice(None))
     )
-    np.testing.assert_allclose(
-        binned.totals, distance_sums(truth, predicted, edges).totals, atol=1e-9
-    )
+    np.testing.assert_allclose((first + second).totals, together.totals, atol=1e-9)
 
 
 @given(pairs=DEPTHS_M, factor=st.floats(0.1, 10))
@@ -90,7 +88,7 @@ def test_bins_hold_the_truths_distance_with_sign_and_count() -> None:
     sums = distance_sums(
         np.array([5.0, 9.0, 10.0, 99.0]),
         np.array([6.0, 6.0, 12.0, 1.0]),
-        np.array([0.0, 10.0, 20.0, 30.0]),
+        max_depth_m=30,
     )
     first, second, third = sums.rows()
     assert (first["from_m"], first["to_m"], first["num_pixels"]) == (0.0, 10.0, 2)
@@ -103,8 +101,24 @@ def test_bins_hold_the_truths_distance_with_sign_and_count() -> None:
 
 
 def test_the_last_bin_ends_at_the_limit() -> None:
-    assert distance_edges(max_depth_m=25).tolist() == [0, 10, 20, 25]
-    assert distance_edges(max_depth_m=20).tolist() == [0, 10, 20]
+    for limit_m, ends in ((25, [10, 20, 25]), (20, [10, 20])):
+        rows = distance_sums(np.ones(1), np.ones(1), max_depth_m=limit_m).rows()
+        assert [each["to_m"] for each in rows] == ends
+
+
+def test_groups_hold_their_pixels_and_no_one_elses() -> None:
+    groups = [{"class": "road"}, {"class": "car"}, {"class": "pole"}]
+    sums = group_sums(
+        np.array([10.0, 20.0, 5.0, 7.0]),
+        np.array([11.0, 18.0, 5.0, 70.0]),
+        np.array([1, 1, 0, 255]),
+        groups,
+    )
+    road, car, pole = sums.rows()
+    assert (road["class"], road["num_pixels"], road["mean_abs_error_m"]) == ("road", 1, 0.0)
+    assert (car["num_pixels"], car["mean_error_m"], car["mean_abs_error_m"]) == (2, -0.5, 1.5)
+    assert car["mean_abs_rel"] == pytest.approx(0.1)
+    assert (pole["num_pixels"], pole["mean_abs_rel"]) == (0, None)
 
 
 def test_no_pixel_is_an_error_and_not_a_zero() -> None:
