@@ -41,6 +41,7 @@ RESULT_ENDS = ("_overlay", "_relative_depth", "_depth")
 FOCAL_PER_WIDTH = (0.2, 5.0)  # of any lens, in parts of the picture's width
 # Half precision differs by about 0.2 %, int8 by a few; another network's depth by tens.
 MAX_MEDIAN_PERCENT = 5.0
+MAX_SQUEEZE = 1.05  # of pictures, against those of the training; more are seen between mirrors
 TO_DEVICE, TO_HOST = 1, 2  # of CUDA's kinds of copies
 # Of the 19 classes, Cityscapes' colours; of any other number, depth is shown.
 _COLORS = (
@@ -78,14 +79,37 @@ def load_contract(path: Path) -> Dict[str, Any]:
 def seen_window(size: Size, net: Size, fit: str) -> Tuple[int, int, int, int]:
     """Left, top, width, height of what the network sees of a picture."""
     height, width = seen_height, seen_width = size
-    if fit != "stretch":
+    if fit == "crop":
         seen_width = max(1, min(width, round(height * net[1] / net[0])))
         seen_height = max(1, min(height, round(width * net[0] / net[1])))
     return (width - seen_width) // 2, (height - seen_height) // 2, seen_width, seen_height
 
 
+def fit_of(contract: Dict[str, Any], size: Size) -> str:
+    """How a picture of a size is fitted: `mtdepth.runtime.pipeline.Pipeline.fit_of` once more."""
+    fit, training = str(contract["fit"]), contract["training_camera"]
+    if fit != "stretch" or training is None or contract["scale_source"] == "none":
+        return fit
+    net, trained = contract["input"]["shape"][1:3], training["fx_px"] / training["fy_px"]
+    stretched = (net[1] / size[1]) / (net[0] / size[0]) / trained
+    squeeze, usual = (max(each, 1 / each) for each in (stretched, trained))
+    return "mirror" if squeeze > max(MAX_SQUEEZE, usual) else fit
+
+
+def inset(size: Size, net: Size) -> Tuple[int, int, int, int]:
+    """Left, top, width, height of a whole picture between its mirror images."""
+    width = max(1, min(net[1], round(net[0] * size[1] / size[0])))
+    height = max(1, min(net[0], round(net[1] * size[0] / size[1])))
+    return (net[1] - width) // 2, (net[0] - height) // 2, width, height
+
+
 def fit_image(image: Any, net: Size, fit: str) -> Any:
-    """A picture [H, W, 3] at the network's size, as in its training."""
+    """A picture [H, W, 3] at the network's size, as in its training or between mirror images."""
+    if fit == "mirror":
+        left, top, width, height = inset(image.shape[:2], net)
+        whole = fit_image(image, (height, width), "stretch")
+        sides = (top, net[0] - top - height, left, net[1] - left - width)
+        return cv2.copyMakeBorder(whole, *sides, cv2.BORDER_REFLECT)
     left, top, width, height = seen_window(image.shape[:2], net, fit)
     seen = np.ascontiguousarray(image[top : top + height, left : left + width])
     shrunk = (min(net[1], width), min(net[0], height))
@@ -119,8 +143,11 @@ def focal_factor(contract: Dict[str, Any], size: Size, focal_px: Optional[float]
         raise RunError(f"--focal_px {focal_px:g}: lenses have {some}; normalised, or millimetres?")
     if focal_px is None or training is None or contract["scale_source"] == "none":
         return 1.0
-    net = tuple(contract["input"]["shape"][1:3])
-    _, _, width, height = seen_window(size, net, contract["fit"])
+    net, fit = tuple(contract["input"]["shape"][1:3]), fit_of(contract, size)
+    _, _, width, height = seen_window(size, net, fit)
+    if fit == "mirror":
+        _, _, *shrunk = inset(size, net)
+        net = (shrunk[1], shrunk[0])
     fitted = focal_px * math.sqrt((net[1] / width) * (net[0] / height))
     return float(fitted / math.sqrt(training["fx_px"] * training["fy_px"]))
 
@@ -136,7 +163,12 @@ def decode(outputs: Dict[str, Any], contract: Dict[str, Any]) -> Tuple[Any, Any]
 
 def restore(depth: Any, ids: Any, size: Size, contract: Dict[str, Any]) -> Tuple[Any, Any]:
     """Depth and class ids at the picture's size; 0 and 255 where the network saw nothing."""
-    left, top, width, height = seen_window(size, depth.shape, contract["fit"])
+    fit = fit_of(contract, size)
+    if fit == "mirror":
+        left, top, width, height = inset(size, depth.shape)
+        of_picture = np.s_[top : top + height, left : left + width]
+        depth, ids = depth[of_picture], None if ids is None else ids[of_picture]
+    left, top, width, height = seen_window(size, depth.shape, fit)
     window = np.s_[top : top + height, left : left + width]
     whole, whole_ids = np.zeros(size, np.float32), None
     # Depth that was learned as inverse depth is enlarged as such.
@@ -331,7 +363,7 @@ def predict(engine: Any, contract: Dict[str, Any], image: Any, focal_px: Optiona
     """Depth and class ids (or None) of a picture."""
     size, net = image.shape[:2], tuple(contract["input"]["shape"][1:3])
     factor = np.float32(focal_factor(contract, size, focal_px))
-    fed = fit_image(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), net, contract["fit"])
+    fed = fit_image(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), net, fit_of(contract, size))
     outputs = engine.run(contract["input"]["name"], fed[None].astype(np.float32))
     depth, ids = decode(outputs, contract)
     return restore(depth * factor, ids, size, contract)

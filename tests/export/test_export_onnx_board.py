@@ -27,7 +27,7 @@ from fakes.conditioned import pictures
 from export.board import build_engine, run_engine
 from export.board.build_engine import BuildError
 from export.board.run_engine import RunError
-from mtdepth.contract import Contract
+from mtdepth.contract import Contract, Fit
 from mtdepth.datasets.plausible import FOCAL_PER_WIDTH
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.geometry.depth_codec import LogDepthCodec, SigmoidDisparityCodec
@@ -156,11 +156,19 @@ def test_the_runner_fits_and_restores_as_the_runtime() -> None:
     image = pictures(1, size=(60, 100), seed=1)[0]
     depth = np.random.default_rng(0).uniform(1, 50, (16, 24)).astype(np.float32)
     ids = np.random.default_rng(1).integers(0, 19, (16, 24)).astype(np.uint8)
-    for fit in ("stretch", "crop"):
+    for fit in ("stretch", "crop", "mirror"):
         for size in ((32, 48), (96, 144), (32, 144)):
             expected = fit_image(image, size=size, fit=fit)
             np.testing.assert_array_equal(run_engine.fit_image(image, size, fit), expected)
-        contract = {"depth_law": {"kind": "log"}, "fit": fit}
+        # Mirrored where training pictures were seen unsqueezed, at the input's shape.
+        camera = None if fit == "stretch" else {"fx_px": 1.0, "fy_px": 1.0}
+        contract = {
+            "depth_law": {"kind": "log"},
+            "fit": "crop" if fit == "crop" else "stretch",
+            "training_camera": camera,
+            "scale_source": "labels",
+            "input": {"shape": [1, 16, 24, 3]},
+        }
         found = run_engine.restore(depth, ids, (60, 100), contract)
         np.testing.assert_array_equal(found[0], restore_depth(depth, image_size=(60, 100), fit=fit))
         np.testing.assert_array_equal(
@@ -387,23 +395,29 @@ def test_what_an_earlier_run_made_is_no_picture(tmp_path: Path) -> None:
     assert [name for name, _, _ in run_engine.frames(str(tmp_path))] == ["a", "left_depth"]
 
 
+@pytest.mark.parametrize("size", [(72, 100), (24, 100), (96, 100)])
+@pytest.mark.parametrize("fit", ["crop", "stretch"])
 @pytest.mark.parametrize("scale_source", ["none", "speed"])
 @pytest.mark.parametrize("codec", [CODEC, SigmoidDisparityCodec(scale=20.0)])
-def test_the_runner_enlarges_depth_as_the_predictor(codec: Any, scale_source: str) -> None:
+def test_the_runner_enlarges_depth_as_the_predictor(
+    codec: Any, scale_source: str, fit: Fit, size: tuple[int, int]
+) -> None:
     depth = np.geomspace(1, 50, 16 * 24).reshape(24, 16).T.astype(np.float32)
     backend = argparse.Namespace(
         codec=codec,
-        fit="crop",
+        fit=fit,
         input_size=SIZE,
         is_metric=scale_source != "none",
         training_camera=CAMERA,
     )
-    size = (60, 100)
-    camera = Intrinsics(fx_px=90.0, fy_px=90.0, cx_px=49.5, cy_px=29.5, width_px=100, height_px=60)
+    where = {"cx_px": 49.5, "cy_px": size[0] / 2 - 0.5, "width_px": 100, "height_px": size[0]}
+    camera = Intrinsics(fx_px=90.0, fy_px=90.0, **where)
+    if fit == "stretch" and scale_source != "none":
+        assert Pipeline(backend).fit_of(size) == ("stretch" if size == (72, 100) else "mirror")
     expected = Pipeline(backend).restore(NetworkOutput(depth, None), image_size=size, camera=camera)
     contract = {
         "depth_law": codec.to_dict(),
-        "fit": "crop",
+        "fit": fit,
         "scale_source": scale_source,
         "training_camera": CAMERA.to_dict(),
         "input": {"shape": [1, *SIZE, 3]},
