@@ -8,10 +8,9 @@ Full example, the test sequences of KITTI's odometry, with the run that learned 
 The folder then holds, for each stretch of neighbouring frames, the trajectory in KITTI's form
 (`..._kitti.txt`, twelve numbers a line) and in TUM's (`..._tum.txt`: time, position, quaternion),
 `trajectories.png`, and `ego_motion.json` with the absolute trajectory error over snippets of five
-frames, each scaled to the truth, as Godard's code publishes it (`metrics/odometry.py` says how it
-differs from SfMLearner's). Lengths are in metres where the scale was
-found (`python -m mtdepth.metric_scale`), otherwise relative; in the picture they are scaled to the
-truth.
+frames, each scaled to the truth, in both published ways, SfMLearner's and Monodepth2's
+(`metrics/odometry.py` says how they differ). Lengths are in metres where the scale was found
+(`python -m mtdepth.metric_scale`), otherwise relative; in the picture they are scaled to the truth.
 """
 
 import sys
@@ -28,6 +27,7 @@ from mtdepth import defaults, program
 from mtdepth.data.video_sources import open_videos
 from mtdepth.datasets.trajectories import write_kitti, write_tum
 from mtdepth.files import UserError, write_json
+from mtdepth.metrics.odometry import CONVENTIONS, SnippetConvention
 from mtdepth.workdir import Workdir
 
 ASSUMED_FPS = 10.0  # KITTI's
@@ -117,15 +117,19 @@ def _stamps(track: Any) -> str:
 
 
 def _results(tracks: Mapping[str, Any]) -> dict[str, Any]:
-    rows, all_errors = [], []
+    rows: list[dict[str, Any]] = []
+    all_errors: dict[SnippetConvention, list[npt.NDArray[np.float64]]] = {}
     for stem, track in tracks.items():
         row = {"track": track.name, "files": stem, "frames": len(track.numbers)}
         row["stamps"] = _stamps(track)
-        if (errors_m := track.errors_m) is not None:
-            all_errors.append(errors_m)
-            row |= {**_mean_and_std(errors_m), "scale_to_truth": track.scale_to_truth}
+        for convention in CONVENTIONS:
+            if (errors_m := track.errors_m(convention)) is not None:
+                all_errors.setdefault(convention, []).append(errors_m)
+                row |= {convention: _mean_and_std(errors_m), "scale_to_truth": track.scale_to_truth}
         rows.append(row)
-    total = _mean_and_std(np.concatenate(all_errors)) if all_errors else {}
+    total: dict[str, Any] = {
+        name: _mean_and_std(np.concatenate(each)) for name, each in all_errors.items()
+    }
     return {"tracks": rows, **total}
 
 
@@ -135,10 +139,12 @@ def _mean_and_std(errors_m: npt.NDArray[np.float64]) -> dict[str, float]:
 
 def _say(results: dict[str, Any]) -> None:
     for row in (*results["tracks"], {"track": "all", **results}):
-        if "ate_mean_m" in row:
-            error = f"{row['ate_mean_m']:.4f} +- {row['ate_std_m']:.4f} m"
-        else:
-            error = "no true poses"
+        found = {name: row[name] for name in CONVENTIONS if name in row}
+        error = ", ".join(
+            f"{each['ate_mean_m']:.4f} +- {each['ate_std_m']:.4f} m ({name})"
+            for name, each in found.items()
+        )
+        error = error or "no true poses"
         frames = f"{row['frames']} frames" if "frames" in row else ""
         sys.stdout.write(f"{row['track']:<40} {frames:>12}  5-frame ATE {error}\n")
     if assumed := [row["files"] for row in results["tracks"] if row["stamps"].startswith("ass")]:

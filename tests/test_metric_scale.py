@@ -113,7 +113,7 @@ def test_the_way_driven_gives_the_scale(workdir: Workdir, tmp_path: Path) -> Non
     assert "5-frame ATE" in done.stdout
     motion = json.loads((tmp_path / "motion" / "ego_motion.json").read_text())
     assert (motion["scale_source"], motion["tracks"][0]["frames"]) == (NO_SCALE, 10)
-    assert motion["ate_mean_m"] > 0
+    assert motion["sfmlearner"]["ate_mean_m"] > 0
     (kitti,) = (tmp_path / "motion").glob("*_kitti.txt")
     (tum,) = (tmp_path / "motion").glob("*_tum.txt")
     np.testing.assert_allclose(np.loadtxt(tum)[:, 0], 0.104 * np.arange(10), atol=1e-9)

@@ -20,6 +20,7 @@ from mtdepth.geometry.camera import Intrinsics
 from mtdepth.losses.view_synthesis import transform
 from mtdepth.metrics.odometry import (
     SNIPPET_FRAMES,
+    SnippetConvention,
     least_squares_scale,
     motions_of,
     poses_of,
@@ -58,12 +59,12 @@ class Track:
     true_m: Poses | None
     times_s: tuple[float, ...] | None = None
 
-    @property
-    def errors_m(self) -> npt.NDArray[np.float64] | None:
+    def errors_m(self, convention: SnippetConvention) -> npt.NDArray[np.float64] | None:
         """Trajectory errors `[snippets]`; None without truth, or for too few frames."""
         if self.true_m is None or len(self.numbers) < SNIPPET_FRAMES:
             return None
-        return snippet_errors(motions_of(self.true_m), motions_of(self.predicted))
+        true, predicted = motions_of(self.true_m), motions_of(self.predicted)
+        return snippet_errors(true, predicted, convention=convention)
 
     @property
     def scale_to_truth(self) -> float:

@@ -4,12 +4,15 @@ Motions are `next_from_this` transforms: `X_next = T @ X_this` takes a point fro
 to the next one's.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Matrix = npt.NDArray[np.floating[Any]]
+
+SnippetConvention = Literal["sfmlearner", "monodepth2"]
+CONVENTIONS: tuple[SnippetConvention, ...] = ("sfmlearner", "monodepth2")
 
 SNIPPET_FRAMES = 5  # Zhou et al. 2017, section 4.3
 
@@ -43,16 +46,21 @@ def poses_of(next_from_this: Matrix) -> npt.NDArray[np.float64]:
 
 
 def snippet_errors(
-    true_next_from_this: Matrix, predicted_next_from_this: Matrix, *, frames: int = SNIPPET_FRAMES
+    true_next_from_this: Matrix,
+    predicted_next_from_this: Matrix,
+    *,
+    convention: SnippetConvention,
+    frames: int = SNIPPET_FRAMES,
 ) -> npt.NDArray[np.float64]:
-    """The absolute trajectory error of every snippet, as Godard's code publishes it for KITTI.
+    """The absolute trajectory error of every snippet, as published for KITTI's odometry.
 
     Snippets of five frames, each scaled to the truth by the factor of least squares, are Zhou's
-    (SfMLearner, 2017, section 4.3). How positions come about differs: there they are the true and
-    the predicted motions from the snippet's first frame to each other. Here, as in Godard et al.
-    2019 (Monodepth2's `evaluate_pose.py`), the motions of neighbours are chained, `next_from_this`
-    in place of its inverse, for truth and prediction alike. The two give different figures for one
-    and the same prediction, so a table must not mix them.
+    (SfMLearner, 2017, section 4.3). How the positions come about differs from code to code, and
+    gives different figures for one and the same prediction, so a table must not mix them:
+
+    - `sfmlearner` (Zhou et al. 2017): where the camera truly is, in the snippet's first frame;
+    - `monodepth2` (Godard et al. 2019, `evaluate_pose.py`): the motions of neighbours are chained,
+      `next_from_this` in place of its inverse, for truth and prediction alike.
 
     The error is the root of the summed squares of the distances, *divided by the number of frames*,
     which is smaller than a root mean square by the root of that number.
@@ -60,6 +68,7 @@ def snippet_errors(
     Args:
       true_next_from_this: `[pairs, 4, 4]`, metres.
       predicted_next_from_this: `[pairs, 4, 4]`, of any scale.
+      convention: Whose positions.
       frames: Of a snippet; only whole snippets count, each frame but the last few begins one.
 
     Returns:
@@ -77,7 +86,7 @@ def snippet_errors(
     errors_m = []
     for first in range(num_snippets):
         true_m, predicted = (
-            _positions(motions[first : first + num_pairs])
+            _positions(motions[first : first + num_pairs], convention)
             for motions in (true_next_from_this, predicted_next_from_this)
         )
         scaled_m = predicted * least_squares_scale(true_m, predicted)
@@ -96,8 +105,8 @@ def least_squares_scale(true_m: Matrix, predicted: Matrix) -> float:
     return float(np.sum(true_m * predicted)) / squares if squares else 0.0
 
 
-def _positions(motions: Matrix) -> npt.NDArray[np.float64]:
-    chained = [np.eye(4)]
-    for motion in motions:
-        chained.append(chained[-1] @ motion)
-    return np.stack([each[:3, 3] for each in chained])
+def _positions(motions: Matrix, convention: SnippetConvention) -> npt.NDArray[np.float64]:
+    if convention == "sfmlearner":
+        return poses_of(motions)[:, :3, 3]
+    # Chained as they are: the poses of the motions' inverses.
+    return poses_of(np.linalg.inv(motions))[:, :3, 3]

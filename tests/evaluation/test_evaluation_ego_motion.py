@@ -17,6 +17,7 @@ from mtdepth.evaluation.ego_motion import (
 )
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.losses.view_synthesis import transform
+from mtdepth.metrics.odometry import CONVENTIONS
 from mtdepth.models.normalisation import MININET_INPUT
 from mtdepth.models.pose_net import build_pose_net
 from mtdepth.pictures import read_rgb
@@ -56,12 +57,14 @@ def test_a_gap_ends_a_track_and_truth_begins_where_the_track_does(tmp_path: Path
     np.testing.assert_allclose(first.predicted[:, 2, 3], 0.5 * STEP_M * np.arange(5))
     assert first.true_m is not None
     np.testing.assert_allclose(first.true_m[:, 2, 3], STEP_M * np.arange(5))
-    assert first.errors_m is not None
-    np.testing.assert_allclose(first.errors_m, 0.0, atol=1e-12)
+    for convention in CONVENTIONS:
+        errors_m = first.errors_m(convention)
+        assert errors_m is not None
+        np.testing.assert_allclose(errors_m, 0.0, atol=1e-12)
     np.testing.assert_allclose(first.scale_to_truth, 2.0)
     # Frame 8 has no pose, and three frames make no snippet.
     assert second.true_m is None
-    assert (second.errors_m, second.scale_to_truth) == (None, 1.0)
+    assert (second.errors_m("sfmlearner"), second.scale_to_truth) == (None, 1.0)
 
 
 def test_tracks_of_one_name_get_files_of_their_own() -> None:
