@@ -199,6 +199,15 @@ def given_teacher_flags() -> list[str]:
     return [f"--{name}" for name in names if values.get(name) not in (None, "")]
 
 
+def given_teacher_words() -> list[str]:
+    """The teacher flags that the command line gives with their values, for another program's."""
+    return [
+        word
+        for flag in given_teacher_flags()
+        for word in flags.FLAGS[flag.removeprefix("--")].serialize().split("\n")
+    ]
+
+
 def teachers_from_flags(kitti_root: Path) -> TeacherChoice:
     """The choice of the flags that the program defined; see `choose_teachers`.
 

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 # Word: the program that it runs, as `python -m` takes it, and what it does.
 COMMANDS = {
     "predict": ("export.predict", "depth, classes, nearest obstacle of a photo, film or camera"),
+    "auto": ("data_prep.auto", "all that follows in one line: recordings become an int8 file"),
     "label": ("data_prep.generate_teachers", "recordings become labels"),
     "train": ("mtdepth.train", "labels, or video, become a network"),
     "evaluate": ("mtdepth.evaluate", "scores by LiDAR or labels, beside baseline and others"),

@@ -37,7 +37,7 @@ def require(*names: str) -> None:
         raise UserError(f"{', '.join(missing)} needed; --help shows a full example")
 
 
-def run(main: Callable[..., int | None], *, choices: Sequence[str] = ()) -> None:
+def run(main: Callable[..., int | None], *, choices: Sequence[str] = (), takes: str = "") -> None:
     """Parses the flags, runs `main`, and turns a user's mistake into one clear line.
 
     What the caller can mend (a bad argument, a missing or damaged file, a full disk) ends the
@@ -45,8 +45,9 @@ def run(main: Callable[..., int | None], *, choices: Sequence[str] = ()) -> None
     is a fault of ours and keeps its traceback.
 
     Args:
-      main: Returns the exit status; None stands for 0. Takes no argument, or the word chosen.
+      main: Returns the exit status; None stands for 0. Takes no argument, or the one word.
       choices: Words of which the command line must hold one; it is handed to `main`.
+      takes: What the one word is that the command line must hold, where it may be any.
     """
 
     def guarded(argv: list[str]) -> None:
@@ -56,7 +57,9 @@ def run(main: Callable[..., int | None], *, choices: Sequence[str] = ()) -> None
         if choices and (not words or words[0] not in choices):
             found = repr(words[0]) if words else "nothing"
             raise app.UsageError(f"expected one of {', '.join(choices)}, got {found}")
-        chosen = words[: 1 if choices else 0]
+        if takes and not words:
+            raise app.UsageError(f"expected {takes}, got nothing")
+        chosen = words[: 1 if choices or takes else 0]
         if extra := words[len(chosen) :]:
             raise app.UsageError(f"unexpected argument {extra[0]!r}; every option is --name value")
         try:

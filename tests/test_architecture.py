@@ -101,6 +101,11 @@ MAY_IMPORT = {
         *("data_prep.bias_table", "data_prep.teacher_choice"),
     ),
     "data_prep.doctor": ("mtdepth.datasets", "mtdepth.program", "data_prep.jobs"),
+    "data_prep.auto": (
+        *("mtdepth.datasets", "mtdepth.program", "mtdepth.recipes"),
+        *("data_prep.audit.bias_evidence", "data_prep.bias_table", "data_prep.generation"),
+        "data_prep.teacher_choice",
+    ),
     "data_prep.rig": (
         *(*GEOMETRY_AND_DATA_SETS, "mtdepth.program", "data_prep.doctor.stereo_order"),
     ),

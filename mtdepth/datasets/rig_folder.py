@@ -11,6 +11,7 @@ The label store, predictions and lists call the two cameras and the frames as th
 `image_02`, `image_03`, ten digits.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +128,17 @@ class RigFolder(Recordings):
                 f"{self.root} has one drive, {drives[0]}, so there is nothing to hold out: take "
                 "`all`, put part of the recording into a drive of its own, or write two lists"
             )
-        num_train = len(drives) - max(1, round(VAL_SHARE * len(drives)))
-        return self.all_frames(drives[:num_train] if name == "train" else drives[num_train:])
+        held_out = held_out_drives(drives)
+        is_train = name == "train"
+        return self.all_frames(each for each in drives if (each in held_out) != is_train)
 
     def _remedy(self, drive: str) -> str:
         return "" if drive in self._drives else f"; there are {', '.join(self._drives[:5])}"
+
+
+def held_out_drives(drives: Sequence[str]) -> list[str]:
+    """The last fifth of drives in the order of their names, at least one."""
+    return list(drives[-max(1, round(VAL_SHARE * len(drives))) :])
 
 
 def drives_in(root: Path) -> list[str]:
