@@ -34,6 +34,7 @@ from data_prep.audit.report import (
     summary_rows,
 )
 from data_prep.audit.scale_check import Verdict, judge_pair
+from data_prep.audit.words import in_words
 from data_prep.bias_table import TABLE_NAME
 from data_prep.depth_source import DepthSource, define_source_flags, source_from_flags
 from data_prep.jobs.labels import LabelJob, Labeller
@@ -167,6 +168,7 @@ def _log(report: Report) -> None:
     logging.info("\n%s", as_text(summary_rows(report)))
     log = logging.info if report.is_good else logging.error
     log("all %d frames: %s", report.num_frames, report.verdict.sentence)
+    log("%s", "\n".join(in_words(report)))
 
 
 if __name__ == "__main__":

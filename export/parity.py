@@ -57,6 +57,15 @@ BOUNDS: dict[Precision, Parity] = {
 }
 
 
+_FAULT = "that is no rounding: the converter has changed the network, which is a fault"
+_REMEDIES: dict[Precision, str] = {
+    "float32": _FAULT,
+    "float16": _FAULT,
+    "int8": "train longer, calibrate on more pictures (--num_calibration), tune it as integers "
+    "(`mtdepth qat`), or take --precision float16",
+}
+
+
 def keras_output(network: InferenceNetwork, image: Image) -> NetworkOutput:
     """What the Keras network says of one fitted picture, `[height, width, 3]`."""
     fed = network.normalisation(image[None].astype(np.float32))
@@ -95,6 +104,23 @@ def measure_parity(network: InferenceNetwork, backend: Backend, images: Iterable
     )
 
 
+def in_words(measured: Parity, precision: Precision) -> str:
+    """What a deviation that was accepted means, in a sentence."""
+    allowed = BOUNDS[precision]
+    depth = (
+        f"half of all depths differ from Keras by less than {100 * measured.median_relative:.2g} %,"
+        f" 99 % of them by less than {100 * measured.p99_relative:.2g} %"
+    )
+    if measured.class_agreement is not None:
+        depth += f"; {100 * measured.class_agreement:.1f} % of the pixels keep their class"
+    if precision == "float32":
+        return f"the same but for rounding: {depth}"
+    # What a network that was trained on real frames lost, beside which the bounds are twice as far.
+    is_usual = 2 * measured.median_relative <= allowed.median_relative
+    how = "as usual for" if is_usual else "more than usual for"
+    return f"{depth}: {how} {precision}; what that costs in metres, `mtdepth evaluate` tells"
+
+
 def check_parity(measured: Parity, precision: Precision) -> None:
     """Accepts what is within the bounds of the precision; the ExportError names what is not."""
     faults = []
@@ -108,6 +134,7 @@ def check_parity(measured: Parity, precision: Precision) -> None:
     if faults:
         raise ExportError(
             f"the {precision} file does not say what the Keras network says: {', '.join(faults)}"
+            f"; {_REMEDIES[precision]}"
         )
 
 

@@ -45,6 +45,7 @@ class ExportRequest:
         from export.artefact import Part
         from export.graph import ExportError
         from export.origin import origin_of
+        from export.parity import Parity, in_words
         from mtdepth.trained import load_trained
 
         parts = {}
@@ -67,13 +68,9 @@ class ExportRequest:
             raise ExportError(f"nothing was written to {self.output}: {error}") from error
         logging.info("wrote %s (%d bytes)", self.output / file_name, report["size_bytes"])
         for decoder, part in report.get("sizes", {"": report}).items():
+            said = in_words(Parity(**part["measured"]), part["precision"])
             logging.info(
-                "%sdepth differs from Keras by %.2g %% (median of %d pictures), "
-                "%.2g %% (99 %% of pixels)",
-                decoder and f"{decoder}: ",
-                100 * part["measured"]["median_relative"],
-                part["num_frames"],
-                100 * part["measured"]["p99_relative"],
+                "%son %d pictures %s", decoder and f"{decoder}: ", part["num_frames"], said
             )
         return report
 

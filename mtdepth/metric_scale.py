@@ -17,7 +17,7 @@ before stay relative. Run it on frames of the camera that the network will be us
 import dataclasses
 import itertools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,15 +78,8 @@ def main() -> int | None:
     }
     write_json(workdir.scale_path, content)
     sys.stdout.write(
-        f"depth 1 is {content['scale']:.3f} m, from {fact} in {content['num_frames']} frames "
-        f"(spread {content['spread']:.0%}); wrote {workdir.scale_path}\n"
+        f"{scale_in_words(content, steps=workdir.steps())}\nwrote {workdir.scale_path}\n"
     )
-    if content["spread"] > LARGE_SPREAD:
-        logging.warning(
-            "the factor varies by %.0f %% from frame to frame: depth in metres will be as wrong; "
-            "is the network trained, the ground flat, the camera this one?",
-            100 * content["spread"],
-        )
     return None
 
 
@@ -110,6 +103,30 @@ def scale_summary(factors: Sequence[float], *, source: str) -> dict[str, Any]:
         "spread": float((high - low) / 2 / median),
         "num_frames": len(factors),
     }
+
+
+def scale_in_words(summary: Mapping[str, Any], *, steps: tuple[int, int] | None) -> str:
+    """What a scale is worth, and what to do where it is worth little.
+
+    Args:
+      summary: Of `scale_summary`.
+      steps: Of the network's training, done and all, where they are known.
+    """
+    spread, source = summary["spread"], summary["source"].replace("_", " ")
+    near_m, far_m = (10 / (1 + spread), 10 * (1 + spread))
+    said = (
+        f"depth 1 is {summary['scale']:.3f} m, by {source} in {summary['num_frames']} frames; from "
+        f"frame to frame that varies by {spread:.0%}, so that two times in three what is 10 m away "
+        f"is told as {near_m:.1f} to {far_m:.1f} m, beside the network's own errors"
+    )
+    if spread <= LARGE_SPREAD:
+        return f"{said}."
+    is_short = steps is not None and steps[0] < steps[1]
+    done = f" ({steps[0]:,} of {steps[1]:,} steps)" if is_short and steps else ""
+    return (
+        f"{said}. That is too much to rely on: train longer{done}, or give frames of this very "
+        f"camera {'on flat ground' if source != 'speed' else 'that moves straight ahead'}."
+    )
 
 
 def _factors_by_height(workdir: Workdir, shots: Sequence[Shot]) -> Iterator[float]:

@@ -38,6 +38,24 @@ def test_the_scale_is_the_median_and_the_spread_is_said() -> None:
         metric_scale.scale_summary([1.0] * 4, source="speed")
 
 
+@pytest.mark.parametrize(
+    ("spread", "steps", "said", "unsaid"),
+    [
+        (0.08, (20, 750), "what is 10 m away is told as 9.3 to 10.8 m", "too much"),
+        (0.25, (20, 750), "train longer (20 of 750 steps), or give frames", "ground"),
+        (0.25, (750, 750), "told as 8.0 to 12.5 m", "of 750"),
+    ],
+)
+def test_what_a_scale_is_worth_is_said_in_words(
+    spread: float, steps: tuple[int, int], said: str, unsaid: str
+) -> None:
+    summary = {"scale": 30.5, "source": "speed", "spread": spread, "num_frames": 78}
+    words = metric_scale.scale_in_words(summary, steps=steps)
+    assert words.startswith("depth 1 is 30.500 m, by speed in 78 frames")
+    assert said in words
+    assert unsaid not in words
+
+
 def test_a_scale_makes_depth_metric(workdir: Workdir) -> None:
     before = load_trained(workdir)
     assert (before.scale_source, before.is_metric) == (NO_SCALE, False)

@@ -13,6 +13,7 @@ from data_prep.audit.report import (
     mask_rows,
     summary_rows,
 )
+from data_prep.audit.words import in_words
 from mtdepth.files import write_text
 
 _STYLE = """
@@ -41,7 +42,11 @@ def write_page(path: Path, report: Report, figures: Mapping[str, Path]) -> None:
       figures: PNG or JPEG files by name: `ratio`, `distance`, `region`, `class`, `mask`, `bias`,
         `worst`; those that are missing are left out.
     """
-    parts = [f"<h1>Teacher audit: {_text(report.title)}</h1>", _table(summary_rows(report))]
+    parts = [
+        f"<h1>Teacher audit: {_text(report.title)}</h1>",
+        *(f"<p>{_text(each)}</p>" for each in in_words(report)),
+        _table(summary_rows(report)),
+    ]
     parts += [
         '<p class="note">Against LiDAR of 1 to 80 m, one point a pixel, depth capped at 80 m, no '
         "crop. D1: disparity off by more than 3 px and 5 %, in pixels of the picture.</p>",

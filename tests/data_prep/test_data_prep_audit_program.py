@@ -19,7 +19,9 @@ from fakes.programs import run_program
 from data_prep.audit import findings as findings_module
 from data_prep.audit.findings import Findings, collect_findings
 from data_prep.audit.recommendation import recommend, score_choices
+from data_prep.audit.report import Subject, make_report
 from data_prep.audit.scale_check import judge, judge_pair
+from data_prep.audit.words import in_words
 from data_prep.bias_table import BiasTable
 from data_prep.jobs.labels import LabelJob, Labeller
 from data_prep.jobs.pools import LocalPool
@@ -89,9 +91,29 @@ def test_disparities_1_17_times_too_small_are_named_and_the_table_brings_the_err
     assert table.apply(np.array([11.7]))[0] == pytest.approx(10, abs=0.2)
     page = (tmp_path / "wrong" / "audit.html").read_text()
     assert said in page
+    verdict = " yet: mend first what is said of all frames."
+    assert verdict in page
+    assert verdict in done.stderr
     # Everything is inside: seven figures less the mask's, which needs a second view.
     assert len(re.findall(r'src="data:image/(?:png|jpeg);base64,', page)) == 6
     assert not re.findall(r'(?:src|href)="(?!data:)', page)
+
+
+def test_a_right_teacher_is_told_what_it_is_worth(tree: Path) -> None:
+    findings = exact_findings(tree)
+    verdict = judge(findings)
+    report = make_report(
+        findings,
+        subject=Subject(teacher="exact", version="", kitti_root="", pair=""),
+        pair_verdict=verdict,
+        protocol="drives_out",
+        why_no_table="",
+    )
+    may, errors, table = in_words(report)
+    assert may == "Labels may be made by exact."
+    assert report.lidar is not None
+    assert f"off by {report.lidar.overall.abs_rel:.1%} on average" in errors
+    assert table.startswith("No bias table: the best one takes")
 
 
 def test_the_self_test_alone_leaves_nothing_behind(tree: Path, tmp_path: Path) -> None:
@@ -125,6 +147,7 @@ def test_without_lidar_only_the_two_views_are_compared(tmp_path: Path) -> None:
     done = audit(*common, "--disparity_dir", str(copy / "truth/disparity"), cwd=tmp_path)
     assert done.returncode == 0
     assert "no LiDAR; the scale is right" in done.stderr
+    assert "as far as can be told without LiDAR" in done.stderr
     half = scaled_disparities(copy, tmp_path / "half", factor=0.5)
     done = audit(*common, "--disparity_dir", str(half), "--self_test", cwd=tmp_path)
     assert done.returncode == 1

@@ -10,7 +10,14 @@ import pytest
 from fakes.artefact import CODEC, images, inference_network, random_file
 
 from export.graph import ExportError
-from export.parity import BOUNDS, Parity, check_parity, keras_output, measure_parity
+from export.parity import (
+    BOUNDS,
+    Parity,
+    check_parity,
+    in_words,
+    keras_output,
+    measure_parity,
+)
 from mtdepth.contract import Contract, contract_path
 from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.runtime.pipeline import NetworkOutput
@@ -118,3 +125,25 @@ def test_another_size_or_task_is_refused() -> None:
 def test_no_pictures_no_parity() -> None:
     with pytest.raises(ValueError, match="at least one picture"):
         measure_parity(inference_network(), keras_answers(lambda x: x), [])
+
+
+@pytest.mark.parametrize(
+    ("precision", "median", "said"),
+    [
+        ("float32", 1e-7, "the same but for rounding: half of all depths differ"),
+        ("int8", 0.03, "less than 3 %, 99 % of them by less than 6 %; 94.0 % of the pixels keep"),
+        ("int8", 0.03, "as usual for int8"),
+        ("int8", 0.06, "more than usual for int8"),
+    ],
+)
+def test_what_was_accepted_is_said_in_words(precision: Any, median: float, said: str) -> None:
+    measured = Parity(
+        median_relative=median, p99_relative=2 * median, max_relative=1.0, class_agreement=0.94
+    )
+    assert said in in_words(measured, precision)
+
+
+def test_a_refusal_says_what_to_do() -> None:
+    bad = dataclasses.replace(BOUNDS["int8"], median_relative=0.5)
+    with pytest.raises(ExportError, match=r"--num_calibration.*mtdepth qat.*float16"):
+        check_parity(bad, "int8")
