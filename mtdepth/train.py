@@ -26,8 +26,8 @@ shot of its own), or a film. KITTI brings its camera; the other two need a file 
     python -m mtdepth.train --model mininet --recipe mininet_kitti --video KITTI \
         --video_split eigen_train --val_video KITTI --val_split zhou_val.txt --workdir runs/mininet
 
-Before the first step, look at WORKDIR/preview.png: what is learned from and how it moves. Watch
-either training with `tensorboard --logdir WORKDIR/logs`.
+Before the first step, look at WORKDIR/preview.png: what is learned from and how it moves;
+--preview_only makes it and stops. Watch either training with `tensorboard --logdir WORKDIR/logs`.
 """
 
 import dataclasses
@@ -178,10 +178,14 @@ flags.DEFINE_string(
     "demo's own videos demo/video_cache.",
 )
 
+flags.DEFINE_bool(
+    "preview_only", False, "Mininet: draws what would be learned from, and trains nothing."
+)
+
 _ONLY_STUDENT = ("decoder", "design", "data", "val_data", "encoder_weights")
 _ONLY_MININET = (
     *("variant", "output", "video", "video_split", "val_video", "val_split"),
-    *("intrinsics", "frame_step", "video_cache"),
+    *("intrinsics", "frame_step", "video_cache", "preview_only"),
 )
 
 
@@ -281,8 +285,8 @@ def train_student(kitti_root: Path) -> "TrainingLoop":
     return student_run(workdir, recipe, store, val_store=val_store, options=options)
 
 
-def train_mininet(kitti_root: Path) -> "TrainingLoop":
-    """Prepares the training of MiniNet, and draws what it learns from."""
+def train_mininet(kitti_root: Path) -> "TrainingLoop | None":
+    """Draws what MiniNet learns from, and prepares its training unless that is all."""
     recipe = resolve(
         find_video_recipe(FLAGS.recipe or defaults.default_video_recipe(kitti_root)),
         [
@@ -313,6 +317,11 @@ def train_mininet(kitti_root: Path) -> "TrainingLoop":
         recipe.mininet.variant,
         workdir.path,
     )
+    preview = workdir.path / "preview.png"
+    if FLAGS.preview_only:
+        write_preview(preview, triplets, fit=recipe.fit)
+        logging.info("look at %s: what would be learned from; nothing was trained", preview)
+        return None
     # A back end takes seconds to load, which a wrong flag should not cost.
     from mtdepth.training.loop import RunOptions
     from mtdepth.training.video_run import video_run
@@ -322,7 +331,6 @@ def train_mininet(kitti_root: Path) -> "TrainingLoop":
     )
     run = video_run(workdir, recipe, triplets, val_triplets=val_triplets, options=options)
     # Not before the run has found that the workdir is its own.
-    preview = workdir.path / "preview.png"
     write_preview(preview, triplets, fit=recipe.fit)
     write_samples(workdir.samples_path, triplets, fit=recipe.fit)
     logging.info("look at %s: what is learned from", preview)
@@ -335,6 +343,8 @@ def main() -> int | None:
     warn_of_little_memory()
     kitti_root = defaults.default_kitti_root()
     run = train_student(kitti_root) if FLAGS.model == "student" else train_mininet(kitti_root)
+    if run is None:
+        return None
     from mtdepth.training.loop import run_as_program
 
     return run_as_program(run)

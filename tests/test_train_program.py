@@ -25,6 +25,7 @@ def walk(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
+        (("--preview_only",), "--preview_only: no meaning for --model student"),
         (("--video", "x"), "--video: no meaning for --model student, only for --model mininet"),
         (("--variant", "small", "--frame_step", 2), "--variant, --frame_step: no meaning"),
         (("--model", "mininet", "--data", "x"), "--data: no meaning for --model mininet"),
@@ -52,6 +53,19 @@ def test_a_still_video_is_refused_before_a_framework_is_loaded(walk: Path, tmp_p
     assert "12 frames in 1 shot give 0 triplets; left out: 2 at an edge, 10 static" in done.stderr
     assert "--frame_step 3" in done.stderr
     assert not run.exists()
+
+
+def test_what_would_be_learned_from_is_drawn_without_a_training(walk: Path, tmp_path: Path) -> None:
+    write_frames(walk, pan(range(0, 24, 2)))
+    done = train(
+        *("--model", "mininet", "--recipe", "mininet_small_data", "--preview_only"),
+        *("--video", walk, "--workdir", tmp_path / "run", "--video_cache", tmp_path / "cache"),
+        *("--override", "input_size_px=[32,64]", "--override", "min_flow_px=0.5"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "nothing was trained" in done.stderr
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["preview.png"]
+    assert read_rgb(tmp_path / "run/preview.png").shape[1] >= 3 * 480
 
 
 @pytest.mark.slow
