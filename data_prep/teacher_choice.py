@@ -13,10 +13,13 @@ from mtdepth.files import UserError
 from teachers.consistency import LeftRightChecked
 from teachers.interface import DepthTeacher, SegmentationTeacher, Setting, TeacherEntry
 from teachers.registry import DEPTH_TEACHERS, SEG_TEACHERS
+from teachers.sky import WithoutSky
 
 flags.disclaim_key_flags()  # so that --help of the program that defines them shows them
 
-_CHECK = "left_right_px"
+_CHECK, _SKY = "left_right_px", "sky"
+_KEPT, _LEFT_OUT = "kept", "left_out"
+_MATCHERS = ("sgm", "psmnet")  # those that paint the sky here; a folder's depth is its maker's
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -30,6 +33,7 @@ class TeacherChoice:
       depth_teacher: One of `DEPTH_TEACHERS`.
       seg_teacher: One of `SEG_TEACHERS`.
       left_right_px: Depth is kept where both views' disparities agree within this; None keeps all.
+      leaves_sky_out: Whether depth is left out where a picture shows sky, by its looks.
       **settings: Of the two teachers, by the names of their flags; None was not given.
 
     Attributes:
@@ -42,6 +46,7 @@ class TeacherChoice:
     depth_teacher: str
     seg_teacher: str
     left_right_px: float | None
+    leaves_sky_out: bool
     settings: dict[str, Any]
 
     def __init__(
@@ -50,6 +55,7 @@ class TeacherChoice:
         depth_teacher: str,
         seg_teacher: str = "none",
         left_right_px: float | None = None,
+        leaves_sky_out: bool = False,
         **settings: Any,
     ) -> None:
         given = {
@@ -61,6 +67,7 @@ class TeacherChoice:
             "depth_teacher": depth_teacher,
             "seg_teacher": seg_teacher,
             "left_right_px": left_right_px,
+            "leaves_sky_out": leaves_sky_out,
             "settings": given,
         }
         for name, value in fields.items():
@@ -101,8 +108,8 @@ class TeacherChoice:
         """
         teacher: DepthTeacher = self._make(DEPTH_TEACHERS[self.depth_teacher])
         if self.left_right_px is not None:
-            return LeftRightChecked(teacher, max_difference_px=self.left_right_px)
-        return teacher
+            teacher = LeftRightChecked(teacher, max_difference_px=self.left_right_px)
+        return WithoutSky(teacher) if self.leaves_sky_out else teacher
 
     def make_seg_teacher(self) -> SegmentationTeacher | None:
         """The segmentation teacher, None where no train ids are wanted; raises likewise."""
@@ -161,6 +168,14 @@ def define_depth_teacher_flags() -> None:
         "Keeps depth only where the disparities of both views agree within so many pixels; the "
         "depth teacher is asked twice a frame. Default: keeps all that the teacher gives.",
     )
+    flags.DEFINE_enum(
+        _SKY,
+        None,
+        [_KEPT, _LEFT_OUT],
+        "Whether depth is left out where a picture is light, without texture, and reaches its "
+        "upper edge: sky, which matching paints. Indoors keep it. Default: left_out where depth is "
+        "matched and no class teacher knows the sky, else kept.",
+    )
 
 
 def define_seg_teacher_flags() -> None:
@@ -195,7 +210,7 @@ def given_teacher_flags() -> list[str]:
     """The teacher flags that the command line gives, as it spells them."""
     values = flags.FLAGS.flag_values_dict()
     settings = [setting.name for setting in _settings()]
-    names = ["depth_teacher", "seg_teacher", _CHECK, *settings]
+    names = ["depth_teacher", "seg_teacher", _CHECK, _SKY, *settings]
     return [f"--{name}" for name in names if values.get(name) not in (None, "")]
 
 
@@ -221,6 +236,7 @@ def teachers_from_flags(kitti_root: Path) -> TeacherChoice:
         depth_teacher=values["depth_teacher"],
         seg_teacher=values.get("seg_teacher", "none"),
         left_right_px=values[_CHECK],
+        sky=values[_SKY],
         **settings,
     )
 
@@ -231,19 +247,22 @@ def choose_teachers(
     depth_teacher: str | None = None,
     seg_teacher: str | None = "none",
     left_right_px: float | None = None,
+    sky: str | None = None,
     **settings: Any,
 ) -> TeacherChoice:
     """Fills in what the caller left open, and says so.
 
     Depth: the teacher that a setting belongs to, else sgm. Segmentation: likewise; a tree that
     brings its own train ids (`<kitti_root>/truth/train_id`, as the demo world does) counts as a
-    folder that was given; else none.
+    folder that was given; else none. Sky: left out where depth is matched here and no class teacher
+    tells it from the rest.
 
     Args:
       kitti_root: The tree.
       depth_teacher: None chooses.
       seg_teacher: None chooses.
       left_right_px: As `TeacherChoice`.
+      sky: `kept` or `left_out`; None chooses.
       **settings: Of the teachers; paths and numbers also as strings.
 
     Raises:
@@ -266,8 +285,15 @@ def choose_teachers(
     if seg_teacher is None:
         seg_teacher = _owner(SEG_TEACHERS, given) or "none"
         logging.info("--seg_teacher not given: %s", seg_teacher)
+    if sky is None and depth_teacher in _MATCHERS and seg_teacher == "none":
+        sky = _LEFT_OUT
+        logging.info("--sky not given: %s, by its looks, as no class teacher knows it", sky)
     return TeacherChoice(
-        depth_teacher=depth_teacher, seg_teacher=seg_teacher, left_right_px=left_right_px, **given
+        depth_teacher=depth_teacher,
+        seg_teacher=seg_teacher,
+        left_right_px=left_right_px,
+        leaves_sky_out=sky == _LEFT_OUT,
+        **given,
     )
 
 

@@ -190,6 +190,30 @@ def test_the_left_right_check_is_part_of_the_teacher(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("settings", "leaves_out"),
+    [
+        ({}, True),
+        ({"sky": "kept"}, False),
+        ({"seg_teacher": "precomputed", "train_id_dir": "ids"}, False),
+        ({"depth_teacher": "lidar"}, False),
+        ({"disparity_dir": "px"}, False),
+        ({"disparity_dir": "px", "sky": "left_out"}, True),
+    ],
+)
+def test_sky_is_left_out_where_matching_paints_it_and_no_class_tells(
+    tmp_path: Path, settings: dict[str, str], leaves_out: bool
+) -> None:
+    choice = choose_teachers(kitti_root=tmp_path, **settings)  # type: ignore[arg-type]
+    assert choice.leaves_sky_out == leaves_out
+
+
+def test_sky_that_is_left_out_is_part_of_the_teacher() -> None:
+    choice = TeacherChoice(depth_teacher="sgm", left_right_px=2, leaves_sky_out=True)
+    version = choice.make_depth_teacher().version
+    assert "within 2 px, without what looks like sky" in version
+
+
 def test_a_light_teacher_loads_no_framework() -> None:
     code = (
         "import sys\n"
