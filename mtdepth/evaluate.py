@@ -12,6 +12,11 @@ Several models on the same frames, a row each: what does int8 cost?
   python -m mtdepth.evaluate --model runs/kitti --model runs/float32/model.tflite \
       --model runs/int8/model.tflite
 
+Predictions of another project, an array of the whole split in its order:
+
+  python -m mtdepth.evaluate --model disps_eigen_split.npy --array_holds inverse_depth \
+      --kitti_root /data/kitti/raw --split eigen_test --protocol eigen_garg_80m_median
+
 Without flags it scores what `make demo` trained (or the default run on $MTDEPTH_KITTI_ROOT).
 """
 
@@ -26,12 +31,14 @@ from tqdm import tqdm
 
 from mtdepth import defaults, program
 from mtdepth.contract import DECODERS, NO_SCALE
+from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.recordings import ROOT_VARIABLE
 from mtdepth.datasets.splits import evenly_spaced, resolve_split
 from mtdepth.evaluation.page import write_page
 from mtdepth.evaluation.pictures import PictureTaker
+from mtdepth.evaluation.prediction_arrays import ARRAY_HOLDS, SUFFIXES, ArrayMeaning, array_row
 from mtdepth.evaluation.prediction_store import PredictionStore
 from mtdepth.evaluation.predictors import (
     Row,
@@ -51,8 +58,21 @@ METRIC, RELATIVE = "camera_z_garg_80m", "camera_z_garg_80m_median"
 _MODEL = flags.DEFINE_multi_string(
     "model",
     None,
-    "Workdir, .tflite or .onnx file, or folder of predictions; repeatable. Pictures and errors by "
-    "distance are the first one's. Default: the default run.",
+    "Workdir, .tflite or .onnx file, folder of predictions, or .npy or .npz of a whole split's; "
+    "repeatable. Pictures and errors by distance are the first one's. Default: the default run.",
+)
+_ARRAY_HOLDS = flags.DEFINE_enum(
+    "array_holds",
+    None,
+    list(ARRAY_HOLDS),
+    "What the numbers of a .npy or .npz are (Monodepth2's disps_*.npy: inverse_depth).",
+)
+_ARRAY_SCALE = flags.DEFINE_float(
+    "array_scale",
+    None,
+    "Metres of the unit of a .npy's or .npz's depth (Monodepth2 trained on stereo: 5.4). Default: "
+    "it has no unit, so median scaling finds it.",
+    lower_bound=1e-6,
 )
 _DECODER = flags.DEFINE_enum(
     "decoder",
@@ -121,11 +141,20 @@ def _protocols(identities: Sequence[dict[str, Any]]) -> list[Protocol]:
     return protocols
 
 
-def _rows(
-    models: Sequence[Path], kitti_root: Path, labels: LabelStore | None
-) -> tuple[dict[str, Row], list[dict[str, Any]]]:
+def _opened(model: Path, split: Sequence[FrameId]) -> tuple[Row, dict[str, Any]]:
+    if model.suffix in SUFFIXES:
+        if _ARRAY_HOLDS.value is None:
+            raise UserError(f"{model}: say what its numbers are: --array_holds")
+        meaning = ArrayMeaning(holds=_ARRAY_HOLDS.value, scale=_ARRAY_SCALE.value)
+        return array_row(model, split, meaning)
     how = {"decoder": _DECODER.value, "checkpoint": _CHECKPOINT.value}
-    opened = [open_model(model, **how, num_threads=_NUM_THREADS.value) for model in models]
+    return open_model(model, **how, num_threads=_NUM_THREADS.value)
+
+
+def _rows(
+    models: Sequence[Path], split: Sequence[FrameId], kitti_root: Path, labels: LabelStore | None
+) -> tuple[dict[str, Row], list[dict[str, Any]]]:
+    opened = [_opened(model, split) for model in models]
     default = defaults.default_labels(kitti_root, part="train")
     train_labels = labels_or_none(_TRAIN_LABELS.value, default=default, kitti_root=kitti_root)
     baseline = baseline_or_none(models[0], train_labels, prefer_labels=bool(_TRAIN_LABELS.value))
@@ -175,14 +204,15 @@ def main() -> int:
         protocol_named(name)  # a wrong one should not cost the loading of a model
     _check_attached()
     raw = open_recordings(kitti_root)
-    frames = resolve_split(raw, split)[: _LIMIT.value]
+    whole = resolve_split(raw, split)
+    frames = whole[: _LIMIT.value]
     default = None if _SPLIT.value else defaults.default_labels(kitti_root, part="val")
     labels = labels_or_none(_LABELS.value, default=default, kitti_root=kitti_root)
     store = labels and {"path": str(labels.root), **dataclasses.asdict(labels.manifest)}
     shown = ", ".join(map(str, models))
     logging.info("model %s, %d frames of %s below %s", shown, len(frames), split, kitti_root)
     logging.info("labels %s", labels.root if labels else "none: no segmentation score")
-    rows, identities = _rows(models, kitti_root, labels)
+    rows, identities = _rows(models, whole, kitti_root, labels)
     protocols = _protocols(identities)
     taker = PictureTaker(evenly_spaced(frames, number=_NUM_PICTURES.value), protocols[0])
     observers: list[Observer] = [taker.observe] if _PICTURES.value else []

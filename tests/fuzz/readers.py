@@ -49,8 +49,10 @@ from mtdepth.datasets.oxts import read_oxts
 from mtdepth.datasets.rig_folder import read_rig_file
 from mtdepth.datasets.splits import resolve_split
 from mtdepth.evaluation.make3d import GRID_KEY, read_depth
-from mtdepth.evaluation.predictors import mean_of_workdir
+from mtdepth.evaluation.prediction_arrays import ArrayMeaning, array_row
+from mtdepth.evaluation.predictors import Scene, mean_of_workdir
 from mtdepth.files import DataError
+from mtdepth.geometry.camera import Intrinsics
 from mtdepth.pictures import read_rgb, write_png
 from mtdepth.runtime.formats import open_artefact
 from mtdepth.trained import scale_of
@@ -188,6 +190,21 @@ def _training_mean(folder: Path) -> Case:
         majority_train_id=np.zeros((8, 24), np.uint8),
     )
     return Case(workdir.training_mean_path, lambda: mean_of_workdir(workdir))
+
+
+def _prediction_array(folder: Path) -> Case:
+    path = folder / "disps.npz"
+    np.savez(path, data=np.full((2, 8, 24), 0.1, np.float32))
+    frames = [FrameId("drive", index) for index in range(2)]
+    scene = Scene(
+        frame=frames[1],
+        image=np.zeros((16, 48, 3), np.uint8),
+        camera=Intrinsics(fx_px=40.0, fy_px=40.0, cx_px=23.5, cy_px=7.5, width_px=48, height_px=16),
+        label_depth_m=None,
+        label_train_id=None,
+    )
+    meaning = ArrayMeaning(holds="inverse_depth")
+    return Case(path, lambda: array_row(path, frames, meaning)[0].predict(scene))
 
 
 def _picture(suffix: str) -> Callable[[Path], Case]:
@@ -436,6 +453,13 @@ _OTHERS = (
         mutate.by_json_lines,
         1.0,
         sane.history,
+    ),
+    Reader(
+        "predictions.npz",
+        _prediction_array,
+        mutate.by_arrays,
+        0.2,
+        sane.prediction,
     ),
     Reader("training_mean.npz", _training_mean, mutate.by_arrays, 0.2, sane.mean),
     Reader(

@@ -85,6 +85,12 @@ def history(entries: Any) -> None:
     assert all(type(entry["epoch"]) is type(entry["step"]) is int for entry in entries)
 
 
+def prediction(found: Any) -> None:
+    """Positive depth of the picture's size."""
+    assert found.depth_m.shape == (16, 48)
+    assert (found.depth_m > 0).all()
+
+
 def mean(found: Any) -> None:
     """Metres and class ids of one size."""
     assert found.mean_depth_m.shape == found.majority_train_id.shape
