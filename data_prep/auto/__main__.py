@@ -17,18 +17,17 @@ whose flags are given; without LiDAR the scores are by held-out labels, without 
 alone is learned.
 """
 
-import json
 import shlex
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from absl import flags, logging
 
 from data_prep.auto.child import run_alone
 from data_prep.auto.journal import Journal, write_lists
 from data_prep.auto.plan import Paths, Plan, Request, Step, make_plan
+from data_prep.auto.summary import duration, summary
 from data_prep.teacher_choice import (
     define_depth_teacher_flags,
     define_seg_teacher_flags,
@@ -69,7 +68,8 @@ def main(recordings: str) -> int:
     write_lists(plan.lists)
     status = _go(plan, journal)
     if not status:
-        _say("", *_summary(plan, journal, request))
+        took_s = {step.name: journal.seconds(step) or 0.0 for step in plan.steps}
+        _say("", *summary(Paths(request.output), took_s))
     return status
 
 
@@ -90,7 +90,7 @@ def _go(plan: Plan, journal: Journal) -> int:
 def _title(plan: Plan, number: int, journal: Journal) -> str:
     step = plan.steps[number]
     seconds = journal.seconds(step)
-    done = "" if seconds is None else f": done before, in {_duration(seconds)}"
+    done = "" if seconds is None else f": done before, in {duration(seconds)}"
     return f"[{number + 1}/{len(plan.steps)}] {step.name}{done}"
 
 
@@ -98,36 +98,6 @@ def _log_end(step: Step, status: int) -> None:
     again = shlex.join(["mtdepth", "auto", *sys.argv[1:]])
     what = "was stopped" if status > 128 else f"failed (status {status}), its error stands above"
     logging.error("%s %s; this goes on there:\n%s", step.name, what, again)
-
-
-def _summary(plan: Plan, journal: Journal, request: Request) -> list[str]:
-    paths = Paths(request.output)
-    took = {step.name: journal.seconds(step) or 0.0 for step in plan.steps}
-    each = ", ".join(f"{name} {_duration(seconds)}" for name, seconds in took.items())
-    size_kb = paths.int8.stat().st_size / 1e3
-    return [
-        f"finished    in {_duration(sum(took.values()))}: {each}",
-        f"errors      {_errors_in_words(json.loads(paths.scores.read_text(encoding='utf-8')))}",
-        f"look at     {paths.report / 'index.html'} (scores, pictures, {paths.film})",
-        f"            {paths.labels / 'contact_sheet.png'} (what was learned from)",
-        f"int8        {paths.int8}, {size_kb:.0f} kB, with model.json beside it",
-        f"on a Pi     mtdepth bundle --model {shlex.quote(str(paths.int8))} packs what it needs",
-        f"here        mtdepth predict photo.jpg --model {shlex.quote(str(paths.int8))}",
-    ]
-
-
-def _errors_in_words(results: dict[str, Any]) -> str:
-    (scored,) = results["depth"].values()
-    rows = [
-        f"{row['title']} {100 * row['per_image_mean']['abs_rel']:.1f} %"
-        for name, row in scored["rows"].items()
-    ]
-    return f"of depth, mean over {len(results['frames'])} frames (Abs Rel): {'; '.join(rows)}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _say(*lines: str) -> None:

@@ -33,8 +33,9 @@ class Journal:
         self._seconds = _seconds_of(self._path)
 
     def seconds(self, step: Step) -> float | None:
-        """How long a step took; None where its very line has not ended well yet."""
-        return self._seconds.get(step.line)
+        """How long a step took; None where its very line has not ended well, or nothing is left."""
+        is_left = step.makes is None or step.makes.exists()
+        return self._seconds.get(step.line) if is_left else None
 
     def add(self, step: Step, seconds: float) -> None:
         """Notes that a step is finished."""

@@ -32,10 +32,12 @@ class Step:
     Attributes:
       name: One word or two, for people and for the journal.
       words: Its command line after `mtdepth`.
+      makes: What lies there once it is finished; None where it makes nothing.
     """
 
     name: str
     words: tuple[str, ...]
+    makes: Path | None = None
 
     @property
     def line(self) -> str:
@@ -128,8 +130,13 @@ class Paths:
         return self.output / "seen" / "overlay.mp4"
 
     @property
+    def float_scores(self) -> Path:
+        """The scores of the networks before the export."""
+        return self.output / "scores.json"
+
+    @property
     def scores(self) -> Path:
-        """The scores of all networks."""
+        """The scores of all networks, the file for the device first."""
         return self.output / "scores_int8.json"
 
     @property
@@ -214,8 +221,12 @@ def _steps(
 
     return [
         Step("doctor", ("doctor", *root, *_given_split(request))),
-        Step("labels", labels(paths.train_list, bias, paths.labels)),
-        Step("held-out labels", labels(paths.held_out_list, of_held_out, paths.held_out_labels)),
+        Step("labels", labels(paths.train_list, bias, paths.labels), paths.labels),
+        Step(
+            "held-out labels",
+            labels(paths.held_out_list, of_held_out, paths.held_out_labels),
+            paths.held_out_labels,
+        ),
         Step(
             "training",
             (
@@ -223,14 +234,20 @@ def _steps(
                 *(word for each in _overrides(request, size) for word in ("--override", each)),
                 *("--workdir", str(paths.network)),
             ),
+            paths.network,
         ),
-        Step("scores", (*score, *networks, "--output", str(paths.output / "scores.json"))),
+        Step(
+            "scores",
+            (*score, *networks, "--output", str(paths.float_scores)),
+            paths.float_scores,
+        ),
         Step(
             "int8",
             (
                 *("export", "--workdir", str(paths.network), "--precision", "int8"),
                 *("--output", str(paths.int8.parent)),
             ),
+            paths.int8,
         ),
         Step(
             "film",
@@ -240,6 +257,7 @@ def _steps(
                 *("--focal_px", f"{camera.focal_px:.6g}", "--video", str(_FILM_HZ)),
                 *("--max_frames", str(_FILM_FRAMES), "--output", str(paths.film.parent)),
             ),
+            paths.film,
         ),
         Step(
             "report",
@@ -248,6 +266,7 @@ def _steps(
                 *("--output", str(paths.scores)),
                 *("--pictures", str(paths.report), "--attach", str(paths.film)),
             ),
+            paths.report,
         ),
     ]
 
