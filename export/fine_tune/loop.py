@@ -20,6 +20,7 @@ from mtdepth.models.normalisation import InputNormalisation
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.recipes.schedule import TrainingSchedule
 from mtdepth.trained import InferenceNetwork, graph_function
+from mtdepth.training.adam import OneKernelAdam
 from mtdepth.training.checkpoints import TrainingState
 from mtdepth.training.journal import Journal
 from mtdepth.training.loop import TrainingLoop, run_as_program
@@ -30,6 +31,13 @@ from mtdepth.workdir import Workdir
 SCORE_BATCH = 8
 SAVE_SECONDS = 60.0
 ABS_REL = "val_abs_rel"
+
+
+class Adam(OneKernelAdam, tf_keras.optimizers.Adam):
+    """Adam of `tf_keras`."""
+
+    def _get_variable_index(self, variable: Any) -> int:
+        return self._index_dict[self._var_key(variable)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -149,9 +157,7 @@ class FineTuning:
         """
         workdir = Workdir(folder)
         self._check_identity(folder / "identity.json")
-        optimizer = tf_keras.optimizers.Adam(
-            beta_1=self.schedule.adam_beta_1, beta_2=self.schedule.adam_beta_2
-        )
+        optimizer = Adam(beta_1=self.schedule.adam_beta_1, beta_2=self.schedule.adam_beta_2)
         step = TrainingStep(
             self.model,
             self._losses,

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from mtdepth.recipes.schedule import TrainingSchedule
 from mtdepth.trained import graph_function, require_tensorflow
+from mtdepth.training.adam import Adam
 
 Tensors = dict[str, Any]
 
@@ -111,7 +112,7 @@ class TrainingStep:
 
 def adam(schedule: TrainingSchedule) -> keras.optimizers.Adam:
     """The optimiser of every training: Adam, or AdamW where weights decay."""
-    optimizer = keras.optimizers.Adam(
+    optimizer = Adam(
         schedule.learning_rate,
         beta_1=schedule.adam_beta_1,
         beta_2=schedule.adam_beta_2,

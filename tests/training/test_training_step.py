@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras
 from fakes.recipes import tiny_recipe
 
+from export.fine_tune.loop import Adam as FineTuneAdam
 from mtdepth.recipes.base import overridden
 from mtdepth.training.step import TrainingStep, adam
 
@@ -74,10 +75,17 @@ def adam_by_hand(
     return weight
 
 
-@pytest.mark.parametrize("decay", [0.0, 0.5])
-def test_kernels_decay_beside_adam_but_no_bias_and_no_scale(decay: float) -> None:
-    network = network_of(keras)
-    optimizer = adam(overridden(tiny_recipe(), [f"weight_decay={decay}"]))
+def optimizer_of(kind: Any, decay: float) -> Any:
+    """The optimiser of trainings, and of fine-tunings."""
+    if kind is keras:
+        return adam(overridden(tiny_recipe(), [f"weight_decay={decay}"]))
+    return FineTuneAdam(beta_1=0.9, beta_2=0.999)
+
+
+@pytest.mark.parametrize(("kind", "decay"), [(keras, 0.0), (keras, 0.5), (tf_keras, 0.0)])
+def test_kernels_decay_beside_adam_but_no_bias_and_no_scale(kind: Any, decay: float) -> None:
+    network = network_of(kind)
+    optimizer = optimizer_of(kind, decay)
     optimizer.build(network.trainable_variables)
     optimizer.learning_rate.assign(0.01)
     rng = np.random.default_rng(0)
@@ -92,7 +100,8 @@ def test_kernels_decay_beside_adam_but_no_bias_and_no_scale(decay: float) -> Non
                 for gradient, weight in zip(of_step, network.trainable_variables, strict=True)
             ]
         )
-    names = [weight.name for weight in network.trainable_variables]
+    # Those of `tf_keras` have their layer's name too: "dense/kernel:0".
+    names = [w.name.split("/")[-1].split(":")[0] for w in network.trainable_variables]
     assert sorted(names) == ["beta", "bias", "gamma", "kernel"]
     for number, name in enumerate(names):
         wanted = adam_by_hand(
