@@ -11,7 +11,14 @@ from absl import flags
 from fakes.programs import run_process, run_program
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("--video", "x"), ("--nonsense",), ("tea",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("--video", "x"),
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (("--nonsense",), ("tea",))),
+    ],
+)
 def test_it_says_what_a_process_says(arguments: tuple[str, ...]) -> None:
     process, here = (run("mtdepth.train", *arguments) for run in (run_process, run_program))
     assert (here.returncode, here.stdout) == (process.returncode, process.stdout)

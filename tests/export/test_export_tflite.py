@@ -111,13 +111,14 @@ def results(decoder: str, sha256: str) -> dict[str, object]:
 
 def test_the_scores_of_exactly_these_weights_travel(tmp_path: Path) -> None:
     made = build_workdir(tmp_path / "run")
-    assert keras_scores(load_trained(made, size="M")) is None
+    trained = load_trained(made, size="M")
+    assert keras_scores(trained) is None
     sha256 = sha256_of(made.weights("best"))
     write_json(made.results_path / "good.json", results("M", sha256))
     write_json(made.results_path / "size.json", results("L", sha256))
     write_json(made.results_path / "old.json", results("M", "0" * 64))
     (made.results_path / ".half-x1.json").write_text("{")  # of a killed evaluation
-    assert keras_scores(load_trained(made, size="M")) == {
+    assert keras_scores(trained) == {
         "good": {
             "split": "eigen_test",
             "num_frames": 2,
@@ -126,7 +127,7 @@ def test_the_scores_of_exactly_these_weights_travel(tmp_path: Path) -> None:
         }
     }
     assert keras_scores(load_trained(made, size="M", checkpoint="last")) is None
-    small = origin_of(load_trained(made, size="M"))
+    small = origin_of(trained)
     assert small.keras_scores is not None
     assert small.training_camera == CAMERA
     large = origin_of(load_trained(made, size="M", input_size=(64, 96)))
@@ -148,15 +149,13 @@ def test_a_camera_whose_pictures_were_stretched_is_one_and_millimetres_are_none(
         load_trained(made, size="M")
 
 
-@pytest.mark.parametrize("damage", [[], {"model": 3}, {"depth": [1]}, {"frames": None}])
-def test_damaged_results_are_named(tmp_path: Path, damage: object) -> None:
+def test_damaged_results_are_named(tmp_path: Path) -> None:
     made = build_workdir(tmp_path / "run")
-    right = results("M", sha256_of(made.weights("best")))
-    write_json(
-        made.results_path / "bad.json", {**right, **damage} if isinstance(damage, dict) else damage
-    )
-    with pytest.raises(DataError, match=r"bad\.json: "):
-        keras_scores(load_trained(made, size="M"))
+    trained, right = load_trained(made, size="M"), results("M", sha256_of(made.weights("best")))
+    for content in ([], {**right, "model": 3}, {**right, "depth": [1]}, {**right, "frames": None}):
+        write_json(made.results_path / "bad.json", content)
+        with pytest.raises(DataError, match=r"bad\.json: "):
+            keras_scores(trained)
 
 
 def test_a_workdir_becomes_a_file_of_the_size_that_was_asked_for(

@@ -1,6 +1,7 @@
 """Where the encoder's first weights come from, and what is refused. Never uses the network."""
 
 import hashlib
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,16 @@ def library(randomise) -> Any:
     return model
 
 
-@pytest.fixture
-def legacy_file(tmp_path, library) -> Path:
-    path = tmp_path / "mobilenet.h5"
+@pytest.fixture(scope="module")
+def _written(tmp_path_factory, library) -> Path:
+    path = tmp_path_factory.mktemp("legacy") / "mobilenet.h5"
     library.save_weights(path, save_format="h5")
     return path
+
+
+@pytest.fixture
+def legacy_file(tmp_path, _written) -> Path:
+    return Path(shutil.copy(_written, tmp_path))
 
 
 @pytest.fixture(scope="module")

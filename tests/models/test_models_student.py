@@ -1,5 +1,6 @@
 """The student's graphs: shapes, encoder equality, detaching, weights, gradients."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -43,6 +44,14 @@ def graph() -> keras.Model:
     return build_training_graph(SPEC, input_size=SIZE)
 
 
+@functools.cache
+def library(size: tuple[int, int]) -> keras.Model:
+    """The encoder as Keras has it."""
+    return keras.applications.MobileNetV2(
+        input_shape=(*size, 3), alpha=0.35, weights=None, include_top=False
+    )
+
+
 def test_outputs_have_the_stated_shapes_and_types(graph) -> None:
     outputs = graph(_images())
     expected = {}
@@ -66,18 +75,16 @@ def twin() -> keras.Model:
 
 
 @pytest.mark.parametrize("size", [SIZE, pytest.param((224, 160), marks=pytest.mark.slow)])
-def test_taps_equal_keras_applications(size, randomise) -> None:
-    library = keras.applications.MobileNetV2(
-        input_shape=(*size, 3), alpha=0.35, weights=None, include_top=False
-    )
-    randomise(library)
-    ours = build_training_graph(StudentSpec(), input_size=size)
+def test_taps_equal_keras_applications(size, graph, randomise) -> None:
+    theirs = library(size)
+    randomise(theirs)
+    ours = graph if size == SIZE else build_training_graph(StudentSpec(), input_size=size)
     encoder = keras.Model(
         ours.input, {name: ours.get_layer(layer).output for name, layer in TAPS.items()}
     )
-    copy_weights(source=library, target=encoder)
+    copy_weights(source=theirs, target=encoder)
     truth = keras.Model(
-        library.input, {name: library.get_layer(layer).output for name, layer in TAPS.items()}
+        theirs.input, {name: theirs.get_layer(layer).output for name, layer in TAPS.items()}
     )
     images = _images(1, size)
     expected = {name: np.asarray(value) for name, value in truth(images, training=False).items()}
@@ -87,12 +94,9 @@ def test_taps_equal_keras_applications(size, randomise) -> None:
 
 
 def test_every_encoder_layer_has_the_librarys_name_and_class(graph) -> None:
-    library = keras.applications.MobileNetV2(
-        input_shape=(64, 96, 3), alpha=0.35, weights=None, include_top=False
-    )
     names = {
         (layer.name, type(layer).__name__)
-        for layer in library.layers[1:]
+        for layer in library(SIZE).layers[1:]
         if layer.name not in ("Conv_1", "Conv_1_bn", "out_relu")
     }
     assert names == {
@@ -150,15 +154,15 @@ def test_detached_networks_share_layers_with_the_training_graph(small) -> None:
     assert all(own[layer.name] is layer for layer in detached.layers if layer.weights)
 
 
-def test_detaching_what_is_not_there_is_refused(graph) -> None:
-    spec = StudentSpec().for_decoder("S")
-    small = build_training_graph(spec, input_size=SIZE)
+def test_detaching_what_is_not_there_is_refused(small) -> None:
+    spec = replace(SMALL, tasks=("depth",)).for_decoder("S")
+    of_depth = build_training_graph(spec, input_size=SIZE)
     with pytest.raises(ValueError, match="this network has 2"):
-        detach(small, spec, decoder="M")
+        detach(of_depth, spec, decoder="M")
     with pytest.raises(ValueError, match="tasks must be some of depth"):
-        detach(small, spec, decoder="S", tasks=("segmentation",))
+        detach(of_depth, spec, decoder="S", tasks=("segmentation",))
     with pytest.raises(ValueError, match="tasks must be some of"):
-        detach(graph, SPEC, decoder="S", tasks=())
+        detach(small, SMALL, decoder="S", tasks=())
 
 
 def test_depth_branch_feeds_the_next_block(randomise) -> None:
@@ -184,12 +188,13 @@ def test_a_graph_of_another_size_takes_the_weights(small, twin, randomise) -> No
         np.testing.assert_array_equal(value, expected[name])
 
 
-def test_copying_between_different_networks_is_refused(graph) -> None:
+def test_copying_between_different_networks_is_refused(small) -> None:
+    of_depth = build_training_graph(replace(SMALL, tasks=("depth",)), input_size=SIZE)
     with pytest.raises(ValueError, match="no layer 'class_scores_1'"):
-        copy_weights(source=build_training_graph(StudentSpec(), input_size=SIZE), target=graph)
-    wider = StudentSpec(tasks=BOTH, alpha=0.5)
+        copy_weights(source=of_depth, target=small)
+    wider = replace(SMALL, alpha=2 * SMALL.alpha)
     with pytest.raises(ValueError, match="has weights of shapes"):
-        copy_weights(source=build_training_graph(wider, input_size=SIZE), target=graph)
+        copy_weights(source=build_training_graph(wider, input_size=SIZE), target=small)
 
 
 def test_saved_weights_load_into_an_equal_network(tmp_path, small, twin, randomise) -> None:
@@ -218,7 +223,7 @@ def test_a_saved_model_file_loads_where_the_package_alone_was_imported(tmp_path,
 def test_heads_stay_float32_under_mixed_precision() -> None:
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
-        mixed = build_training_graph(SPEC, input_size=SIZE)
+        mixed = build_training_graph(SMALL, input_size=SIZE)
     finally:
         keras.mixed_precision.set_global_policy("float32")
     assert mixed.get_layer("decoder_1_bottleneck_1_expand").compute_dtype == "bfloat16"
@@ -226,37 +231,37 @@ def test_heads_stay_float32_under_mixed_precision() -> None:
     assert {value.dtype for value in outputs.values()} == {tf.float32}
 
 
-@pytest.mark.parametrize("num_individual", [pytest.param(0, marks=pytest.mark.slow), 1])
-def test_first_signal_neither_fades_nor_explodes(num_individual: int) -> None:
+@pytest.fixture(scope="module", params=[pytest.param(0, marks=pytest.mark.slow), 2])
+def at_start(request) -> keras.Model:
+    """A network before its first step, with `num_individual` bottlenecks to a task of its own."""
     keras.utils.set_random_seed(0)
-    spec = StudentSpec(tasks=BOTH, num_individual=num_individual)
-    graph = build_training_graph(spec, input_size=SIZE)
+    spec = StudentSpec(tasks=BOTH, num_individual=request.param)
+    return build_training_graph(spec, input_size=SIZE)
+
+
+def test_first_signal_neither_fades_nor_explodes(at_start: keras.Model) -> None:
     convolutions = [
         layer
-        for layer in graph.layers
+        for layer in at_start.layers
         if type(layer).__name__ in ("Conv2D", "DepthwiseConv2D") and "_code_" not in layer.name
     ]
-    probe = keras.Model(graph.input, [layer.output for layer in convolutions])
+    probe = keras.Model(at_start.input, [layer.output for layer in convolutions])
     for layer, response in zip(convolutions, probe(_images(4), training=True), strict=True):
         variance = float(np.var(response))
         # Far above batch normalisation's epsilon of 1e-3, which would swallow it.
         assert 0.02 < variance < 20, f"{layer.name}: {variance}"
 
 
-@pytest.mark.parametrize("num_individual", [pytest.param(0, marks=pytest.mark.slow), 2])
-def test_gradient_reaches_every_trainable_weight(num_individual: int) -> None:
-    keras.utils.set_random_seed(1)
-    spec = StudentSpec(tasks=BOTH, num_individual=num_individual)
-    graph = build_training_graph(spec, input_size=SIZE)
+def test_gradient_reaches_every_trainable_weight(at_start: keras.Model) -> None:
     with tf.GradientTape() as tape:
-        outputs = graph(_images(), training=True)
+        outputs = at_start(_images(), training=True)
         # A random direction per output, so that none cancels by symmetry.
         loss = sum(
             tf.reduce_sum(value * tf.random.stateless_normal(value.shape, (7, index)))
             for index, value in enumerate(outputs.values())
         )
-    gradients = tape.gradient(loss, graph.trainable_variables)
-    for weight, gradient in zip(graph.trainable_variables, gradients, strict=True):
+    gradients = tape.gradient(loss, at_start.trainable_variables)
+    for weight, gradient in zip(at_start.trainable_variables, gradients, strict=True):
         assert gradient is not None, weight.path
         size = float(tf.norm(gradient))
         assert np.isfinite(size) and size > 0, weight.path  # noqa: PT018

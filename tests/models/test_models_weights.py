@@ -75,20 +75,20 @@ def test_what_holds_no_such_weights_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_a_file_that_was_refused_can_be_mended_in_its_place(tmp_path: Path) -> None:
-    path, answer = tmp_path / "a.weights.h5", network()
+    path, answer, other = tmp_path / "a.weights.h5", network(), network()
     save_weights(answer, path)
     whole = path.read_bytes()
     num_refused = 0
-    for start in range(96, len(whole), 97):
+    for start in range(96, len(whole), 485):
         # In place: the same file for HDF5, if it had been left open.
         path.write_bytes(whole[:start] + b"\xa5" * 8 + whole[start + 8 :])
         try:
-            load_weights(network(), path)
+            load_weights(other, path)
         except DataError:
             num_refused += 1
         path.write_bytes(whole)
         load_weights(answer, path)
-    assert num_refused > 10
+    assert num_refused > 5
 
 
 def test_weights_of_a_keras_file(tmp_path: Path) -> None:

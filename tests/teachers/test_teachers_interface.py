@@ -15,7 +15,7 @@ from teachers.interface import StereoSample, load_sample
 
 @pytest.fixture
 def raw(tmp_path: Path) -> KittiRaw:
-    return KittiRaw(build_kitti_tree(tmp_path / "raw", num_frames=1))
+    return KittiRaw(build_kitti_tree(tmp_path / "raw"))
 
 
 def first(raw: KittiRaw) -> FrameId:

@@ -82,7 +82,7 @@ def test_the_search_range_follows_the_width_in_sixteens() -> None:
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> KittiRaw:
     root = tmp_path_factory.mktemp("kitti") / "raw"
-    return KittiRaw(build_kitti_tree(root, num_frames=1, size=(128, 416)))
+    return KittiRaw(build_kitti_tree(root, size=(128, 416)))
 
 
 def truth_of(raw: KittiRaw) -> npt.NDArray[np.float64]:

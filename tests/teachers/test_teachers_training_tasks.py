@@ -12,7 +12,7 @@ from fakes.labelled_sets import build_demo_set, pair_and_truth
 
 from mtdepth.recipes.base import Augmentation, overridden
 from mtdepth.training.loop import TrainingLoop
-from mtdepth.training.step import TrainingStep
+from mtdepth.training.step import TrainingStep, adam
 from mtdepth.workdir import Workdir
 from teachers.deeplab_v3.teacher import DeepLabTeacher
 from teachers.interface import StereoSample
@@ -78,7 +78,7 @@ def pair_task() -> PairTask:
 def losses_on_one_batch(
     task: TeacherTask, recipe: TeacherRecipe, labels: LabelledSet, *, num_steps: int
 ) -> list[float]:
-    step = TrainingStep(task.graph, task.losses, keras.optimizers.Adam(), clip_norm=0.0)
+    step = TrainingStep(task.graph, task.losses, adam(recipe), clip_norm=0.0)
     examples = [task.example(files, np.random.default_rng(0)) for files in labels.train]
     examples = examples[: recipe.batch_size]
     batch = {key: np.stack([example[key] for example in examples]) for key in examples[0]}
