@@ -13,6 +13,7 @@ from fakes.workdir import CAMERA, build_workdir
 from mtdepth.files import DataError
 from mtdepth.models.student import build_training_graph
 from mtdepth.predictor import open_predictor
+from mtdepth.runtime.pipeline import Pipeline
 from mtdepth.trained import load_trained
 from mtdepth.workdir import Workdir
 
@@ -20,6 +21,11 @@ from mtdepth.workdir import Workdir
 @pytest.fixture(scope="module")
 def workdir(tmp_path_factory: pytest.TempPathFactory) -> Workdir:
     return build_workdir(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def predictor(workdir: Workdir) -> Pipeline:
+    return open_predictor(workdir.path)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +42,15 @@ def outputs(workdir: Workdir, image: npt.NDArray[np.uint8]) -> Any:
     return graph(image[None] / 127.5 - 1, training=False)
 
 
-@pytest.mark.parametrize(("decoder", "block"), [("L", 4), ("M", 3), ("S", 2), ("XS", 1)])
+@pytest.mark.parametrize(
+    ("decoder", "block"),
+    [
+        ("L", 4),
+        pytest.param("M", 3, marks=pytest.mark.slow),
+        pytest.param("S", 2, marks=pytest.mark.slow),
+        ("XS", 1),
+    ],
+)
 def test_every_decoder_size_gives_the_depth_and_classes_of_its_block(
     workdir: Workdir, image: npt.NDArray[np.uint8], outputs: Any, decoder: str, block: int
 ) -> None:
@@ -53,27 +67,26 @@ def test_every_decoder_size_gives_the_depth_and_classes_of_its_block(
     assert found.train_id.dtype == np.uint8
 
 
-def test_a_picture_of_any_size_comes_back_at_its_size(workdir: Workdir) -> None:
+def test_a_picture_of_any_size_comes_back_at_its_size(predictor: Pipeline) -> None:
     picture = np.random.default_rng(2).integers(0, 256, (75, 201, 3), np.uint8)
     camera = CAMERA.resized(width_px=201, height_px=75)
-    prediction = open_predictor(workdir.path).predict(picture, camera=camera)
+    prediction = predictor.predict(picture, camera=camera)
     assert prediction.depth_m.shape == (75, 201)
     assert prediction.train_id is not None
     assert prediction.train_id.shape == (75, 201)
     assert (prediction.depth_m > 0).all()
 
 
-def test_a_longer_lens_means_farther(workdir: Workdir, image: npt.NDArray[np.uint8]) -> None:
-    predictor = open_predictor(workdir.path)
+def test_a_longer_lens_means_farther(predictor: Pipeline, image: npt.NDArray[np.uint8]) -> None:
     twice = dataclasses.replace(CAMERA, fx_px=2 * CAMERA.fx_px, fy_px=2 * CAMERA.fy_px)
     near, far = (predictor.predict(image, camera=each).depth_m for each in (CAMERA, twice))
     np.testing.assert_allclose(far, 2 * near, rtol=1e-6)
 
 
 def test_best_and_last_are_different_weights(
-    workdir: Workdir, image: npt.NDArray[np.uint8]
+    workdir: Workdir, predictor: Pipeline, image: npt.NDArray[np.uint8]
 ) -> None:
-    best, last = (open_predictor(workdir.path, checkpoint=each) for each in ("best", "last"))
+    best, last = predictor, open_predictor(workdir.path, checkpoint="last")
     identities = [each.backend.identity() for each in (best, last)]
     assert identities[0]["sha256"] != identities[1]["sha256"]
     assert [each["checkpoint"] for each in identities] == ["best", "last"]
