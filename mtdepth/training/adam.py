@@ -1,15 +1,12 @@
 """Adam whose update of a weight is one operation."""
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-if TYPE_CHECKING:
-    _Adam = keras.optimizers.Adam
-else:
-    _Adam = object
+_Adam: Any = object  # the `Adam` that it is mixed into
 
 
 @dataclasses.dataclass(frozen=True)
