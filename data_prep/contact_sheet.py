@@ -41,20 +41,19 @@ class Row(NamedTuple):
 def write_contact_sheet(path: Path, rows: Iterable[Row]) -> None:
     """Writes rows of picture, depth (near is bright, 2 to 80 m, log, no label black) and classes.
 
-    All have the width of the first; rows are scaled to it.
+    All rows have classes, or none has.
     """
     write_png(path, np.vstack([_painted(row) for row in rows]))
 
 
 def _painted(row: Row) -> npt.NDArray[np.uint8]:
-    """`[height, 3 * _TILE_WIDTH_PX, 3]`; classes that there are not are black."""
-    depth = depth_colors(row.depth_m, near_m=_NEAR_M, far_m=_FAR_M)
-    classes = np.zeros_like(row.image) if row.train_id is None else colorize(row.train_id)
+    """`[height, 3 * _TILE_WIDTH_PX, 3]`, a third less without classes."""
+    shown = [row.image, depth_colors(row.depth_m, near_m=_NEAR_M, far_m=_FAR_M)]
+    if row.train_id is not None:
+        shown.append(colorize(row.train_id))
     height, width = row.image.shape[:2]
     size = (_TILE_WIDTH_PX, round(_TILE_WIDTH_PX * height / width))
-    tiles = [
-        cv2.resize(tile, size, interpolation=cv2.INTER_AREA) for tile in (row.image, depth, classes)
-    ]
+    tiles = [cv2.resize(tile, size, interpolation=cv2.INTER_AREA) for tile in shown]
     line = np.hstack(tiles).astype(np.uint8)
     for color, thickness in ((_BLACK, 3), (_WHITE, 1)) if row.caption else ():
         cv2.putText(line, row.caption, (6, 16), _LETTERS, 0.36, color, thickness, cv2.LINE_AA)

@@ -76,12 +76,15 @@ def test_without_arguments_the_demo_data_is_labelled_and_the_choice_is_said(
 def test_the_last_shard_to_end_shows_what_all_have_made(tree: Path, tmp_path: Path) -> None:
     split, truth = str(tree / "splits" / "train.txt"), str(tree / "truth" / "disparity")
     common = ("--kitti_root", tree, "--split", split, "--disparity_dir", truth, "--bias", "none")
+    common += ("--seg_teacher", "none")
     for index in (0, 1):
         shard = ("--num_shards", 2, "--shard_index", index, "--output", tmp_path / "labels")
         done = run("generate_teachers", *common, *shard, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         assert (tmp_path / "labels" / "contact_sheet.png").is_file() == (index == 1)
         assert f"wrote {tmp_path}/labels" in done.stderr
+    # Pictures and depth: no cells of classes that there are not.
+    assert read_rgb(tmp_path / "labels" / "contact_sheet.png").shape[1] == 2 * 416
 
 
 def test_a_failed_frame_ends_with_status_1_a_count_and_the_reason(tree: Path) -> None:
