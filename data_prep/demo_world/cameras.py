@@ -141,6 +141,11 @@ KITTI_SHARE = 0.45  # ours: of the drives of a world of mixed rigs
 _HEIGHT_M = (0.2, 2.0)  # a vacuum robot to a van's roof; drawn by its logarithm
 _FIELD_DEG = (40.0, 110.0)  # across; a telephoto lens to a wide-angle one, rectified
 _USUAL_FIELD_DEG = (55.0, 90.0)  # most cameras of phones, dash boards and robots
+# Of lenses where heights are given: a factor on KITTI's focal length, longer as often as shorter.
+# Depth is learned at one focal length, at which a lens twice as long shows a camera of half the
+# height: among all lenses cameras at 1.2 to 2 m so stand at 1.44 m on average, and a network that
+# learned from them tells the streets of a camera at 1.65 m a tenth too near.
+_LENS_AT_GIVEN_HEIGHT = 1.25
 # A low robot looks down to see the ground before its wheels, and up by mistake. What stands higher
 # looks level, and as often up as down: where a picture leaves the horizon in doubt, a network tells
 # the mean of those that it learned.
@@ -203,14 +208,15 @@ def random_mount(
       rng: Draws what is not given.
       size: (height, width) of the pictures.
       camera: Given intrinsics, of any size.
-      heights_m: Lowest and highest above the ground; None: 0.2 to 2, or KITTI's of a given camera.
+      heights_m: Lowest and highest above the ground, with lenses near KITTI's; None: 0.2 to 2 with
+        lenses of all kinds, or KITTI's of a given camera.
       pitch_deg: Given pitch, positive looks up.
     """
     is_kitti = camera is None and rng.random() < KITTI_SHARE
     limits_m = heights_m or _HEIGHT_M
     drawn_m = float(np.exp(rng.uniform(*np.log(limits_m))))
     pitch_share, roll_deg = rng.random(), rng.normal(0.0, _ROLL_DEG)
-    random_view = _random_camera(rng, size)
+    random_view = _random_camera(rng, size, is_usual=heights_m is not None)
     is_on_walk = rng.random() < _PAVEMENT
     is_mounted_well = is_kitti or camera is not None
     if is_kitti or (is_mounted_well and heights_m is None):
@@ -231,10 +237,15 @@ def random_mount(
     )
 
 
-def _random_camera(rng: np.random.Generator, size: tuple[int, int]) -> Intrinsics:
+def _random_camera(
+    rng: np.random.Generator, size: tuple[int, int], *, is_usual: bool
+) -> Intrinsics:
     height_px, width_px = size
     field_deg = rng.uniform(*(_FIELD_DEG if rng.random() < 0.5 else _USUAL_FIELD_DEG))
     focal_px = width_px / (2.0 * np.tan(np.radians(field_deg) / 2.0))
+    if is_usual:
+        kittis_px = KITTI_CAMERA.fx_px * width_px / KITTI_CAMERA.width_px
+        focal_px = kittis_px * _LENS_AT_GIVEN_HEIGHT ** rng.uniform(-1, 1)
     off = rng.uniform(-_CENTRE, _CENTRE, 2)
     return Intrinsics(
         fx_px=float(focal_px),

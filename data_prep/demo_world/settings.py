@@ -35,7 +35,7 @@ def split_path(root: Path, name: str) -> Path:
 
 
 # Raised whenever the same settings give other files.
-VERSION = 8
+VERSION = 9
 MARKER = "demo_world.json"
 # KITTI's own drives end below 1000 and the placeholder 9001 is taken.
 _FIRST_DRIVE = 9101

@@ -238,10 +238,25 @@ def test_a_given_rig_is_every_drives() -> None:
     between = dataclasses.replace(settings, camera_heights_m=(1.2, 2.0))
     heights_m = [between.mount(drive).height_m for drive in range(20)]
     assert 1.2 <= min(heights_m) < 1.4 < 1.8 < max(heights_m) <= 2.0
+
     street = settings.street(0)
     forward = street.drive.T_world_from_rectified[0, :3, 2]
     grade = np.degrees(np.arctan(street.road.terrain.grade(street.drive.x_m[0])))
     assert np.degrees(np.arcsin(forward[2])) == pytest.approx(grade - 5.0, abs=1.0)
+
+
+def test_lenses_at_given_heights_are_as_often_longer_as_shorter_than_the_canonical_one() -> None:
+    # Depth is learned at one focal length: there a camera stands at its height over its lens's.
+    seen_m = [
+        mount.height_m * 241.674 / mount.camera.fx_px
+        for mount in (
+            random_mount(np.random.default_rng(seed), size=(128, 416), heights_m=(1.4, 1.8))
+            for seed in range(400)
+        )
+    ]
+    assert np.exp(np.log(seen_m).mean()) == pytest.approx(1.61, abs=0.03)
+    assert 1.4 / 1.25 < min(seen_m) < 1.25
+    assert 1.85 < max(seen_m) < 1.8 * 1.25
 
 
 @pytest.mark.parametrize(
