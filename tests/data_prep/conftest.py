@@ -1,9 +1,16 @@
-"""A tree that several tests of data preparation share."""
+"""What several tests of data preparation share."""
 
+import os
 from pathlib import Path
 
 import pytest
 from fakes.kitti_tree import build_kitti_tree
+
+
+@pytest.fixture(autouse=True)
+def _one_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs start no processes unless a test asks for them: each imports for a second."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
 
 
 @pytest.fixture(scope="session")

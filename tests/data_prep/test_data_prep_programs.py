@@ -1,6 +1,5 @@
 """The programs as a person types them."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -48,10 +47,7 @@ def test_help_shows_one_full_example_and_the_flags_that_programs_share(
     assert [flag for flag in shared if f"\n  --{flag}:" not in shown] == []
 
 
-def test_without_arguments_the_demo_data_is_labelled_and_the_choice_is_said(
-    tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+def test_without_arguments_the_demo_data_is_labelled_and_the_choice_is_said(tree: Path) -> None:
     work = tree.parents[1]
     done = run("generate_teachers", cwd=work)
     assert done.returncode == 0, done.stderr
