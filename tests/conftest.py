@@ -59,8 +59,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Spares the processor what finds nothing in tests.
 
-    What was imported is left out of every later search for garbage. Graphs, which run once or twice
-    here, run as they were traced: to rewrite them for speed is a fifth of a training step's tracing.
+    What was imported is left out of every later search for garbage. Graphs, which run once or
+    twice here, run as traced: to rewrite them for speed is a fifth of tracing a training step.
     """
     gc.collect()
     gc.freeze()
