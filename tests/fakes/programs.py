@@ -5,7 +5,6 @@ one. So a program's behaviour is tested here, and one real process per program s
 """
 
 import contextlib
-import gc
 import io
 import logging as standard_logging
 import os
@@ -58,7 +57,6 @@ def run_program(
     ):
         sys.argv = command  # the first is replaced by the file's path
         status = _status_of(module)
-    gc.collect()
     return subprocess.CompletedProcess(command, status, out.getvalue(), err.getvalue())
 
 
