@@ -12,9 +12,15 @@ from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.lidar import eigen_depth, project_to_depth, read_velodyne
 from mtdepth.files import DataError
 
+# x right = -y left, y down = -z up, z = x forward.
+AXES = np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])
 
-def make_rig() -> StereoRig:
-    """A small rig: x right = -y left, y down = -z up, z = x forward, no offset but the rig's."""
+
+def make_rig(turn: np.ndarray, shift_m: tuple[float, float, float]) -> StereoRig:
+    """A small rig whose scanner is turned and shifted after its axes became the camera's."""
+    scanner_to_camera = np.eye(4)
+    scanner_to_camera[:3, :3] = turn @ AXES
+    scanner_to_camera[:3, 3] = shift_m
     return rig_from_projections(
         path=Path("hand.txt"),
         P_rect_02=np.array([[10.0, 0, 6, 2], [0, 12, 4, 0], [0, 0, 1, 0]]),
@@ -22,14 +28,12 @@ def make_rig() -> StereoRig:
         size_left=(8, 12),
         size_right=(8, 12),
         R_rect_00=np.eye(3),
-        T_velodyne_to_camera_0=np.array(
-            [[0.0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]
-        ),
+        T_velodyne_to_camera_0=scanner_to_camera,
         T_imu_to_velodyne=None,
     )
 
 
-RIG = make_rig()
+RIG = make_rig(np.eye(3), (0.0, 0.0, 0.0))  # no offset but the rig's
 
 
 def sweep(*points_m: tuple[float, float, float]) -> np.ndarray:
@@ -139,22 +143,10 @@ def published(points: np.ndarray, rig: StereoRig, side: Side, size: tuple[int, i
 
 
 def offset_rig() -> StereoRig:
-    """As `make_rig`, with the scanner 0.27 m behind the camera and rolled a little."""
+    """As `RIG`, with the scanner 0.27 m behind the camera and rolled a little."""
     roll = np.deg2rad(2)
     turn = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
-    scanner_to_camera = np.eye(4)
-    scanner_to_camera[:3, :3] = turn @ np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])
-    scanner_to_camera[:3, 3] = [0.0, -0.08, -0.27]
-    return rig_from_projections(
-        path=Path("hand.txt"),
-        P_rect_02=np.array([[10.0, 0, 6, 2], [0, 12, 4, 0], [0, 0, 1, 0]]),
-        P_rect_03=np.array([[10.0, 0, 6, -3], [0, 12, 4, 0], [0, 0, 1, 0]]),
-        size_left=(8, 12),
-        size_right=(8, 12),
-        R_rect_00=np.eye(3),
-        T_velodyne_to_camera_0=scanner_to_camera,
-        T_imu_to_velodyne=None,
-    )
+    return make_rig(turn, (0.0, -0.08, -0.27))
 
 
 def random_sweep(seed: int, num_points: int) -> np.ndarray:
