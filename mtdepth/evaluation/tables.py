@@ -1,10 +1,8 @@
 """What an evaluation found, as text for the terminal and as JSON for everything else."""
 
 import dataclasses
-import functools
 import itertools
-import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import numpy as np
 from mtdepth.datasets.label_map import CLASS_NAMES, SCORED_OBSTACLES
 from mtdepth.evaluation.scoring import Evaluation, RowScores, Scores
 from mtdepth.evaluation.verdicts import verdicts
-from mtdepth.metrics.depth import ERROR_NAMES, ErrorSums, GroupSums, per_image_mean
+from mtdepth.metrics.depth import ERROR_NAMES, ErrorSums, GroupSums, added, per_image_mean
 from mtdepth.metrics.obstacles import NEAR_M, TOO_FAR
 from mtdepth.metrics.protocols import ImageScore, Protocol
 from mtdepth.metrics.segmentation import Confusion
@@ -115,10 +113,10 @@ def group_tables(scores: Scores, protocol: Protocol, *, row: str) -> str:
         ("distance", by_distance(images), lambda each: f"{each['from_m']:g}-{each['to_m']:g} m"),
         (
             "height in the picture (top is 0 %)",
-            _added(image.by_row for image in images),
+            added(image.by_row for image in images),
             lambda each: f"{100 * each['from_height']:.0f}-{100 * each['to_height']:.0f} %",
         ),
-        ("class", _added(image.by_class for image in images), lambda each: each["class"]),
+        ("class", added(image.by_class for image in images), lambda each: each["class"]),
     ]
     tables = []
     for kind, sums, name in kinds:
@@ -178,11 +176,7 @@ def obstacle_table(scores: Scores) -> str:
 
 def by_distance(images: Sequence[ImageScore]) -> GroupSums:
     """Adds up the error by distance of at least one image."""
-    return _added(image.by_distance for image in images)
-
-
-def _added(sums: Iterable[GroupSums]) -> GroupSums:
-    return functools.reduce(operator.add, sums)
+    return added(image.by_distance for image in images)
 
 
 def cost_table(scores: Scores, protocol: Protocol) -> str:
@@ -268,9 +262,9 @@ def _depth_dict(row: RowScores, protocol: Protocol) -> dict[str, Any]:
         "num_valid_pixels": sum(image.num_valid for image in images),
         "coverage": _coverage(images),
         "by_distance": by_distance(images).rows(),
-        "by_row": _added(image.by_row for image in images).rows(),
+        "by_row": added(image.by_row for image in images).rows(),
         "by_class": [
-            each for each in _added(image.by_class for image in images).rows() if each["num_pixels"]
+            each for each in added(image.by_class for image in images).rows() if each["num_pixels"]
         ],
         "per_image": [
             {

@@ -1,11 +1,9 @@
 """What the figures of an evaluation mean, in sentences."""
 
-import functools
-import operator
-
 import numpy as np
 
 from mtdepth.evaluation.scoring import RowScores, Scores
+from mtdepth.metrics.depth import added
 from mtdepth.metrics.obstacles import NEAR_M, TOO_FAR
 from mtdepth.metrics.protocols import Protocol
 
@@ -59,9 +57,7 @@ def _against_baseline(error: float, baseline: float, *, steps: tuple[int, int] |
 
 def _leaning(row: RowScores, protocol: Protocol) -> list[str]:
     """From which distance on the model tells depths too near or too far."""
-    bins = functools.reduce(
-        operator.add, (image.by_distance for _, image in row.depth[protocol.name])
-    )
+    bins = added(image.by_distance for _, image in row.depth[protocol.name])
     middles_m = np.array([(each["from_m"] + each["to_m"]) / 2 for each in bins.groups])
     lean = bins.totals[:, 0] / np.maximum(bins.counts, 1) / middles_m
     found = np.where(np.abs(lean) < _LEANS, 0, np.sign(lean)).astype(int).tolist()

@@ -5,7 +5,9 @@ by `mtdepth.metrics.protocols`.
 """
 
 import dataclasses
+import functools
 import itertools
+import operator
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
@@ -211,6 +213,11 @@ class GroupSums:
                 self.groups, self.counts.tolist(), self.totals, strict=True
             )
         ]
+
+
+def added(sums: Iterable[GroupSums]) -> GroupSums:
+    """The sums of several images, at least one, of the same groups."""
+    return functools.reduce(operator.add, sums)
 
 
 def group_sums(
