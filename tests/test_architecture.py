@@ -36,6 +36,9 @@ MAY_IMPORT = {
     "mtdepth.defaults": ("mtdepth.datasets",),
     "mtdepth.program": ("mtdepth.defaults",),
     "mtdepth.versions": (),
+    # How a longer way of several programs is gone.
+    "mtdepth.child": (),
+    "mtdepth.steps": (),
     "mtdepth.geometry": (),
     "mtdepth.datasets": ("mtdepth.geometry",),
     "mtdepth.contract": ("mtdepth.geometry", "mtdepth.datasets.plausible", "mtdepth.specs"),
@@ -103,6 +106,7 @@ MAY_IMPORT = {
     "data_prep.doctor": ("mtdepth.datasets", "mtdepth.program", "data_prep.jobs"),
     "data_prep.auto": (
         *("mtdepth.datasets", "mtdepth.program", "mtdepth.recipes"),
+        *("mtdepth.child", "mtdepth.steps"),
         *("data_prep.audit.bias_evidence", "data_prep.bias_table", "data_prep.generation"),
         "data_prep.teacher_choice",
     ),

@@ -24,9 +24,8 @@ from pathlib import Path
 
 from absl import flags, logging
 
-from data_prep.auto.child import run_alone
-from data_prep.auto.journal import Journal, write_lists
-from data_prep.auto.plan import Paths, Plan, Request, Step, make_plan
+from data_prep.auto.lists import write_lists
+from data_prep.auto.plan import Paths, Plan, Request, make_plan
 from data_prep.auto.summary import duration, summary
 from data_prep.teacher_choice import (
     define_depth_teacher_flags,
@@ -35,6 +34,8 @@ from data_prep.teacher_choice import (
     teachers_from_flags,
 )
 from mtdepth import program
+from mtdepth.child import run_alone
+from mtdepth.steps import Journal, Step
 
 _OUTPUT = flags.DEFINE_string("output", None, "Folder of all that is made.")
 _SPLIT = flags.DEFINE_string("split", "all", "Frames that take part: a name or a list file.")
@@ -59,7 +60,7 @@ def main(recordings: str) -> int:
         recipe=_RECIPE.value,
         overrides=tuple(_OVERRIDE.value),
     )
-    plan, journal = make_plan(request), Journal(request.output)
+    plan, journal = make_plan(request), Journal(Paths(request.output).journal)
     _say("", *plan.in_words)
     if _DRY_RUN.value:
         for number, step in enumerate(plan.steps):

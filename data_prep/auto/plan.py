@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,31 +17,12 @@ from mtdepth.datasets.splits import resolve_split
 from mtdepth.defaults import is_demo
 from mtdepth.pictures import read_rgb
 from mtdepth.recipes.registry import find_recipe
+from mtdepth.steps import Step
 
 START = "pretrained"
 LABEL_PROTOCOL = "labels_80m"
 _STRIDE_PX = 32  # of the networks: both sides of an input are multiples of it
 _FILM_HZ, _FILM_FRAMES = 5, 200  # ours: frames of most recordings are not of one moment in 1/10 s
-
-
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """One program's part of the way.
-
-    Attributes:
-      name: One word or two, for people and for the journal.
-      words: Its command line after `mtdepth`.
-      makes: What lies there once it is finished; None where it makes nothing.
-    """
-
-    name: str
-    words: tuple[str, ...]
-    makes: Path | None = None
-
-    @property
-    def line(self) -> str:
-        """The command as a shell takes it."""
-        return shlex.join(("mtdepth", *self.words))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

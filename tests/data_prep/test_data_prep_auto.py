@@ -19,13 +19,13 @@ from fakes.kitti_tree import build_kitti_tree
 from fakes.programs import run_process, run_program
 from fakes.rig_tree import build_rig_tree
 
-from data_prep.auto.child import run_alone
 from data_prep.auto.division import divide
-from data_prep.auto.journal import write_lists
+from data_prep.auto.lists import write_lists
 from data_prep.auto.plan import Plan, Request, make_plan, network_size
 from data_prep.auto.summary import errors_in_words
 from data_prep.teacher_choice import choose_teachers
 from mtdepth.__main__ import COMMANDS
+from mtdepth.child import run_alone
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.files import UserError
 
@@ -188,7 +188,7 @@ def auto(
 ) -> tuple[Callable[..., subprocess.CompletedProcess[str]], Programs]:
     rig = rig_of(tmp_path / "rig", {"a": range(2), "b": range(2)})
     programs = Programs(tmp_path / "run")
-    monkeypatch.setattr("data_prep.auto.child.run_alone", programs)
+    monkeypatch.setattr("mtdepth.child.run_alone", programs)
     return lambda *more: run_program("data_prep.auto", rig, "--output", programs.output, *more), (
         programs
     )
