@@ -99,10 +99,7 @@ demo: $(READY)  ## first pictures at once; then recordings -> labels -> fine-tun
 	$(BIN)/python -m data_prep.generate_teachers
 	$(BIN)/python -m data_prep.generate_teachers --split demo/kitti/splits/val.txt \
 	  --output demo/labels_val --bias demo/labels_train/bias_table.json
-	@# At the size and gently: what it knows of near and thin things is more than these labels show.
-	$(BIN)/python -m mtdepth.train --decoder L --design fast --start_from pretrained \
-	  --override num_epochs=2 --override steps_per_epoch=100 --override learning_rate=1e-3 \
-	  --override near_weight=1 --override input_size_px=[128,416]
+	$(BIN)/python -m mtdepth.train --decoder L
 	$(BIN)/python -m export.tflite --precision float32 --output demo/export/float32
 	$(BIN)/python -m export.tflite --precision int8 --output demo/export/int8
 	$(BIN)/python -m export.device --model demo/export/int8/model.tflite --video 10 \

@@ -42,7 +42,7 @@ def build_workdir(
 
 def _build(path: Path, overrides: tuple[str, ...], camera: Intrinsics, seed: int) -> None:
     height_px, width_px = INPUT_SIZE_PX
-    tiny = dataclasses.replace(find_recipe("demo"), student=TINY_STUDENT)
+    tiny = dataclasses.replace(find_recipe("demo"), student=TINY_STUDENT, start_from="")
     recipe = overridden(tiny, [f"input_size_px=[{height_px},{width_px}]", *overrides])
     workdir = Workdir(path)
     run = {"labels": "none", "labels_digest": "0", "val_labels": None}

@@ -64,7 +64,7 @@ NEWER_FIELDS = (
 )
 
 
-@pytest.mark.parametrize("name", ["multitask_kitti", "small_data", "demo"])
+@pytest.mark.parametrize("name", ["multitask_kitti", "small_data"])
 def test_a_recipe_from_before_these_fields_trains_as_it_did(name: str) -> None:
     content = find_recipe(name).to_dict()
     for field in NEWER_FIELDS:
