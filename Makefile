@@ -14,7 +14,7 @@ APT = $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-reco
 help:  ## what there is
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
 
-setup: $(READY_DEV)  ## install everything into .venv
+setup: $(READY)  ## install what users need into .venv (the tests install what they need)
 
 # Installed once, and again only when a requirements file changes.
 $(READY): requirements.txt pyproject.toml
