@@ -19,6 +19,7 @@ from export.graph import ClassOutput
 from mtdepth.geometry.depth_codec import (
     MIN_DEPTH_M,
     DepthCodec,
+    LinearDepthCodec,
     LogDepthCodec,
     SigmoidDisparityCodec,
 )
@@ -104,6 +105,8 @@ def decoded(code: Any, codec: DepthCodec) -> Any:
         # Clipped after the exponential, so that no rounding of it passes a limit.
         depth_m = tf.exp((code - codec.offset) / codec.slope)
         return tf.maximum(tf.minimum(depth_m, codec.far_m), MIN_DEPTH_M)
+    if isinstance(codec, LinearDepthCodec):
+        return tf.maximum(tf.minimum(code, codec.far_m), MIN_DEPTH_M)
     if isinstance(codec, SigmoidDisparityCodec):
         return codec.scale / (codec.gain * tf.sigmoid(code) + codec.bias)
     raise TypeError(f"no operators for the depth codec {type(codec).__name__}")

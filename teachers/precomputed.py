@@ -11,6 +11,7 @@ A frame's file is looked for, below the folder that is given, as
 with `<camera>` being `image_02` (left) or `image_03` (right). The first that exists is taken.
 """
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,7 +21,7 @@ import numpy.typing as npt
 
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import below_ceiling, read_depth_png, read_train_id_png
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from teachers.interface import Floats, Setting, StereoSample, Teacher, TeacherEntry
 
 Label = TypeVar("Label", bound=npt.NDArray[Any])
@@ -42,18 +43,30 @@ class PrecomputedDisparity(Teacher[Floats]):
 
 
 class PrecomputedDepth(Teacher[Floats]):
-    """Depth from depth PNGs: uint16, metres * 256 at the picture's size, 0 or 65535 = none."""
+    """Depth from depth PNGs: uint16, metres * 256 at the picture's size, 0 or 65535 = none.
+
+    Args:
+      folder: Of the files.
+      factor: What their depth is multiplied by.
+
+    Raises:
+      UserError: If the factor is not positive.
+    """
 
     name = "precomputed"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, factor: float | None = None) -> None:
+        if factor is not None and not 0 < factor < math.inf:
+            raise UserError(f"--depth_factor must be positive, got {factor}")
         self._labels = _LabelFolder(folder, flag="--depth_dir")
-        self.version = f"depth in {self._labels.folder}"
-        self.source = f"metres as given by {self._labels.folder}"
+        self._factor = np.float32(1 if factor is None else factor)
+        times = "" if factor is None else f" times {factor:g}"
+        self.version = f"depth in {self._labels.folder}{times}"
+        self.source = f"metres as given by {self._labels.folder}{times}"
 
     def predict(self, sample: StereoSample) -> Floats:
         """Depth of the labelled view, `[height, width]` metres, 0 = none."""
-        return self._labels.read(sample, _read_256ths)
+        return self._factor * self._labels.read(sample, _read_256ths)
 
 
 def _read_256ths(path: Path) -> Floats:
@@ -122,8 +135,10 @@ def _find(folder: Path, frame: FrameId, *, flag: str) -> Path:
 DEPTH_ENTRY = TeacherEntry(
     name="precomputed",
     help="PNG files of disparity or depth",
-    make=lambda disparity_dir=None, depth_dir=None: (
-        PrecomputedDisparity(disparity_dir) if disparity_dir else PrecomputedDepth(depth_dir)
+    make=lambda disparity_dir=None, depth_dir=None, depth_factor=None: (
+        PrecomputedDisparity(disparity_dir)
+        if disparity_dir
+        else PrecomputedDepth(depth_dir, depth_factor)
     ),
     settings=(
         Setting(
@@ -135,6 +150,11 @@ DEPTH_ENTRY = TeacherEntry(
             name="depth_dir",
             kind="path",
             help="Precomputed depth: uint16 PNG, metres * 256, 0 = none.",
+        ),
+        Setting(
+            name="depth_factor",
+            kind="float",
+            help="What the depth of --depth_dir is multiplied by, if its unit is no metre.",
         ),
     ),
     needs_one_of=("disparity_dir", "depth_dir"),

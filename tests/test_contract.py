@@ -182,7 +182,7 @@ def test_a_missing_field_is_named(tmp_path: Path, field: str) -> None:
         (("precision",), "int4", "'precision' must be"),
         (("fit",), "pad", "'fit' must be stretch or crop"),
         (("depth_law", "kind"), {}, "'depth_law': a depth law's kind is one of log"),
-        (("depth_law", "kind"), "linear", "'depth_law': a depth law's kind is one of log"),
+        (("depth_law", "kind"), "square", "'depth_law': a depth law's kind is one of log"),
         (("depth_law", "near_m"), "4", "'depth_law': .*'near_m': ..., .*got .*'4'"),
         (("depth_law", "near_m"), True, "'depth_law': .*got .*True"),
         (("depth_law", "near_m"), float("nan"), "NaN is no number"),

@@ -128,6 +128,8 @@ def decode_depth(code: Any, law: Dict[str, Any]) -> Any:
         slope = far / math.log(far / near)
         depth = np.exp((np.minimum(code, far) + slope * math.log(near)) / slope)
         return np.clip(depth, law["min_depth_m"], far).astype(np.float32)
+    if law["kind"] == "linear":
+        return np.clip(code, law["min_depth_m"], law["far_m"]).astype(np.float32)
     if law["kind"] == "sigmoid_disparity":
         disparity = 1 / (1 + np.exp(-np.clip(code, -50, 50)))
         return (law["scale"] / (10 * disparity + 0.01)).astype(np.float32)
@@ -186,7 +188,9 @@ def restore(depth: Any, ids: Any, size: Size, contract: Dict[str, Any]) -> Tuple
 def overlay(image_bgr: Any, depth: Any, ids: Any, contract: Dict[str, Any]) -> Any:
     """The picture above, or its classes over it, and its depth below: near is bright."""
     near, far = contract["valid_depth_m"]
-    if contract["depth_law"]["kind"] != "log":  # ends of a sigmoid, which no picture reaches
+    if (
+        contract["depth_law"]["kind"] == "sigmoid_disparity"
+    ):  # ends of a sigmoid, which no picture reaches
         seen = depth[depth > 0]
         near, far = np.percentile(seen, [2, 98]) if seen.size else (1.0, 2.0)
     nearness = np.log(far / np.maximum(depth, 1e-6)) / math.log(max(far / near, 1.001))

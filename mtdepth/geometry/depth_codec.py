@@ -48,8 +48,9 @@ def codec_from_dict(content: dict[str, Any]) -> DepthCodec:
     Raises:
       UserError: If the kind is unknown, a number is missing, or it is of another version.
     """
-    kinds: dict[str, type[LogDepthCodec] | type[SigmoidDisparityCodec]] = {
+    kinds: dict[str, type[LogDepthCodec | LinearDepthCodec | SigmoidDisparityCodec]] = {
         "log": LogDepthCodec,
+        "linear": LinearDepthCodec,
         "sigmoid_disparity": SigmoidDisparityCodec,
     }
     kind = content.get("kind")
@@ -85,11 +86,7 @@ class LogDepthCodec:
 
     def __post_init__(self) -> None:
         """Rejects limits that give no code."""
-        if not MIN_DEPTH_M <= self.near_m < self.far_m < math.inf:
-            raise UserError(
-                f"limits must satisfy {MIN_DEPTH_M} <= near_m < far_m, "
-                f"got near_m {self.near_m}, far_m {self.far_m}"
-            )
+        _require_limits(self.near_m, self.far_m)
 
     @property
     def slope(self) -> float:
@@ -142,12 +139,7 @@ class LogDepthCodec:
 
     def to_dict(self) -> dict[str, str | float]:
         """Returns the codec by name, as a contract holds it."""
-        return {
-            "kind": "log",
-            "near_m": self.near_m,
-            "far_m": self.far_m,
-            "min_depth_m": MIN_DEPTH_M,
-        }
+        return _limits_dict("log", self.near_m, self.far_m)
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "LogDepthCodec":
@@ -157,13 +149,56 @@ class LogDepthCodec:
           UserError: If it is another kind of codec, a limit is missing or no number, or it was
             written by a version with another shortest depth.
         """
-        _require_fields(content, kind="log", numbers=("near_m", "far_m", "min_depth_m"))
-        if content["min_depth_m"] != MIN_DEPTH_M:
-            raise UserError(
-                f"its shortest depth is {content['min_depth_m']} m but here {MIN_DEPTH_M} m: "
-                "they are of different versions"
-            )
-        return cls(near_m=float(content["near_m"]), far_m=float(content["far_m"]))
+        return cls(*_limits_of(content, kind="log"))
+
+
+@dataclasses.dataclass(frozen=True)
+class LinearDepthCodec:
+    """Depth itself in metres, which the multi-task paper holds its logarithm against (table II).
+
+    Equal errors in metres cost the same everywhere.
+
+    Attributes:
+      near_m: Near end of the depths that it is made for, at least `MIN_DEPTH_M`; nearer ones are
+        decoded as they are.
+      far_m: Nothing is decoded as farther.
+    """
+
+    near_m: float
+    far_m: float
+
+    enlarges_inverse: ClassVar[bool] = False  # paper, IV: depth is upsampled
+    formula: ClassVar[str] = "depth_m = min(code, far_m), at least min_depth_m"
+
+    def __post_init__(self) -> None:
+        """Rejects limits without anything between them."""
+        _require_limits(self.near_m, self.far_m)
+
+    def encode(self, depth_m: Floats) -> Floats:
+        """Converts metres to code; as `LogDepthCodec.encode`."""
+        depth_m = np.asarray(depth_m)
+        dtype = np.result_type(depth_m, np.float32)
+        is_measured = (depth_m > 0) & np.isfinite(depth_m)
+        return np.where(is_measured, depth_m, self.near_m).astype(dtype)
+
+    def decode(self, code: Floats) -> Floats:
+        """Converts code to metres in `[MIN_DEPTH_M, far_m]`; as `LogDepthCodec.decode`."""
+        code = np.asarray(code)
+        dtype = np.result_type(code, np.float32)
+        depth_m = np.clip(code.astype(dtype), dtype.type(MIN_DEPTH_M), dtype.type(self.far_m))
+        return np.where(np.isnan(code), dtype.type(0), depth_m)
+
+    def to_dict(self) -> dict[str, str | float]:
+        """Returns the codec by name, as a contract holds it."""
+        return _limits_dict("linear", self.near_m, self.far_m)
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "LinearDepthCodec":
+        """Rebuilds what `to_dict` gave; raises as `LogDepthCodec.from_dict`."""
+        return cls(*_limits_of(content, kind="linear"))
+
+
+StudentCodec = LogDepthCodec | LinearDepthCodec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,6 +275,28 @@ class SigmoidDisparityCodec:
         """
         _require_fields(content, kind="sigmoid_disparity", numbers=("scale",))
         return cls(scale=float(content["scale"]))
+
+
+def _require_limits(near_m: float, far_m: float) -> None:
+    if not MIN_DEPTH_M <= near_m < far_m < math.inf:
+        raise UserError(
+            f"limits must satisfy {MIN_DEPTH_M} <= near_m < far_m, got near_m {near_m}, far_m "
+            f"{far_m}"
+        )
+
+
+def _limits_dict(kind: str, near_m: float, far_m: float) -> dict[str, str | float]:
+    return {"kind": kind, "near_m": near_m, "far_m": far_m, "min_depth_m": MIN_DEPTH_M}
+
+
+def _limits_of(content: dict[str, Any], *, kind: str) -> tuple[float, float]:
+    _require_fields(content, kind=kind, numbers=("near_m", "far_m", "min_depth_m"))
+    if content["min_depth_m"] != MIN_DEPTH_M:
+        raise UserError(
+            f"its shortest depth is {content['min_depth_m']} m but here {MIN_DEPTH_M} m: they are "
+            "of different versions"
+        )
+    return float(content["near_m"]), float(content["far_m"])
 
 
 def _require_fields(content: dict[str, Any], *, kind: str, numbers: tuple[str, ...]) -> None:

@@ -1,11 +1,11 @@
-"""Losses on log-depth codes: BerHu, and two that ours can add to it on dense labels."""
+"""Losses on depth codes: BerHu, and two that ours can add to it on dense labels."""
 
 from typing import Any
 
 import numpy as np
 from keras import ops
 
-from mtdepth.geometry.depth_codec import LogDepthCodec
+from mtdepth.geometry.depth_codec import LinearDepthCodec, LogDepthCodec, StudentCodec
 
 BERHU_THRESHOLD_PER_MAXIMUM = 1 / 5  # paper: c = max|x| / 5 (as Laina et al. 2016, section 3.2)
 # ours: where every error is 0, so is the loss, instead of 0/0.
@@ -15,8 +15,8 @@ SCALE_INVARIANCE = 0.5  # Eigen et al. 2014, eq. 4: lambda
 GRADIENT_SCALES = 4  # Li and Snavely 2018, eq. 5; MiDaS, eq. 11
 
 
-def berhu_log_depth_loss(
-    depth_m: Any, depth_code: Any, codec: LogDepthCodec, *, near_weight: float = 0.0
+def berhu_depth_loss(
+    depth_m: Any, depth_code: Any, codec: StudentCodec, *, near_weight: float = 0.0
 ) -> Any:
     """Mean BerHu distance between predicted and true depth code, over the measured pixels.
 
@@ -24,7 +24,7 @@ def berhu_log_depth_loss(
     `c = max|x| / 5` over the measured pixels of the batch. `c` is a constant to the gradient.
 
     Truth beyond `codec.far_m` counts as `far_m`. Truth nearer than `codec.near_m` keeps its own,
-    negative code. Predictions are not clipped.
+    negative code. Predictions are not clipped. A linear codec's code is depth itself.
 
     Args:
       depth_m: `[B, h, w, 1]`; 0 or not finite is not measured.
@@ -117,7 +117,7 @@ def gradient_matching_loss(depth_m: Any, depth_code: Any, codec: LogDepthCodec) 
     return total
 
 
-def _error(depth_m: Any, depth_code: Any, codec: LogDepthCodec) -> tuple[Any, Any]:
+def _error(depth_m: Any, depth_code: Any, codec: StudentCodec) -> tuple[Any, Any]:
     """Predicted minus true code, float32 and 0 where nothing is measured, and where it is."""
     if tuple(depth_m.shape[1:]) != tuple(depth_code.shape[1:]):
         raise ValueError(
@@ -130,17 +130,19 @@ def _error(depth_m: Any, depth_code: Any, codec: LogDepthCodec) -> tuple[Any, An
     return ops.where(is_measured, error, 0.0), is_measured
 
 
-def true_code(depth_m: Any, is_measured: Any, codec: LogDepthCodec) -> Any:
-    """The code of labels, at most `far_m`'s; the near limit's (0) where nothing is measured.
+def true_code(depth_m: Any, is_measured: Any, codec: StudentCodec) -> Any:
+    """The code of labels, at most `far_m`'s; the near limit's where nothing is measured.
 
     Args:
       depth_m: Any shape, float32.
       is_measured: Of that shape, boolean.
-      codec: Gives slope and offset.
+      codec: Of the code.
 
     Returns:
       Of that shape, float32; `codec.encode` in back-end independent operations.
     """
     limited_m = ops.minimum(depth_m, codec.far_m)
     safe_m = ops.where(is_measured, limited_m, codec.near_m)
+    if isinstance(codec, LinearDepthCodec):
+        return safe_m
     return codec.slope * ops.log(safe_m) + codec.offset

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mtdepth.files import UserError
-from mtdepth.geometry.depth_codec import LogDepthCodec
+from mtdepth.geometry.depth_codec import LogDepthCodec, StudentCodec
 from mtdepth.losses.depth import (
-    berhu_log_depth_loss,
+    berhu_depth_loss,
     gradient_matching_loss,
     scale_invariant_loss,
 )
@@ -44,7 +44,7 @@ def total_loss(
     depth_m: Any,
     train_id: Any | None,
     *,
-    codec: LogDepthCodec,
+    codec: StudentCodec,
     weights: StudentLossWeights,
 ) -> tuple[Any, dict[str, Any]]:
     """Sum over the scales of `weights.depth * depth + weights.segmentation * segmentation`.
@@ -75,13 +75,13 @@ def total_loss(
         factor = _shrinking_factor(name, labels=depth_m, output=output)
         if task == "depth":
             target = depth_target(depth_m, factor=factor, rule=weights.rule)
-            berhu = berhu_log_depth_loss(target, output, codec, near_weight=weights.near)
+            berhu = berhu_depth_loss(target, output, codec, near_weight=weights.near)
             parts[f"depth{number}"] = loss = berhu
             for term, weight, function in (
                 ("scale_invariant", weights.scale_invariant, scale_invariant_loss),
                 ("gradient", weights.gradient, gradient_matching_loss),
             ):
-                if weight:
+                if weight and isinstance(codec, LogDepthCodec):  # the recipe refuses others
                     parts[f"{term}{number}"] = value = function(target, output, codec)
                     loss = loss + weight * value
             total = total + weights.depth * loss

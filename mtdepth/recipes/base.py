@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 
 from mtdepth.contract import Fit
 from mtdepth.files import UserError
-from mtdepth.geometry.depth_codec import LogDepthCodec
+from mtdepth.geometry.depth_codec import LinearDepthCodec, LogDepthCodec, StudentCodec
 from mtdepth.recipes.schedule import (
     TrainingSchedule,
     require_at_least,
@@ -17,6 +17,7 @@ from mtdepth.records import meant
 from mtdepth.specs.student import DecoderSize, StudentSpec
 
 DepthTargetRule = Literal["nearest", "valid_mean"]
+DepthLaw = Literal["log", "linear"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,7 @@ class TrainRecipe(TrainingSchedule):
       student: The network.
       input_size_px: Network input (height, width), multiples of 32.
       fit: How a picture of another shape becomes that input: stretched, or its centre cropped.
+      depth_law: What the network tells: the logarithm of depth, or depth itself.
       near_m: Where the depth code is 0. Nearer depths have negative codes and are kept.
       far_m: Farthest depth that is told apart; labels beyond it are trained as `far_m`.
       sky_is_far: Label pixels of class sky are trained as `far_m`, whatever the depth teacher said.
@@ -87,6 +89,7 @@ class TrainRecipe(TrainingSchedule):
     )
     input_size_px: tuple[int, int]
     fit: Fit = "stretch"
+    depth_law: DepthLaw = "log"
     near_m: float
     far_m: float
     sky_is_far: bool
@@ -115,6 +118,11 @@ class TrainRecipe(TrainingSchedule):
         _ = self.codec  # has the rule for near_m and far_m
         require_at_least(self, 0, "depth_weight", "segmentation_weight", "near_weight")
         require_at_least(self, 0, "scale_invariant_weight", "gradient_weight")
+        if self.depth_law != "log" and (self.scale_invariant_weight or self.gradient_weight):
+            raise UserError(
+                "scale_invariant_weight and gradient_weight are of the logarithm of depth: they "
+                f"need depth_law log, got {self.depth_law}"
+            )
         if not 0 < self.hard_share <= 1:
             raise UserError(f"hard_share must be in (0, 1], got {self.hard_share}")
         of_classes, number = self.class_weights, self.student.num_classes
@@ -132,9 +140,10 @@ class TrainRecipe(TrainingSchedule):
         return self.student.tasks
 
     @property
-    def codec(self) -> LogDepthCodec:
+    def codec(self) -> StudentCodec:
         """Between the network's output and metres."""
-        return LogDepthCodec(near_m=self.near_m, far_m=self.far_m)
+        law = LogDepthCodec if self.depth_law == "log" else LinearDepthCodec
+        return law(near_m=self.near_m, far_m=self.far_m)
 
 
 Recipe = TypeVar("Recipe", bound=TrainingSchedule)

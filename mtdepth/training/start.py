@@ -6,9 +6,9 @@ import keras
 import numpy as np
 from absl import logging
 
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.geometry.depth_codec import LogDepthCodec
+from mtdepth.geometry.depth_codec import LinearDepthCodec, LogDepthCodec, StudentCodec
 from mtdepth.models.encoder_weights import start_encoder
 from mtdepth.models.student import copy_weights
 from mtdepth.models.weights import load_weights
@@ -63,20 +63,32 @@ def _start_from_run(
 
 
 def carry_depth_over(
-    graph: keras.Model, *, old: LogDepthCodec, new: LogDepthCodec, scale: float
+    graph: keras.Model, *, old: StudentCodec, new: StudentCodec, scale: float
 ) -> None:
     """Changes the depth heads so that they say `scale` times the old depth in another law.
 
-    Both laws are linear in the logarithm of depth, so the change is one of each head's weights.
+    Both laws are linear in the logarithm of depth, or in depth, so the change is one of each head's
+    weights.
 
     Args:
       graph: Its layers `depth_code_1` and on are changed.
       old: The law that they were trained for.
       new: The law that they shall speak.
       scale: Factor on depth.
+
+    Raises:
+      UserError: If one is of the logarithm of depth and the other of depth itself.
     """
-    gain = new.slope / old.slope
-    shift = new.slope * math.log(scale) + new.offset - gain * old.offset
+    if isinstance(old, LogDepthCodec) and isinstance(new, LogDepthCodec):
+        gain = new.slope / old.slope
+        shift = new.slope * math.log(scale) + new.offset - gain * old.offset
+    elif isinstance(old, LinearDepthCodec) and isinstance(new, LinearDepthCodec):
+        gain, shift = scale, 0.0
+    else:
+        raise UserError(
+            "start_from: that network tells depth by another depth_law than this recipe's; give "
+            "the same --override depth_law=..., or start from nothing"
+        )
     for layer in graph.layers:
         if layer.name.startswith("depth_code_"):
             kernel, bias = layer.get_weights()

@@ -30,7 +30,7 @@ from export.board.run_engine import RunError
 from mtdepth.contract import Contract, Fit
 from mtdepth.datasets.plausible import FOCAL_PER_WIDTH
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.geometry.depth_codec import LogDepthCodec, SigmoidDisparityCodec
+from mtdepth.geometry.depth_codec import LinearDepthCodec, LogDepthCodec, SigmoidDisparityCodec
 from mtdepth.runtime.fitting import fit_image, restore_depth, restore_train_id
 from mtdepth.runtime.onnx import OnnxBackend, open_session
 from mtdepth.runtime.pipeline import NetworkOutput, Pipeline
@@ -177,7 +177,12 @@ def test_the_runner_fits_and_restores_as_the_runtime() -> None:
 
 
 @pytest.mark.parametrize(
-    "codec", [LogDepthCodec(near_m=2.0, far_m=80.0), SigmoidDisparityCodec(scale=31.0)]
+    "codec",
+    [
+        LogDepthCodec(near_m=2.0, far_m=80.0),
+        LinearDepthCodec(near_m=2.0, far_m=80.0),
+        SigmoidDisparityCodec(scale=31.0),
+    ],
 )
 def test_the_runner_decodes_by_the_contracts_law(codec: Any) -> None:
     code = np.linspace(-200, 200, 81, dtype=np.float32)

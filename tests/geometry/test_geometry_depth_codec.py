@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtdepth.files import UserError
 from mtdepth.geometry.depth_codec import (
     MIN_DEPTH_M,
+    LinearDepthCodec,
     LogDepthCodec,
     SigmoidDisparityCodec,
     codec_from_dict,
@@ -147,3 +149,15 @@ def test_another_law_is_refused(content: dict[str, object]) -> None:
 def test_limits_that_give_no_law_are_refused(near_m: float, far_m: float) -> None:
     with pytest.raises(ValueError, match="near_m < far_m"):
         LogDepthCodec(near_m=near_m, far_m=far_m)
+
+
+def test_the_linear_law_is_depth_itself_between_its_limits() -> None:
+    codec = LinearDepthCodec(near_m=4.0, far_m=80.0)
+    assert codec_from_dict(json.loads(json.dumps(codec.to_dict()))) == codec
+    np.testing.assert_array_equal(codec.encode(np.array([3.0, 90.0, 0.0])), [3.0, 90.0, 4.0])
+    codes = np.array([-5.0, 0.5, 30.0, 90.0, np.inf, np.nan], np.float32)
+    np.testing.assert_array_equal(
+        codec.decode(codes), np.array([MIN_DEPTH_M, 0.5, 30.0, 80.0, 80.0, 0.0], np.float32)
+    )
+    with pytest.raises(UserError, match="limits must satisfy"):
+        LinearDepthCodec(near_m=80.0, far_m=4.0)

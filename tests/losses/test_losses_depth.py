@@ -9,9 +9,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtdepth.geometry.depth_codec import LogDepthCodec
+from mtdepth.geometry.depth_codec import LinearDepthCodec, LogDepthCodec
 from mtdepth.losses.depth import (
-    berhu_log_depth_loss,
+    berhu_depth_loss,
     gradient_matching_loss,
     scale_invariant_loss,
 )
@@ -46,7 +46,7 @@ def _value_and_gradient(depth_m, code, codec=CODEC) -> tuple[float, np.ndarray]:
     predicted = tf.constant(code)
     with tf.GradientTape() as tape:
         tape.watch(predicted)
-        loss = berhu_log_depth_loss(depth_m, predicted, codec)
+        loss = berhu_depth_loss(depth_m, predicted, codec)
     return float(loss), tape.gradient(loss, predicted).numpy()
 
 
@@ -55,14 +55,23 @@ def test_two_pixels_by_hand() -> None:
     # |x| = 10 > c: (100 + 4) / 4 = 26. |x| = 1 <= c: 1. Mean 13.5.
     depth_m = np.array([4.0, 80.0, 0.0], np.float32).reshape(1, 1, 3, 1)
     code = np.array([10.0, 79.0, 500.0], np.float32).reshape(1, 1, 3, 1)
-    assert float(berhu_log_depth_loss(depth_m, code, CODEC)) == pytest.approx(13.5, rel=1e-5)
+    assert float(berhu_depth_loss(depth_m, code, CODEC)) == pytest.approx(13.5, rel=1e-5)
+
+
+def test_a_linear_codes_error_is_in_metres() -> None:
+    # x = 10 - 4 = 6 and 79 - min(90, 80) = -1; c = 6 / 5 = 1.2.
+    # |x| = 6 > c: (36 + 1.44) / 2.4 = 15.6. |x| = 1 <= c: 1. Mean 8.3.
+    depth_m = np.array([4.0, 90.0, 0.0], np.float32).reshape(1, 1, 3, 1)
+    code = np.array([10.0, 79.0, 500.0], np.float32).reshape(1, 1, 3, 1)
+    codec = LinearDepthCodec(near_m=4.0, far_m=80.0)
+    assert float(berhu_depth_loss(depth_m, code, codec)) == pytest.approx(8.3, rel=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(("near_m", "far_m"), [(4.0, 80.0), (1.0, 40.0)])
 def test_equals_the_equations(seed: int, near_m: float, far_m: float) -> None:
     depth_m, code = _batch(seed)
-    loss = berhu_log_depth_loss(depth_m, code, LogDepthCodec(near_m=near_m, far_m=far_m))
+    loss = berhu_depth_loss(depth_m, code, LogDepthCodec(near_m=near_m, far_m=far_m))
     # float32 logarithms and sums of 70 values
     assert float(loss) == pytest.approx(_oracle(depth_m, code, near_m, far_m), rel=1e-5)
 
@@ -91,8 +100,8 @@ def test_gradient_is_that_of_a_fixed_threshold() -> None:
 def test_threshold_comes_from_measured_pixels_of_the_whole_batch() -> None:
     depth_m, code = _batch(3)
     code[1] += 200  # the largest error is in the second image
-    halves = [berhu_log_depth_loss(depth_m[i : i + 1], code[i : i + 1], CODEC) for i in (0, 1)]
-    together = float(berhu_log_depth_loss(depth_m, code, CODEC))
+    halves = [berhu_depth_loss(depth_m[i : i + 1], code[i : i + 1], CODEC) for i in (0, 1)]
+    together = float(berhu_depth_loss(depth_m, code, CODEC))
     assert together == pytest.approx(_oracle(depth_m, code), rel=1e-5)
     counts = [(depth_m[i] > 0).sum() for i in (0, 1)]
     apart = sum(float(h) * n for h, n in zip(halves, counts, strict=True)) / sum(counts)
@@ -142,7 +151,7 @@ def test_far_labels_count_as_the_far_limit_and_near_ones_as_themselves() -> None
     code = np.full((1, 1, 1, 1), 30.0, np.float32)
 
     def loss(metres: float) -> float:
-        return float(berhu_log_depth_loss(np.full_like(code, metres), code, CODEC))
+        return float(berhu_depth_loss(np.full_like(code, metres), code, CODEC))
 
     assert loss(500.0) == loss(80.0)
     # A single pixel: x = 5c, so the loss is (25 + 1) / 2 * c = 2.6 |x|; G(2) = -18.514.
@@ -153,7 +162,7 @@ def test_far_labels_count_as_the_far_limit_and_near_ones_as_themselves() -> None
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_predictions_are_scored_in_float32(dtype: str) -> None:
     depth_m, code = _batch()
-    loss = berhu_log_depth_loss(depth_m, tf.cast(code, dtype), CODEC)
+    loss = berhu_depth_loss(depth_m, tf.cast(code, dtype), CODEC)
     assert keras.backend.standardize_dtype(loss.dtype) == "float32"
     rounded = tf.cast(tf.cast(code, dtype), tf.float32).numpy()
     assert float(loss) == pytest.approx(_oracle(depth_m, rounded), rel=1e-5)
@@ -162,7 +171,7 @@ def test_half_precision_predictions_are_scored_in_float32(dtype: str) -> None:
 def test_shapes_that_would_broadcast_are_refused() -> None:
     depth_m, code = _batch()
     with pytest.raises(ValueError, match="one shape"):
-        berhu_log_depth_loss(depth_m[..., 0], code, CODEC)
+        berhu_depth_loss(depth_m[..., 0], code, CODEC)
 
 
 def _log_errors(depth_m: np.ndarray, code: np.ndarray) -> np.ndarray:
@@ -275,7 +284,7 @@ def test_near_pixels_weigh_more_in_the_mean(near_weight: float) -> None:
         distance = size if size <= c else (size**2 + c**2) / (2 * c)
         weight = 1 + near_weight * (1 if depth_m[index] <= 10 else 10 / depth_m[index])
         total, weights = total + weight * distance, weights + weight
-    loss = berhu_log_depth_loss(depth_m, code, CODEC, near_weight=near_weight)
+    loss = berhu_depth_loss(depth_m, code, CODEC, near_weight=near_weight)
     assert float(loss) == pytest.approx(total / weights, rel=1e-5)
     nothing = np.zeros_like(depth_m)
-    assert float(berhu_log_depth_loss(nothing, code, CODEC, near_weight=near_weight)) == 0
+    assert float(berhu_depth_loss(nothing, code, CODEC, near_weight=near_weight)) == 0

@@ -9,7 +9,7 @@ import tensorflow as tf
 from mtdepth.geometry.depth_codec import LogDepthCodec
 from mtdepth.losses import total as total_module
 from mtdepth.losses.depth import (
-    berhu_log_depth_loss,
+    berhu_depth_loss,
     gradient_matching_loss,
     scale_invariant_loss,
 )
@@ -59,7 +59,7 @@ def test_total_is_the_weighted_sum_of_each_tasks_own_loss_at_each_scale() -> Non
     for number, factor in SCALES.items():
         first = factor // 2
         depth_loss = float(
-            berhu_log_depth_loss(
+            berhu_depth_loss(
                 depth_m[:, first::factor, first::factor], outputs[f"depth_code_{number}"], CODEC
             )
         )
@@ -181,7 +181,7 @@ def test_terms_of_ours_are_added_to_their_task_at_every_scale() -> None:
         depth = depth_m[:, factor // 2 :: factor, factor // 2 :: factor]
         ids = train_id[:, factor // 2 :: factor, factor // 2 :: factor]
         code = outputs[f"depth_code_{number}"]
-        berhu = float(berhu_log_depth_loss(depth, code, CODEC, near_weight=2.0))
+        berhu = float(berhu_depth_loss(depth, code, CODEC, near_weight=2.0))
         invariant = float(scale_invariant_loss(depth, code, CODEC))
         gradient = float(gradient_matching_loss(depth, code, CODEC))
         segmentation = float(

@@ -161,3 +161,10 @@ def test_small_data_starts_from_what_ships_unless_another_network_is_asked_for()
     assert (other.start_from, other.student.blocks) == ("", DESIGNS["paper"].blocks)
     with pytest.raises(UserError, match=r"no design 'large'"):
         with_design(recipe, "large")
+
+
+def test_terms_of_the_logarithm_are_refused_where_depth_itself_is_told() -> None:
+    recipe = overridden(find_recipe("demo"), ["depth_law=linear"])
+    assert recipe.codec.to_dict()["kind"] == "linear"
+    with pytest.raises(UserError, match="they need depth_law log, got linear"):
+        overridden(recipe, ["gradient_weight=0.1"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mtdepth.datasets.frames import FrameId
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from teachers.interface import StereoSample
 from teachers.precomputed import PrecomputedDepth, PrecomputedDisparity, PrecomputedTrainIds
 
@@ -52,6 +52,15 @@ def test_depth_is_read_as_256ths_of_a_metre(tmp_path: Path) -> None:
     write(tmp_path / LAYOUTS[2], 2560)
     depth_m = PrecomputedDepth(tmp_path).predict(sample())
     assert depth_m.ravel()[:2].tolist() == [0.0, 10.0]
+
+
+def test_another_unit_is_a_factor_and_stands_in_the_version(tmp_path: Path) -> None:
+    write(tmp_path / LAYOUTS[2], 2560)
+    teacher = PrecomputedDepth(tmp_path, 0.5)
+    assert teacher.predict(sample()).ravel()[:2].tolist() == [0.0, 5.0]
+    assert teacher.version.endswith(" times 0.5")
+    with pytest.raises(UserError, match="--depth_factor must be positive, got -1"):
+        PrecomputedDepth(tmp_path, -1.0)
 
 
 def test_the_files_ceiling_is_no_number(tmp_path: Path) -> None:

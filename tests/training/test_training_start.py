@@ -7,9 +7,9 @@ import pytest
 from fakes.recipes import tiny_recipe
 from fakes.workdir import build_workdir
 
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.geometry.depth_codec import LogDepthCodec
+from mtdepth.geometry.depth_codec import LinearDepthCodec, LogDepthCodec
 from mtdepth.models.student import build_training_graph
 from mtdepth.recipes.base import TrainRecipe, overridden
 from mtdepth.trained import load_training_graph
@@ -54,6 +54,18 @@ def test_the_same_law_and_camera_change_nothing() -> None:
     carry_depth_over(graph, old=codec, new=codec, scale=1.0)
     for old, new in zip(before, graph.get_weights(), strict=True):
         np.testing.assert_array_equal(new, old)
+
+
+def test_metres_are_carried_over_as_metres_and_not_into_logarithms() -> None:
+    graph = build_training_graph(RECIPE.spec, input_size=RECIPE.input_size_px)
+    head = next(layer for layer in graph.layers if layer.name.startswith("depth_code_"))
+    kernel, bias = head.get_weights()
+    linear, log = (kind(near_m=4.0, far_m=80.0) for kind in (LinearDepthCodec, LogDepthCodec))
+    carry_depth_over(graph, old=linear, new=linear, scale=1.5)
+    for found, before in zip(head.get_weights(), (kernel, bias), strict=True):
+        np.testing.assert_allclose(found, 1.5 * before, rtol=1e-6)
+    with pytest.raises(UserError, match="another depth_law"):
+        carry_depth_over(graph, old=log, new=linear, scale=1.0)
 
 
 def test_a_run_of_another_network_is_named(tmp_path: Path) -> None:
