@@ -15,6 +15,7 @@ from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.recordings import Recordings
 from mtdepth.evaluation.prediction_store import PredictionStore
 from mtdepth.evaluation.predictors import Cost, Row, Scene
+from mtdepth.evaluation.steadiness import SteadinessMeter
 from mtdepth.evaluation.truth import TruthReader
 from mtdepth.files import DataError, UserError, disk_error
 from mtdepth.metrics.depth import DepthErrors, per_image_mean
@@ -22,6 +23,7 @@ from mtdepth.metrics.obstacles import NearObstacles, near_obstacles
 from mtdepth.metrics.protocols import ImageScore, score_image
 from mtdepth.metrics.protocols import Protocol as DepthProtocol
 from mtdepth.metrics.segmentation import Confusion, confusion
+from mtdepth.metrics.steadiness import Flicker
 from mtdepth.runtime.pipeline import Prediction
 
 
@@ -34,6 +36,7 @@ class RowScores:
       depth: By protocol name, one score a frame.
       classes: Against the label store's train ids; None where either has none.
       near_obstacles: By the depth and the classes of the label store.
+      flicker: Over the frames that are neighbours in time and whose motion is known.
       cost: Of running it; None for what is no network.
       steps: Of its training, done and all, where it is known.
     """
@@ -43,6 +46,7 @@ class RowScores:
     depth: dict[str, list[tuple[FrameId, ImageScore]]] = dataclasses.field(default_factory=dict)
     classes: Confusion | None = None
     near_obstacles: NearObstacles = dataclasses.field(default_factory=NearObstacles)
+    flicker: Flicker = dataclasses.field(default_factory=Flicker)
     cost: Cost | None = None
 
     def errors(self, protocol: DepthProtocol) -> DepthErrors | None:
@@ -105,9 +109,15 @@ class Evaluation:
     def run(self, frames: Iterable[FrameId]) -> Scores:
         """Scores the frames; one that fails is recorded, and the others go on."""
         scores = Scores({name: RowScores(row.title, row.steps) for name, row in self.rows.items()})
+        meters = [
+            SteadinessMeter(self.raw, protocol)
+            for protocol in self.protocols
+            if protocol.truth != "lidar_eigen"
+        ][:1]
+        observers = (*self.observers, *(meter.observe for meter in meters))
         for frame in frames:
             try:
-                found = self._score(frame)
+                found = self._score(frame, observers)
             except (OSError, DataError, UserError) as error:
                 if disk_error(error) is not None:
                     raise  # no fault of the frame
@@ -124,6 +134,7 @@ class Evaluation:
         for name, row in self.rows.items():
             scored = scores.rows[name]
             scored.cost = row.cost()
+            scored.flicker = sum((m.by_row.get(name, Flicker()) for m in meters), Flicker())
             if scored.classes is not None and not scored.classes.counts.any():
                 scored.classes = None  # no pixel had both classes, so there is no agreement
         return scores
@@ -149,7 +160,7 @@ class Evaluation:
         )
 
     def _score(
-        self, frame: FrameId
+        self, frame: FrameId, observers: Iterable[Observer]
     ) -> dict[str, tuple[dict[str, ImageScore], Confusion | None, NearObstacles]]:
         scene = self.scene(frame)
         truths = {
@@ -172,7 +183,7 @@ class Evaluation:
             )
             for name, prediction in predictions.items()
         }
-        for observe in self.observers:
+        for observe in observers:
             observe(scene, truths, predictions)
         return found
 

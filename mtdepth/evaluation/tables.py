@@ -15,6 +15,7 @@ from mtdepth.metrics.depth import ERROR_NAMES, ErrorSums, GroupSums, added, per_
 from mtdepth.metrics.obstacles import NEAR_M, TOO_FAR
 from mtdepth.metrics.protocols import ImageScore, Protocol
 from mtdepth.metrics.segmentation import Confusion
+from mtdepth.metrics.steadiness import STILL_SHARE
 from mtdepth.versions import package_versions
 from mtdepth.workdir import Workdir
 
@@ -25,6 +26,11 @@ NEAR_OBSTACLES = (
     f"pixels of {', '.join(SCORED_OBSTACLES)} nearer than {NEAR_M:g} m by the label store, and "
     f"those told farther than {TOO_FAR:g} times that; pixels of road, and those told nearer than "
     f"{NEAR_M:g} m and than the truth over {TOO_FAR:g}"
+)
+STEADINESS = (
+    "points that stand still, followed from a frame to the next by the camera's true motion (found "
+    f"there within {100 * STILL_SHARE:g} % of the depth that it gives): mean change of predicted "
+    "over true depth"
 )
 
 TextRow = Sequence[str]
@@ -79,6 +85,18 @@ def results_dict(
                 name: {"title": row.title, **dataclasses.asdict(row.near_obstacles)}
                 for name, row in scores.rows.items()
                 if row.near_obstacles.num_pixels or row.near_obstacles.num_road
+            },
+        },
+        "steadiness": {
+            "what": STEADINESS,
+            "rows": {
+                name: {
+                    "title": row.title,
+                    **dataclasses.asdict(row.flicker),
+                    "mean": row.flicker.mean,
+                }
+                for name, row in scores.rows.items()
+                if row.flicker.num_points
             },
         },
         "versions": package_versions(),
@@ -174,6 +192,17 @@ def obstacle_table(scores: Scores) -> str:
     return f"Near obstacles: {NEAR_OBSTACLES}\n{aligned(lines)}" if len(lines) > 1 else ""
 
 
+def steadiness_table(scores: Scores) -> str:
+    """How much each row changes from a frame to the next; empty where no motion is known."""
+    lines: list[TextRow] = [("", "pairs of frames", "points", "change")]
+    for row in scores.rows.values():
+        found = row.flicker
+        if found.mean is not None:
+            change = f"{100 * found.mean:.1f} %"
+            lines.append((row.title, str(found.num_pairs), str(found.num_points), change))
+    return f"Steadiness in video: {STEADINESS}\n{aligned(lines)}" if len(lines) > 1 else ""
+
+
 def by_distance(images: Sequence[ImageScore]) -> GroupSums:
     """Adds up the error by distance of at least one image."""
     return added(image.by_distance for image in images)
@@ -219,6 +248,7 @@ def all_tables(scores: Scores, evaluation: Evaluation) -> str:
     if evaluation.labels is not None:
         parts.append(class_table(scores, truth_name=evaluation.labels.manifest.seg_teacher))
     parts.append(obstacle_table(scores))
+    parts.append(steadiness_table(scores))
     parts.append(cost_table(scores, evaluation.protocols[0]))
     parts.append("\n".join(verdicts(scores, evaluation.protocols[0])))
     return "\n\n".join(part for part in parts if part)

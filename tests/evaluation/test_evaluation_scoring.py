@@ -28,7 +28,13 @@ from mtdepth.evaluation.predictors import (
     saved_row,
 )
 from mtdepth.evaluation.scoring import Evaluation, Scores, prediction_saver
-from mtdepth.evaluation.tables import class_table, depth_table, group_tables, results_dict
+from mtdepth.evaluation.tables import (
+    class_table,
+    depth_table,
+    group_tables,
+    results_dict,
+    steadiness_table,
+)
 from mtdepth.evaluation.truth import TruthReader
 from mtdepth.evaluation.verdicts import verdicts
 from mtdepth.files import DataError
@@ -99,6 +105,29 @@ def test_the_truth_as_a_prediction_has_no_error_and_a_factor_shows(
     assert lidar < abs_rel(perfect, "model", "eigen_garg_80m")
     assert perfect.rows["model"].classes is not None
     assert perfect.rows["model"].classes.pixel_accuracy() == 1
+
+
+def test_what_changes_from_frame_to_frame_shows_where_the_motion_is_known(
+    tree: Path, labels: LabelStore
+) -> None:
+    def predict(scene: Scene) -> Prediction:
+        assert scene.label_depth_m is not None
+        return Prediction(scene.label_depth_m * np.float32(1 + 0.1 * (scene.frame.index % 2)), None)
+
+    drive = [frame for frame in labels.frames if frame.drive == labels.frames[0].drive]
+    scores = evaluation(tree, labels, predict).run(drive)
+    model, oracle = scores.rows["model"].flicker, scores.rows["oracle"].flicker
+    assert model.num_pairs == oracle.num_pairs == len(drive) - 1
+    assert oracle.mean == 0
+    assert model.mean == pytest.approx(np.log(1.1), rel=1e-4)
+    # Most of a street stands still and is seen again: its motion is taken out rightly.
+    assert model.num_points > 0.5 * model.num_pairs * labels.read_sample(drive[0])[0][..., 0].size
+    assert "9.5 %" in steadiness_table(scores)
+    assert results_dict(scores, [LABELS], settings={})["steadiness"]["rows"]["oracle"]["mean"] == 0
+    # Frames that are no neighbours, and a truth that is no camera z.
+    assert not evaluation(tree, labels, predict).run(drive[::2]).rows["model"].flicker.num_pairs
+    by_x = evaluation(tree, labels, predict, protocols=[EIGEN]).run(drive[:2])
+    assert steadiness_table(by_x) == ""
 
 
 def test_a_model_sees_the_picture_and_its_camera(tree: Path, labels: LabelStore) -> None:
