@@ -1,7 +1,8 @@
 # `make test` and `make demo` need Python 3.11 and nothing else; they do all their own set-up.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Of so many files few are ever imported, and those are compiled then: half of the time.
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
 # A process for every processor, up to four (each may take 2 GB); a test file stays in one of them.
