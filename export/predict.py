@@ -90,7 +90,7 @@ def _photos(paths: list[Path], options: argparse.Namespace) -> int:
             continue
         sys.stdout.write(f"{path}: {seen.in_words}\n")
         sys.stdout.flush()
-    _LOG.info("%d photos to %s, %d failed", len(paths) - num_failed, options.output, num_failed)
+    _LOG.info("wrote %d of %d to %s", len(paths) - num_failed, len(paths), options.output)
     return 1 if num_failed else 0
 
 
