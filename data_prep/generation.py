@@ -21,8 +21,9 @@ from data_prep.jobs import store
 from data_prep.jobs.labels import LabelJob, WriteLabels
 from data_prep.jobs.lock import Shard, one_run_at_a_time
 from data_prep.jobs.pools import LocalPool
-from data_prep.jobs.run import Failed, Pool, run_frames
+from data_prep.jobs.run import Pool, run_frames
 from data_prep.teacher_choice import TeacherChoice
+from mtdepth.attempts import Failed
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import (
     FrameRecord,

@@ -10,7 +10,7 @@ from absl import logging
 from data_prep.audit.scale_check import SCALED, Verdict, judge_by_matching
 from data_prep.doctor.stereo_order import Matches, match_corners, order_findings
 from data_prep.generation import GenerationRequest
-from data_prep.jobs.run import attempt
+from mtdepth.attempts import attempt
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import FrameRecord, depth_path, read_depth_png
 from mtdepth.datasets.plausible import depth_problem

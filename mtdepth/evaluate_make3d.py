@@ -21,10 +21,11 @@ from absl import flags, logging
 from tqdm import tqdm
 
 from mtdepth import program
+from mtdepth.attempts import Failed, attempt
 from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.evaluation.make3d import Make3dFrame, find_frames, make3d_columns, score_frame
 from mtdepth.evaluation.tables import aligned
-from mtdepth.files import DataError, UserError, write_json
+from mtdepth.files import UserError, write_json
 from mtdepth.metrics.depth import ErrorSums, per_image_mean
 from mtdepth.pictures import write_png
 from mtdepth.predictor import open_predictor
@@ -79,12 +80,12 @@ def _score(
     errors: dict[str, ErrorSums] = {}
     failures: dict[str, str] = {}
     for frame in tqdm(frames, unit="picture"):
-        try:
-            errors[frame.name], seen = score_frame(frame, predictor)
-        except (DataError, OSError, UserError) as error:
-            logging.error("not scored: %s: %s", frame.name, error)
-            failures[frame.name] = str(error)
+        scored = attempt(score_frame, frame, predictor)
+        if isinstance(scored, Failed):
+            logging.error("not scored: %s: %s", frame.name, scored.why)
+            failures[frame.name] = scored.why
             continue
+        errors[frame.name], seen = scored
         if are_shown and frame.name in shown:
             image, _, predicted = seen
             folder = Path(_PICTURES.value)

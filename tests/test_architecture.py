@@ -12,7 +12,10 @@ PACKAGES = ("mtdepth", "teachers", "data_prep", "export")
 
 # The longest name that is the module's own or a package above it counts. Every module may import
 # its own room, which is the row's name, and what is open to all.
-OPEN_TO_ALL = ("mtdepth.files", "mtdepth.records", "mtdepth.pictures", "mtdepth.defaults")
+OPEN_TO_ALL = (
+    *("mtdepth.files", "mtdepth.records", "mtdepth.pictures", "mtdepth.defaults"),
+    "mtdepth.attempts",
+)
 GEOMETRY_AND_DATA_SETS = ("mtdepth.geometry", "mtdepth.datasets")
 EVERY_DEVICE = (
     *(*GEOMETRY_AND_DATA_SETS, "mtdepth.contract", "mtdepth.runtime", "mtdepth.pretrained"),
@@ -31,6 +34,7 @@ MAY_IMPORT = {
     # mtdepth, from the floor up. What predicts never imports what trains.
     "mtdepth.files": (),
     "mtdepth.pictures": (),
+    "mtdepth.attempts": (),
     "mtdepth.pretrained": (),
     "mtdepth.records": (),
     "mtdepth.defaults": ("mtdepth.datasets",),

@@ -12,7 +12,8 @@ from absl import logging
 
 from data_prep.bias_table import BiasTable, Index, Statistic, fit_bias_table
 from data_prep.jobs.labels import LabelJob, LabelWorker, Prediction
-from data_prep.jobs.run import Failed, Pool, run_frames
+from data_prep.jobs.run import Pool, run_frames
+from mtdepth.attempts import Failed
 from mtdepth.datasets.eigen import EIGEN_TEST_DRIVES
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.recordings import Recordings

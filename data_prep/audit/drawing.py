@@ -18,7 +18,8 @@ from data_prep.audit.findings import Findings
 from data_prep.audit.recommendation import corrected_m, scored_evidence
 from data_prep.audit.report import LidarReport, Report
 from data_prep.jobs.labels import LabelJob, LabelWorker, Prediction
-from data_prep.jobs.run import Failed, Pool, run_frames
+from data_prep.jobs.run import Pool, run_frames
+from mtdepth.attempts import Failed
 from mtdepth.datasets.frames import FrameId
 from mtdepth.reporting import Comparison, comparison_sheet, save_figure
 from teachers.interface import StereoSample

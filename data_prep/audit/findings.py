@@ -12,7 +12,8 @@ from absl import logging
 
 from data_prep.audit.bias_evidence import FAR_M, NEAR_M, BiasEvidence
 from data_prep.jobs.labels import LabelJob, Labeller, LabelWorker
-from data_prep.jobs.run import Failed, Pool, attempt, run_frames
+from data_prep.jobs.run import Pool, run_frames
+from mtdepth.attempts import Failed, attempt
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import IGNORE_ID
 from mtdepth.files import UserError

@@ -25,7 +25,8 @@ from data_prep.demo_world.scene import Scene, Street, random_street
 from data_prep.demo_world.settings import MARKER, WorldSettings
 from data_prep.demo_world.solids import Floats
 from data_prep.jobs.pools import LocalPool
-from data_prep.jobs.run import EachFrame, Failed, Pool, run_frames
+from data_prep.jobs.run import EachFrame, Pool, run_frames
+from mtdepth.attempts import Failed
 from mtdepth.datasets import label_store
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import DISPARITY_UNITS_PER_PX

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from data_prep.doctor import pictures, stereo_order, sweeps, times
 from data_prep.doctor.findings import Check, Finding
 from data_prep.jobs.pools import LocalPool
-from data_prep.jobs.run import EachFrame, Failed, run_frames
+from data_prep.jobs.run import EachFrame, run_frames
+from mtdepth.attempts import Failed
 from mtdepth.datasets.calibration import Side, StereoRig
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.lidar import project_to_depth

@@ -17,9 +17,9 @@ from absl import logging
 
 from data_prep.bias_table import BiasTable
 from data_prep.jobs.overlap import overlapped
-from data_prep.jobs.run import Failed, Result
 from data_prep.jobs.store import finished, record_of_files
 from data_prep.teacher_choice import TeacherChoice
+from mtdepth.attempts import Failed, Result
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import (
     CEILING,

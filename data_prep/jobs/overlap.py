@@ -5,7 +5,8 @@ import concurrent.futures
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from data_prep.jobs.run import Failed, Frame, Result, attempt
+from data_prep.jobs.run import Frame
+from mtdepth.attempts import Failed, Result, attempt
 
 Loaded = TypeVar("Loaded")
 Predicted = TypeVar("Predicted")

@@ -20,16 +20,8 @@ from typing import Any
 
 from absl import flags, logging
 
-from data_prep.jobs.run import (
-    Failed,
-    Frame,
-    Result,
-    Results,
-    Scheduler,
-    Worker,
-    WorkersDiedError,
-    begin_process,
-)
+from data_prep.jobs.run import Frame, Results, Scheduler, Worker, WorkersDiedError, begin_process
+from mtdepth.attempts import Failed, Result
 from mtdepth.files import UserError
 
 flags.disclaim_key_flags()  # so that --help of the program that defines them shows them

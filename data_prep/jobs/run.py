@@ -16,14 +16,10 @@ import cv2
 from absl import logging
 from tqdm import tqdm
 
-from mtdepth.files import DataError, UserError, disk_error
+from mtdepth.attempts import Failed, Result, attempt
 
 Frame = TypeVar("Frame", bound=Hashable)
-Result = TypeVar("Result")
 
-# What a frame's files can do wrong. Anything else is a fault of the program and stops the job.
-FRAME_ERRORS = (DataError, OSError, UserError, MemoryError, cv2.error)
-FILE_ERRORS = (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError)
 # Of a chunk: the progress bar moves, and handing out costs next to nothing.
 MAX_CHUNK_BATCHES, MAX_CHUNK_FRAMES = 8, 32
 MAX_DEATHS_OF_A_FRAME = 2
@@ -35,20 +31,6 @@ MEMORY_REMEDY = (
     "is there memory for them? Fewer --num_processes or a smaller --batch_size need less, and "
     "`ulimit -v` may allow more"
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Failed:
-    """Why a frame has no result.
-
-    Attributes:
-      why: The reason, for people.
-      may_pass: Whether the frame may be all right: a process died, or a disk or network failed.
-    """
-
-    why: str
-    may_pass: bool = False
-
 
 Results = Iterable[tuple[Frame, Result | Failed]]
 Worker = Callable[[Iterable[Frame]], Results[Frame, Result]]
@@ -101,22 +83,6 @@ def run_frames(
         for frame_and_result in pool.run(worker, frames, batch_size=batch_size):
             bar.update()
             yield frame_and_result
-
-
-def attempt(function: Callable[..., Result], *arguments: Any) -> Result | Failed:
-    """A frame's result, or why it has none.
-
-    Raises:
-      OSError: If the disk takes no more, which every later frame would meet as well.
-    """
-    try:
-        return function(*arguments)
-    except FRAME_ERRORS as error:
-        if disk_error(error) is not None:
-            raise
-        may_pass = isinstance(error, OSError | MemoryError) and not isinstance(error, FILE_ERRORS)
-        why = f"no memory left {error}".rstrip() if isinstance(error, MemoryError) else str(error)
-        return Failed(why, may_pass=may_pass)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from mtdepth.files import DataError, UserError
+from mtdepth.attempts import Failed, attempt
+from mtdepth.files import UserError
 from mtdepth.pictures import read_rgb
 
 Points = npt.NDArray[np.float64]
@@ -87,22 +88,24 @@ def find_boards(paths: Sequence[Path], board: Board) -> BoardViews:
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         found = list(
             tqdm(
-                pool.map(lambda path: _find(path, board), paths),
+                pool.map(lambda path: attempt(_find, path, board), paths),
                 total=len(paths),
                 desc=f"boards in {paths[0].parent.name}",
                 unit="picture",
             )
         )
-    sizes = [size for size, _, _ in found if size is not None]
+    sizes = [each[0] for each in found if not isinstance(each, Failed)]
     size = max(set(sizes), key=sizes.count) if sizes else (0, 0)
     corners, without = {}, {}
-    for path, (own, points, why) in zip(paths, found, strict=True):
-        if points is None:
-            without[path.name] = why
-        elif own != size:
-            without[path.name] = f"of another size than the others, {own}"
+    for path, each in zip(paths, found, strict=True):
+        if isinstance(each, Failed):
+            without[path.name] = each.why
+        elif each[1] is None:
+            without[path.name] = "no whole board"
+        elif each[0] != size:
+            without[path.name] = f"of another size than the others, {each[0]}"
         else:
-            corners[path.name] = points
+            corners[path.name] = each[1]
     if not corners:
         raise UserError(
             f"{paths[0].parent}: no picture of {len(paths)} shows the whole board of "
@@ -121,13 +124,8 @@ def same_order(corners: Points, like: Points) -> Points:
     return corners if way @ way_like > 0 else corners[::-1]
 
 
-def _find(path: Path, board: Board) -> tuple[tuple[int, int] | None, Points | None, str]:
-    try:
-        grey = cv2.cvtColor(read_rgb(path), cv2.COLOR_RGB2GRAY)
-    except (DataError, OSError) as error:
-        return None, None, str(error)
+def _find(path: Path, board: Board) -> tuple[tuple[int, int], Points | None]:
+    grey = cv2.cvtColor(read_rgb(path), cv2.COLOR_RGB2GRAY)
     is_found, corners = cv2.findChessboardCornersSB(grey, (board.columns, board.rows), flags=_FLAGS)
     size = (grey.shape[0], grey.shape[1])
-    if not is_found:
-        return size, None, "no whole board"
-    return size, corners.reshape(-1, 2).astype(np.float64), ""
+    return size, corners.reshape(-1, 2).astype(np.float64) if is_found else None

@@ -42,6 +42,7 @@ from data_prep.rig.rectifier import Rectifier
 from data_prep.rig.rectify import claim, identity, write_picture
 from data_prep.rig.ros_files import from_entries
 from data_prep.rig.writing import write_rig
+from mtdepth.attempts import Failed, attempt
 from mtdepth.datasets.plausible import sweep_problem
 from mtdepth.datasets.rig_folder import RIG_FILE, RigFolder
 from mtdepth.files import DataError, UserError, atomic_path, remove_leftovers, write_text
@@ -362,7 +363,7 @@ def _is_there(folder: Path, number: int) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class _Writing:
-    """One message that becomes a file; called, it says what went wrong."""
+    """One message that becomes a file; called, it says what went wrong, or nothing."""
 
     message: Any
     kind: str
@@ -371,10 +372,9 @@ class _Writing:
     rectifier: Rectifier | None
 
     def __call__(self) -> str:
-        try:
-            (self._sweep if self.kind == CLOUD else self._picture)()
-        except (UserError, DataError) as error:
-            return f"{self.folder.name} of frame {self.number}: {error}"
+        result = attempt(self._sweep if self.kind == CLOUD else self._picture)
+        if isinstance(result, Failed):
+            return f"{self.folder.name} of frame {self.number}: {result.why}"
         return ""
 
     def _picture(self) -> None:

@@ -18,11 +18,11 @@ from data_prep.rig.calibration import Calibration
 from data_prep.rig.drawing import draw_rows, draw_straightened
 from data_prep.rig.rectifier import Image, Rectifier
 from data_prep.rig.writing import write_rig
+from mtdepth.attempts import Failed, attempt
 from mtdepth.datasets.frames import numbered_files
 from mtdepth.datasets.recordings import LIDAR_SUFFIX
 from mtdepth.datasets.rig_folder import RIG_FILE, RigFolder, drives_in
 from mtdepth.files import (
-    DataError,
     UserError,
     atomic_path,
     read_record,
@@ -154,19 +154,16 @@ def _run(jobs: list[Job], rectifier: Rectifier) -> list[str]:
         concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
         tqdm(total=len(jobs), desc="rectifying", unit="picture") as bar,
     ):
-        for why in pool.map(lambda job: _rectify(job, rectifier), jobs):
+        done = pool.map(lambda job: attempt(_rectify, job, rectifier), jobs)
+        for job, result in zip(jobs, done, strict=True):
             bar.update()
-            if why:
-                failures.append(why)
+            if isinstance(result, Failed):
+                failures.append(f"{job.source}: {result.why.removeprefix(f'{job.source}: ')}")
     return failures
 
 
-def _rectify(job: Job, rectifier: Rectifier) -> str:
-    try:
-        write_picture(job.target, rectifier.picture(read_rgb(job.source), job.side))
-    except (DataError, UserError) as error:
-        return str(error) if isinstance(error, DataError) else f"{job.source}: {error}"
-    return ""
+def _rectify(job: Job, rectifier: Rectifier) -> None:
+    write_picture(job.target, rectifier.picture(read_rgb(job.source), job.side))
 
 
 def write_picture(path: Path, image_rgb: Image) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from mtdepth.attempts import Failed, attempt
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.recordings import Recordings
@@ -17,7 +18,7 @@ from mtdepth.evaluation.prediction_store import PredictionStore
 from mtdepth.evaluation.predictors import Cost, Row, Scene
 from mtdepth.evaluation.steadiness import SteadinessMeter
 from mtdepth.evaluation.truth import TruthReader
-from mtdepth.files import DataError, UserError, disk_error
+from mtdepth.files import UserError
 from mtdepth.metrics.depth import DepthErrors, per_image_mean
 from mtdepth.metrics.obstacles import NearObstacles, near_obstacles
 from mtdepth.metrics.protocols import ImageScore, score_image
@@ -116,12 +117,9 @@ class Evaluation:
         ][:1]
         observers = (*self.observers, *(meter.observe for meter in meters))
         for frame in frames:
-            try:
-                found = self._score(frame, observers)
-            except (OSError, DataError, UserError) as error:
-                if disk_error(error) is not None:
-                    raise  # no fault of the frame
-                scores.failures.append((frame, str(error)))
+            found = attempt(self._score, frame, observers)
+            if isinstance(found, Failed):
+                scores.failures.append((frame, found.why))
                 continue
             scores.frames.append(frame)
             for name, (depth, classes, near) in found.items():

@@ -10,8 +10,8 @@ import pytest
 from fakes.kitti_tree import build_kitti_tree
 
 from data_prep.jobs.labels import LabelJob, Labeller, WriteLabels
-from data_prep.jobs.run import Failed
 from data_prep.teacher_choice import TeacherChoice
+from mtdepth.attempts import Failed
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import FrameRecord, read_depth_png

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.jobs.overlap import overlapped
-from data_prep.jobs.run import Failed
+from mtdepth.attempts import Failed
 from mtdepth.files import DataError
 
 PATIENCE_S = 30.0  # until a stage is taken for one that waits for another

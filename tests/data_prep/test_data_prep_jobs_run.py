@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 from data_prep.generation import GenerationRequest, generate
 from data_prep.jobs.labels import LabelJob
 from data_prep.jobs.pools import LocalPool, RayPool
-from data_prep.jobs.run import EachFrame, Failed, Scheduler, WorkersDiedError, run_frames
+from data_prep.jobs.run import EachFrame, Scheduler, WorkersDiedError, run_frames
 from data_prep.teacher_choice import TeacherChoice
+from mtdepth.attempts import Failed
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import LabelStore
 

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from fakes.kitti_tree import shrunk_tree
@@ -400,6 +401,22 @@ def test_depths_that_are_no_numbers_are_refused_by_name(tree: Path, tmp_path: Pa
     assert frame == labels.frames[0]
     assert why.startswith("model X: ")
     assert "NaN, infinite or negative" in why
+
+
+def test_what_opencv_cannot_do_with_a_frame_ends_no_evaluation(
+    tree: Path, labels: LabelStore
+) -> None:
+    frames = labels.frames[:2]
+
+    def picky(scene: Scene) -> Prediction:
+        if scene.frame == frames[0]:
+            cv2.resize(scene.image, (0, 0))
+        return Scaled(1.0)(scene)
+
+    scores = evaluation(tree, labels, picky, protocols=[LABELS]).run(frames)
+    ((frame, why),) = scores.failures
+    assert (frame, scores.frames) == (frames[0], [frames[1]])
+    assert "resize" in why
 
 
 def test_a_full_disk_is_no_fault_of_a_frame(tree: Path, tmp_path: Path) -> None:

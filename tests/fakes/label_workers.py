@@ -9,7 +9,7 @@ from pathlib import Path
 from data_prep.audit.findings import ExamineFrame, FrameFindings
 from data_prep.doctor.frame_pass import FrameAnswer, FrameReader
 from data_prep.jobs.labels import LabelJob, Prediction, WriteLabels
-from data_prep.jobs.run import Failed
+from mtdepth.attempts import Failed
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import FrameRecord
 from teachers.interface import StereoSample
