@@ -23,7 +23,7 @@ from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.files import UserError
 from mtdepth.geometry.camera import Intrinsics
-from mtdepth.metrics.depth import abs_rel_sum, per_image_abs_rel
+from mtdepth.metrics.depth import abs_rel_sum, all_pixels_abs_rel
 from mtdepth.recipes.base import Augmentation, TrainRecipe
 from mtdepth.trained import TrainedNetwork
 
@@ -109,13 +109,13 @@ class HeldOut:
     is_metric: bool
 
     def abs_rel(self, predicted_m: npt.NDArray[np.float32]) -> float:
-        """Mean over the pictures of |prediction - truth| / truth.
+        """Mean over all pixels of |prediction - truth| / truth.
 
         Args:
           predicted_m: `[number, h, w]`, of any size.
         """
         _, height_px, width_px = self.depth_m.shape
-        return per_image_abs_rel(
+        return all_pixels_abs_rel(
             abs_rel_sum(
                 truth_m,
                 cv2.resize(found_m, (width_px, height_px)),

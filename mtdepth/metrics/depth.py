@@ -141,7 +141,7 @@ def abs_rel_sum(
         of the pixels that count, as depth without a unit needs.
 
     Returns:
-      The sum and the number of pixels. `all_pixels_abs_rel` and `per_image_abs_rel` average them.
+      The sum and the number of pixels. `all_pixels_abs_rel` divides them.
     """
     counts = (truth_m > 0) & (truth_m <= far_m)
     truth, predicted = truth_m[counts].astype(np.float64), predicted_m[counts].astype(np.float64)
@@ -160,18 +160,6 @@ def all_pixels_abs_rel(images: Iterable[tuple[float, int]]) -> float:
     if not sum(counts):
         raise UserError("no pixel was measured, so there is no error")
     return sum(totals) / sum(counts)
-
-
-def per_image_abs_rel(images: Iterable[tuple[float, int]]) -> float:
-    """The mean of the images' own Abs Rel; an image that measures nothing is left out.
-
-    Raises:
-      ValueError: If no image measures anything.
-    """
-    means = [total / count for total, count in images if count]
-    if not means:
-        raise UserError("no pixel was measured, so there is no error")
-    return sum(means) / len(means)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,6 @@ from mtdepth.metrics.depth import (
     distance_sums,
     error_sums,
     group_sums,
-    per_image_abs_rel,
     per_image_mean,
 )
 
@@ -134,7 +133,7 @@ def test_a_depth_that_no_protocol_let_through_is_refused(bad: float) -> None:
         error_sums(np.array([10.0, 10.0]), np.array([10.0, bad]))
 
 
-def test_abs_rel_pooled_and_per_image_by_hand() -> None:
+def test_abs_rel_of_all_pixels_by_hand() -> None:
     # Image 1: |12 - 10| / 10 = 0.2, |10 - 20| / 20 = 0.5; 90 m is too far and 0 unmeasured.
     first = abs_rel_sum(
         np.array([[10.0, 20.0], [90.0, 0.0]]), np.array([[12.0, 10.0], [1.0, 1.0]]), far_m=80.0
@@ -146,10 +145,8 @@ def test_abs_rel_pooled_and_per_image_by_hand() -> None:
     assert second == (0.25, 1)
     assert third == (0.0, 0)
     assert all_pixels_abs_rel([first, second, third]) == pytest.approx(0.95 / 3)
-    assert per_image_abs_rel([first, second, third]) == pytest.approx((0.35 + 0.25) / 2)
-    for mean in (all_pixels_abs_rel, per_image_abs_rel):
-        with pytest.raises(ValueError, match="no pixel was measured"):
-            mean([third])
+    with pytest.raises(ValueError, match="no pixel was measured"):
+        all_pixels_abs_rel([third])
 
 
 def test_abs_rel_is_the_first_of_the_seven_errors_and_forgets_a_unit_on_demand() -> None:
