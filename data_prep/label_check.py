@@ -97,7 +97,7 @@ def _compare_views(
         if not raw.rig(frame).has_right:
             return None
         sample = load_sample(raw, frame, needs_partner=True)
-        is_matched = request.teachers.depth_teacher == "sgm"
+        is_matched = request.teachers.depth_judges_others
         verdict = None if is_matched else judge_by_matching(sample, _depth(request, frame))
         return match_corners(*sample.as_left_pair()), verdict
 

@@ -19,7 +19,6 @@ flags.disclaim_key_flags()  # so that --help of the program that defines them sh
 
 _CHECK, _SKY = "left_right_px", "sky"
 _KEPT, _LEFT_OUT = "kept", "left_out"
-_MATCHERS = ("sgm", "psmnet")  # those that paint the sky here; a folder's depth is its maker's
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -87,6 +86,11 @@ class TeacherChoice:
     def depth_is_measured(self) -> bool:
         """Whether a scanner says the depth, which no bias table corrects."""
         return DEPTH_TEACHERS[self.depth_teacher].is_measured
+
+    @property
+    def depth_judges_others(self) -> bool:
+        """Whether other teachers' depth is judged by this one's where there is no LiDAR."""
+        return DEPTH_TEACHERS[self.depth_teacher].judges_others
 
     @property
     def is_neural(self) -> bool:
@@ -285,7 +289,8 @@ def choose_teachers(
     if seg_teacher is None:
         seg_teacher = _owner(SEG_TEACHERS, given) or "none"
         logging.info("--seg_teacher not given: %s", seg_teacher)
-    if sky is None and depth_teacher in _MATCHERS and seg_teacher == "none":
+    entry = DEPTH_TEACHERS.get(depth_teacher)  # a wrong name is refused below
+    if sky is None and entry and entry.matches_views and seg_teacher == "none":
         sky = _LEFT_OUT
         logging.info("--sky not given: %s, by its looks, as no class teacher knows it", sky)
     return TeacherChoice(

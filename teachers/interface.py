@@ -157,6 +157,8 @@ class TeacherEntry:
       is_network: It uses all of a machine by itself, is slow to make, and its last bits may depend
         on the size of a batch.
       is_measured: Its metres are a scanner's, which no bias table corrects.
+      matches_views: It matches the two views by itself, and so finds depth in the sky, too.
+      judges_others: It is the matching that others are judged by where there is no LiDAR.
     """
 
     name: str
@@ -166,6 +168,8 @@ class TeacherEntry:
     needs_one_of: tuple[str, ...] = ()
     is_network: bool = False
     is_measured: bool = False
+    matches_views: bool = False
+    judges_others: bool = False
 
 
 def load_sample(raw: Recordings, frame: FrameId, *, needs_partner: bool) -> StereoSample:

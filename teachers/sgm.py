@@ -132,4 +132,6 @@ ENTRY = TeacherEntry(
     name="sgm",
     help="semi-global matching of the two views, needs no weights",
     make=SgmTeacher,
+    matches_views=True,
+    judges_others=True,
 )

@@ -160,7 +160,7 @@ def judge_pair(labeller: Labeller, frame: FrameId, *, compare_views: bool) -> Ve
     needs_partner = labeller.depth_teacher.needs_partner or compare_views
     sample = load_sample(labeller.raw, frame, needs_partner=needs_partner)
     found = examine_sample(labeller, sample, compare_views=compare_views)
-    if found.points is None and labeller.job.teachers.depth_teacher != "sgm":
+    if found.points is None and not labeller.job.teachers.depth_judges_others:
         with contextlib.suppress(UserError):  # of a rig of one camera
             both = load_sample(labeller.raw, frame, needs_partner=True)
             matched = judge_by_matching(both, labeller.depth_teacher.predict(both))

@@ -173,4 +173,5 @@ ENTRY = TeacherEntry(
     ),
     needs_one_of=("psmnet_weights",),
     is_network=True,
+    matches_views=True,
 )
