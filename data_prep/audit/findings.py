@@ -11,7 +11,7 @@ import numpy.typing as npt
 from absl import logging
 
 from data_prep.audit.bias_evidence import FAR_M, NEAR_M, BiasEvidence
-from data_prep.jobs.labels import LabelJob, Labeller, LabelWorker
+from data_prep.jobs.labels import LabelJob, Labeller, TeacherWorker
 from data_prep.jobs.run import Pool, run_frames
 from mtdepth.attempts import Failed, attempt
 from mtdepth.datasets.frames import FrameId
@@ -179,7 +179,7 @@ def collect_findings(
     return Findings(frames=found, points=joined_points(found), left_out=left_out)
 
 
-class ExamineFrame(LabelWorker[FrameFindings]):
+class ExamineFrame(TeacherWorker):
     """Teacher and LiDAR of a frame.
 
     Args:

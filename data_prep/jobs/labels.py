@@ -5,6 +5,7 @@ comparison with LiDAR see the same uncorrected prediction; where one frame needs
 keeps the prediction in a folder of the store that is removed at the end.
 """
 
+import abc
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from absl import logging
 
 from data_prep.bias_table import BiasTable
-from data_prep.jobs.overlap import overlapped
+from data_prep.jobs.overlap import Known, overlapped
 from data_prep.jobs.store import finished, record_of_files
 from data_prep.teacher_choice import TeacherChoice
 from mtdepth.attempts import Failed, Result
@@ -192,17 +193,12 @@ def _in_full_batch(
     return predict_batch([*samples, *filler])[: len(samples)]
 
 
-class LabelWorker(Generic[Result]):
-    """A worker that shows frames to the teachers; a subclass says what becomes of the prediction.
-
-    A frame's result does not depend on which frames share its batch: pictures of two sizes never
-    do, and a network that is short of pictures has its batch filled up.
+class TeacherWorker:
+    """A worker that has teachers.
 
     Args:
       job: What it works on.
     """
-
-    wants_train_ids = True
 
     def __init__(self, job: LabelJob) -> None:
         self.job = job
@@ -212,53 +208,48 @@ class LabelWorker(Generic[Result]):
         """Made when the first frames come, in the process that works on them."""
         return Labeller(self.job)
 
+
+class LabelWorker(TeacherWorker, abc.ABC, Generic[Result]):
+    """A worker that shows frames to the teachers; a subclass says what becomes of the prediction.
+
+    A frame's result does not depend on which frames share its batch: pictures of two sizes never
+    do, and a network that is short of pictures has its batch filled up.
+    """
+
+    wants_train_ids = True
+
     def __call__(self, frames: Iterable[FrameId]) -> Iterator[tuple[FrameId, Result | Failed]]:
         """Frame and result, in about the order of the frames."""
         labeller = self.labeller  # a fault of the teachers is not a frame's
-
-        def read(frame: FrameId) -> LoadedFrame | Result:
-            known = self.known(frame)
-            return labeller.load(frame) if known is None else known
-
-        def predict(batch: Sequence[LoadedFrame | Result]) -> list[Prediction]:
-            loaded = [one for one in batch if isinstance(one, LoadedFrame)]
-            return labeller.predict(loaded, wants_train_ids=self.wants_train_ids)
-
-        def finish(loaded: LoadedFrame | Result, prediction: Prediction | None) -> Result:
-            if not isinstance(loaded, LoadedFrame):
-                return loaded
-            if prediction is None:
-                raise TypeError("a frame that was loaded is predicted")
-            return self.result(loaded.sample, prediction)
-
         return overlapped(
             frames,
-            read=read,
-            batch_key=lambda one: one.sample.size_px if isinstance(one, LoadedFrame) else None,
-            predict=predict,
-            finish=finish,
+            read=self.read,
+            batch_key=lambda loaded: loaded.sample.size_px,
+            predict=functools.partial(labeller.predict, wants_train_ids=self.wants_train_ids),
+            finish=lambda loaded, prediction: self.result(loaded.sample, prediction),
             batch_size=self.job.batch_size,
         )
 
-    def known(self, frame: FrameId) -> Result | None:  # noqa: ARG002 (a subclass may know)
-        """The result where it needs no teacher; in the reading thread."""
-        return None
+    def read(self, frame: FrameId) -> LoadedFrame | Known[Result]:
+        """What the teachers need, or the result where it is known; in the reading thread."""
+        return self.labeller.load(frame)
 
+    @abc.abstractmethod
     def result(self, sample: StereoSample, prediction: Prediction) -> Result:
         """The result; in the writing thread.
 
         Raises:
           OSError, DataError, UserError: If a file of the frame is at fault.
         """
-        raise NotImplementedError
 
 
 class WriteLabels(LabelWorker[FrameRecord]):
     """Writes a frame's labels, unless a run before this one did; the result is its record."""
 
-    def known(self, frame: FrameId) -> FrameRecord | None:
-        """What an earlier run left, None where something is missing or cannot be read."""
-        return record_of_files(self._output, frame, has_train_ids=self.job.teachers.has_train_ids)
+    def read(self, frame: FrameId) -> LoadedFrame | Known[FrameRecord]:
+        """What an earlier run left; a frame of which it is missing or cannot be read is loaded."""
+        left = record_of_files(self._output, frame, has_train_ids=self.job.teachers.has_train_ids)
+        return super().read(frame) if left is None else Known(left)
 
     def result(self, sample: StereoSample, prediction: Prediction) -> FrameRecord:
         """Corrects, checks and writes."""

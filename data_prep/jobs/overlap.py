@@ -2,8 +2,9 @@
 
 import collections
 import concurrent.futures
+import dataclasses
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from data_prep.jobs.run import Frame
 from mtdepth.attempts import Failed, Result, attempt
@@ -12,13 +13,20 @@ Loaded = TypeVar("Loaded")
 Predicted = TypeVar("Predicted")
 
 
+@dataclasses.dataclass(frozen=True)
+class Known(Generic[Result]):
+    """A frame's result, known without a prediction."""
+
+    result: Result
+
+
 def overlapped(
     frames: Iterable[Frame],
     *,
-    read: Callable[[Frame], Loaded],
-    batch_key: Callable[[Loaded], Hashable | None],
+    read: Callable[[Frame], Loaded | Known[Result]],
+    batch_key: Callable[[Loaded], Hashable],
     predict: Callable[[Sequence[Loaded]], Sequence[Predicted]],
-    finish: Callable[[Loaded, Predicted | None], Result],
+    finish: Callable[[Loaded, Predicted], Result],
     batch_size: int,
 ) -> Iterator[tuple[Frame, Result | Failed]]:
     """Takes frames through `read`, `predict` and `finish`, the three at work on different frames.
@@ -30,11 +38,11 @@ def overlapped(
 
     Args:
       frames: What is worked on.
-      read: Loads a frame.
-      batch_key: Of what was loaded: only equal ones share a batch; None needs no prediction.
+      read: Loads a frame, or says what is known of it.
+      batch_key: Of what was loaded: only equal ones share a batch.
       predict: Answers a batch of at most `batch_size`, in its order. A batch that fails is
         predicted singly, so that only the frame at fault does.
-      finish: Turns what was loaded and its prediction (None where none was needed) into a result.
+      finish: Turns what was loaded and its prediction into a result.
       batch_size: How many are predicted together; the last batch of a key may be smaller.
 
     Yields:
@@ -64,9 +72,10 @@ def overlapped(
         for frame, loaded in _read_ahead(frames, read, reader, ahead=ahead):
             if isinstance(loaded, Failed):
                 yield frame, loaded
-            elif (key := batch_key(loaded)) is None:
-                finishing.append(writer.submit(_finish, finish, frame, loaded, None))
+            elif isinstance(loaded, Known):
+                yield frame, loaded.result
             else:
+                key = batch_key(loaded)
                 waiting[key].append((frame, loaded))
                 if len(waiting[key]) == batch_size:
                     hand_on(waiting.pop(key))
@@ -82,10 +91,10 @@ def overlapped(
 
 
 def _finish(
-    finish: Callable[[Loaded, Predicted | None], Result],
+    finish: Callable[[Loaded, Predicted], Result],
     frame: Frame,
     loaded: Loaded,
-    predicted: Predicted | Failed | None,
+    predicted: Predicted | Failed,
 ) -> tuple[Frame, Result | Failed]:
     if isinstance(predicted, Failed):
         return frame, predicted

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.jobs.overlap import overlapped
+from data_prep.jobs.overlap import Known, overlapped
 from mtdepth.attempts import Failed
 from mtdepth.files import DataError
 
@@ -31,7 +31,7 @@ def test_every_frame_has_a_result_once_and_batches_are_of_one_kind(
     results = list(
         overlapped(
             range(len(kinds)),
-            read=lambda frame: frame,
+            read=lambda frame: Known((frame, None)) if kinds[frame] is None else frame,
             batch_key=lambda loaded: kinds[loaded],
             predict=predict,
             finish=lambda loaded, predicted: (loaded, predicted),
@@ -64,7 +64,7 @@ def test_the_three_work_at_the_same_time_and_predict_in_the_callers_thread() -> 
             assert finishing_1.wait(PATIENCE_S)
         return batch
 
-    def finish(loaded: int, _: int | None) -> int:
+    def finish(loaded: int, _: int) -> int:
         if loaded == 1:
             finishing_1.set()
             assert predicting_2.wait(PATIENCE_S)
