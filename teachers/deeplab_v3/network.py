@@ -14,9 +14,8 @@ from typing import Any, Literal, get_args
 
 import keras
 import numpy as np
-from keras import ops
 
-from mtdepth.datasets.label_map import IGNORE_ID, NUM_CLASSES
+from mtdepth.datasets.label_map import NUM_CLASSES
 from mtdepth.files import DataError, UserError
 from mtdepth.models.weights import load_every_weight
 from teachers import imagenet
@@ -102,28 +101,6 @@ def load_deeplab(path: Path) -> tuple[keras.Model, DeepLabInfo]:
             path, f"holds no {info.head} on {info.backbone} as it says: {error}"
         ) from error
     return model, info
-
-
-def cross_entropy(train_id: Any, logits: Any) -> Any:
-    """What training minimises: the mean cross entropy over the pixels that have a class.
-
-    Args:
-      train_id: `[b, h, w]` integers, 0..num_classes-1, or 255 = not counted.
-      logits: `[b, h, w, num_classes]`.
-
-    Returns:
-      A scalar, nats a pixel: the sum over the counted pixels of the whole batch divided by their
-      number; 0 where there is none.
-    """
-    num_classes = logits.shape[-1]
-    counted = ops.not_equal(train_id, IGNORE_ID)
-    # A class that exists stands in before the look-up: masking afterwards would leave NaN.
-    target = ops.where(counted, ops.cast(train_id, "int32"), 0)
-    nats = ops.sparse_categorical_crossentropy(
-        ops.reshape(target, (-1,)), ops.reshape(logits, (-1, num_classes)), from_logits=True
-    )
-    weight = ops.cast(ops.reshape(counted, (-1,)), nats.dtype)
-    return ops.sum(nats * weight) / ops.maximum(ops.sum(weight), 1.0)
 
 
 def _decoded_logits(extractor: Any, *, num_classes: int) -> Any:

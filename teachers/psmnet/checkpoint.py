@@ -25,6 +25,7 @@ from mtdepth.files import (
     check_regular,
     parse_json,
     read_npz,
+    sha256_of,
 )
 from teachers.psmnet.sizes import check_max_disparity
 
@@ -191,7 +192,7 @@ def _read_authors(path: Path, *, align_corners: bool | None) -> PsmnetCheckpoint
         align_corners=align_corners,
         max_disparity_px=AUTHORS_MAX_DISPARITY_PX,
         origin=path.name,
-        origin_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        origin_sha256=sha256_of(path),
     )
 
 

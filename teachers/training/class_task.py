@@ -15,7 +15,8 @@ from mtdepth.metrics.segmentation import Confusion, confusion
 from mtdepth.trained import graph_function
 from teachers.deeplab_v3.checkpoint import SUFFIX, DeepLabInfo, save_deeplab
 from teachers.deeplab_v3.keras_network import padded_to_multiple
-from teachers.deeplab_v3.network import SIZE_MULTIPLE_PX, build_deeplab, cross_entropy, load_deeplab
+from teachers.deeplab_v3.loss import cross_entropy
+from teachers.deeplab_v3.network import SIZE_MULTIPLE_PX, build_deeplab, load_deeplab
 from teachers.imagenet import normalise_imagenet
 from teachers.training.examples import ClassExample, read_classes, vary_classes
 from teachers.training.labelled_sets import ClassFiles

@@ -19,7 +19,8 @@ from teachers.psmnet.checkpoint import (
     read_checkpoint,
 )
 from teachers.psmnet.checkpoint import save as save_checkpoint
-from teachers.psmnet.network import build_psmnet, compiled, disparity_loss
+from teachers.psmnet.loss import disparity_loss
+from teachers.psmnet.network import build_psmnet, compiled
 from teachers.psmnet.teacher import padded_input
 from teachers.psmnet.weights import assign_weights, tensors_of
 from teachers.training.examples import PairExample, read_pair, vary_pair

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from teachers.deeplab_v3.network import cross_entropy
+from teachers.deeplab_v3.loss import cross_entropy
 
 
 def test_by_hand_over_the_counted_pixels() -> None:

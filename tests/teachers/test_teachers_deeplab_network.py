@@ -15,13 +15,13 @@ from teachers.deeplab_v3.checkpoint import (
     read_info,
     save_deeplab,
 )
+from teachers.deeplab_v3.loss import cross_entropy
 from teachers.deeplab_v3.network import (
     BACKBONE_NAMES,
     HEAD_NAMES,
     _backbone,
     _load_backbone,
     build_deeplab,
-    cross_entropy,
     load_deeplab,
 )
 from teachers.imagenet import MEAN, STANDARD_DEVIATION

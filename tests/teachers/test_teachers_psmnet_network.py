@@ -17,12 +17,11 @@ import pytest
 import torch
 from oracles.psmnet_torch import PsmnetOracle, random_state
 
+from teachers.psmnet.loss import disparity_loss, smooth_l1
 from teachers.psmnet.network import (
     NUM_PARAMETERS,
     build_psmnet,
     compiled,
-    disparity_loss,
-    smooth_l1,
 )
 from teachers.psmnet.weights import assign_weights, parameter_shapes, tensors_of
 
