@@ -21,6 +21,7 @@ from pathlib import Path
 from export.device import program as device
 from export.device.cameras import is_live_name
 from export.device.sources import PictureFiles, open_files
+from mtdepth.contract import DECODERS_HELP
 from mtdepth.files import DataError, UserError
 from mtdepth.photo import Predictor
 from mtdepth.pretrained.names import PRETRAINED
@@ -37,7 +38,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     add("sources", nargs="+", help="photos, folders, films, cameras (a number), rtsp://...")
     add("--output", type=Path, default=Path("seen"), help="folder (default: %(default)s)")
     add("--model", default=PRETRAINED, help="workdir or file (default: %(default)s)")
-    add("--size", help="L, M, S or XS, where the model has several")
+    add("--size", help=f"where the model has several: {DECODERS_HELP}")
     add("--write", default="overlay,depth", help=f"of {','.join(WRITERS)} (default: %(default)s)")
     add_lens_flags(parser)
     add("--num_threads", type=int, default=2, help="of the interpreter (default: %(default)s)")

@@ -173,7 +173,7 @@ def _define_flags(values: flags.FlagValues) -> None:
         flags.DEFINE_bool(name, False, text, flag_values=values)
 
     enum("model", MODELS[0], MODELS, "Network.")
-    enum("decoder", "L", NUM_BLOCKS, "Student: 4, 3, 2 or 1 decoder blocks.")
+    enum("decoder", "L", NUM_BLOCKS, "Student: its size, the largest first.")
     enum("design", "paper", DESIGNS, "Student: the paper's decoder, or another; see README.")
     enum("tasks", "depth", TASKS, "Student: depth alone, or segmentation too.")
     enum("variant", "original", MODULES, "MiniNet: which blocks its module has.")

@@ -8,7 +8,7 @@ Every width, repeat, expansion and skip is a field, so that another reading is o
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mtdepth.files import UserError
 
@@ -17,7 +17,7 @@ Task = Literal["depth", "segmentation"]
 Activation = Literal["relu6", "hard_swish"]
 
 # By size, the largest first.
-NUM_BLOCKS: Mapping[str, int] = {"L": 4, "M": 3, "S": 2, "XS": 1}
+NUM_BLOCKS: Mapping[str, int] = dict(zip(get_args(DecoderSize), (4, 3, 2, 1), strict=True))
 SIZE_MULTIPLE_PX = 32  # the encoder's output stride: each of its five halvings must be exact
 NUM_SHUFFLED = 4  # a pixel shuffle of factor 2 turns four channels into one
 
