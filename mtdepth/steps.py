@@ -20,11 +20,13 @@ class Step:
       name: One word or two, for people.
       words: Its command line after `mtdepth`.
       makes: What lies there once it is finished; None where it makes nothing.
+      accepts: Exit statuses that end it well.
     """
 
     name: str
     words: tuple[str, ...]
     makes: Path | None = None
+    accepts: tuple[int, ...] = (0,)
 
     @property
     def line(self) -> str:

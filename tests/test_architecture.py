@@ -70,6 +70,10 @@ MAY_IMPORT = {
         *(*A_RUN, "mtdepth.runtime", "mtdepth.models", "mtdepth.losses", "mtdepth.data"),
         *("mtdepth.metrics", "mtdepth.versions", "mtdepth.trained"),
     ),
+    "mtdepth.reproduce": (
+        *("mtdepth.child", "mtdepth.steps", "mtdepth.program", "mtdepth.recipes"),
+        "mtdepth.metrics.protocols",
+    ),
     "mtdepth.train": (
         *(*A_RUN, "mtdepth.models", "mtdepth.data", "mtdepth.training", "mtdepth.program"),
     ),
