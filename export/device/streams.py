@@ -20,9 +20,13 @@ NETWORK_TIMEOUT_S = 5.0
 _TCP_PORTS = {"rtsp": 554, "http": 80, "https": 443}
 # Parameters that say which picture is sent; of any other the value may be a secret.
 _HARMLESS = {"channel", "subtype", "stream", "profile", "resolution", "fps", "mode", "unicast"}
+_HARMLESS_VALUE = re.compile(r"[\w.-]{0,20}", re.ASCII)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
-# What may have been meant for an address, and hold secrets.
-_NEARLY = re.compile(r"\s*[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+# What may have been meant for an address, and hold secrets: user:secret@host, rtsp//token@host,
+# host/x?pwd=secret.
+_NEARLY = re.compile(r".*(?::|//).*@|.*[?&][\w-]+=", re.DOTALL)
+_SCHEME = re.compile(r"\s*(https?|rtmps?|rtps?|rtsps?|srt|tcp|udp)\b", re.IGNORECASE)
+_HOST = re.compile(r"(?:[\w.-]*|\[[\da-f:.%]+\])(?::\d*)?", re.ASCII | re.IGNORECASE)
 HIDDEN = "***"
 # ours: what stands in a path and is no name that people give: 16 letters and digits in a row, of
 # both kinds or both cases (UniFi's rtsps://.../sWUkMCOtOCOSxVXk), or 24 signs with several digits.
@@ -35,10 +39,12 @@ def is_address(text: str) -> bool:
 
 
 def check_is_no_address(text: str) -> None:
-    """Refuses what is nearly an address, in words that tell none of its secrets."""
-    if _NEARLY.match(text) and "@" in text:
-        kind = text.partition(":")[0].strip()
-        raise UserError(f"--source {kind}:... is no address: an address begins with {kind}://")
+    """Refuses what is nearly an address and no file, in words that tell none of its secrets."""
+    if _NEARLY.match(text) and not os.path.exists(text):  # noqa: PTH110  # takes any text
+        kind = found[1].lower() if (found := _SCHEME.match(text)) else "rtsp"
+        raise UserError(
+            f"--source is neither a file nor an address: an address begins with {kind}://"
+        )
 
 
 def without_secrets(address: str) -> str:
@@ -46,12 +52,14 @@ def without_secrets(address: str) -> str:
 
     User names, which may be tokens, go as well as passwords, with or without the escapes that they
     need there; so do the values of parameters, but for those that say which picture is sent, and
-    parts of the path that look like a token.
+    parts of the path that look like a token. What cannot be a host may be a user without an @.
     """
     scheme, _, rest = address.partition("://")
     if "@" in rest and not _begins_with_host(rest):
         # Up to the last one: a password may hold others, and / ? # as well.
         rest = f"{HIDDEN}@{rest.rpartition('@')[2]}"
+    elif not _HOST.fullmatch(host := re.split("[/?#]", rest, maxsplit=1)[0]):
+        rest = HIDDEN + rest.removeprefix(host)
     path, mark, query = rest.partition("#")[0].partition("?")
     # As some cameras have it: /user=admin_password=secret_channel=1
     path = re.sub(r"=.*", f"={HIDDEN}", path, flags=re.DOTALL)
@@ -81,7 +89,8 @@ def _begins_with_host(rest: str) -> bool:
 
 def _without_value(parameter: str) -> str:
     name, _, value = parameter.partition("=")
-    is_shown = name.lower() in _HARMLESS or not parameter
+    is_harmless = name.lower() in _HARMLESS and _HARMLESS_VALUE.fullmatch(value)
+    is_shown = is_harmless or not parameter
     return parameter if is_shown else f"{name}={HIDDEN}" if value else HIDDEN
 
 
@@ -123,7 +132,9 @@ def _check_reachable(address: str, name: str) -> None:
         socket.create_connection((parts.hostname, port), timeout=NETWORK_TIMEOUT_S).close()
     except (OSError, UnicodeError) as error:
         rest = address.partition("://")[2]
-        is_told = "@" not in rest or "@" in parts.netloc or _begins_with_host(rest)
+        is_told = parts.hostname in name.lower() and (
+            "@" not in rest or "@" in parts.netloc or _begins_with_host(rest)
+        )
         # Else what was taken for the host may be a user, and the port a part of a password.
         where = (parts.hostname, f"port {port}") if is_told else ("its host", "its port")
         raise OSError(

@@ -6,6 +6,7 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -184,16 +185,38 @@ def test_a_file_whose_name_is_a_number_is_a_file(
         ("rtsps://cam:7441/sWUkMCOtOCOSxVXk?enableSrtp", "rtsps://cam:7441/***?***"),
         ("http://cam/b1946ac9-2492-4d23-81f9-3cb1f3c3b1a7/1.m3u8", "http://cam/***/1.m3u8"),
         ("http://cam/aB3_dE5-7hI_9jK-1mN_3pQ-x4/", "http://cam/***/"),
+        ("rtsp://pi%3Asecret%40cam/1", "rtsp://***/1"),
+        ("rtsp://pi:secret/1", "rtsp://***/1"),
+        ("rtsp://pi:secret:10.0.0.7/1", "rtsp://***/1"),
+        ("http://cam/x?channel=1;password=secret", "http://cam/x?channel=***"),
     ],
 )
 def test_no_secret_of_an_address_is_shown(address: str, shown: str) -> None:
     assert without_secrets(address) == shown
 
 
-def test_what_is_nearly_an_address_is_refused_without_its_secret() -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        " rtsp:/pi:pass9@cam/1",
+        "rtsp:pi:pass9@cam/1",
+        "rtsp//pass9@cam/1",
+        "pi:pass9@cam/1",
+        "cam/x?password=pass9",
+    ],
+)
+def test_what_is_nearly_an_address_is_refused_without_its_secret(text: str) -> None:
     with pytest.raises(UserError, match="begins with rtsp://") as refused:
-        is_live_name(" rtsp:/pi:pass9@cam/1")
+        is_live_name(text)
     assert "pass9" not in str(refused.value)
+
+
+def test_a_file_named_like_an_address_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "10:30@hall.mp4").write_bytes(b"")
+    assert not is_live_name("10:30@hall.mp4")
 
 
 @pytest.mark.parametrize(
@@ -217,6 +240,8 @@ def test_what_is_nearly_an_address_is_refused_without_its_secret() -> None:
         ("rtsp://127.0.0.1:9/x?user=admin&password=S3kritt", "127.0.0.1:9/x?user=***"),
         ("http://127.0.0.1:9/cgi?pwd=S3kritt&user=a", "127.0.0.1:9/cgi?pwd=***"),
         ("rtsp://127.0.0.1:9/user=admin_password=S3kritt_channel=1_stream=0.sdp", "127.0.0.1:9/"),
+        ("rtsp://user%3AS3kritt%40127.0.0.1:9/x", "rtsp://***/x"),
+        ("rtsp://user:S3kritt/x", "rtsp://***/x"),
     ],
 )
 def test_no_form_of_a_secret_is_in_a_name_or_an_error(
