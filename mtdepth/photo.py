@@ -270,7 +270,7 @@ def camera_of(
     if camera is not None:
         rescaled = camera.rescaled(width_px=width_px, height_px=height_px)
         return rescaled, "scale from the camera that was given"
-    note = f"scale from the focal length of {focal_px:g} px" if focal_px else ""
+    note = f"scale from the focal length of {focal_px:g} px" if focal_px is not None else ""
     if fov_deg is not None:
         focal_px = focal_of_field(fov_deg, width_px=width_px)
         note = f"scale from the field of view of {fov_deg:g} degrees"

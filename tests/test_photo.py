@@ -117,6 +117,8 @@ def test_lenses_that_cannot_be_are_refused(predictor: Predictor, photo: Path) ->
     blank = np.zeros((HEIGHT_PX, WIDTH_PX, 3), np.uint8)
     with pytest.raises(UserError, match="millimetres"):
         predictor(blank, focal_px=4.2)
+    with pytest.raises(UserError, match=r"focal length of 0 px: .* a wrong number"):
+        predictor(blank, focal_px=0)
     with pytest.raises(UserError, match="between 0 and 180"):
         predictor(blank, fov_deg=180)
     with pytest.raises(UserError, match="one of focal_px, fov_deg and camera"):

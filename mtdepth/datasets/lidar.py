@@ -17,7 +17,9 @@ _POINT_BYTES = _NUM_VALUES * 4
 
 
 def read_velodyne(path: Path, *, z_is_up: bool = False) -> npt.NDArray[np.float32]:
-    """Reads one sweep, without the points that are NaN or infinite, as where no echo came back.
+    """Reads one sweep, without the points where no echo came back.
+
+    Those are NaN, infinite, or the scanner's own place 0 0 0.
 
     Args:
       path: The file.
@@ -28,15 +30,16 @@ def read_velodyne(path: Path, *, z_is_up: bool = False) -> npt.NDArray[np.float3
 
     Raises:
       FileNotFoundError: If it is missing.
-      DataError: If it is empty, its length is not a whole number of points, or its numbers are no
-        echoes of a scanner (`plausible.sweep_problem`).
+      DataError: If it is no regular file or empty, its length is not a whole number of points, or
+        its numbers are no echoes of a scanner (`plausible.sweep_problem`).
     """
-    if not path.is_file():
+    try:
+        content = read_bytes(path)
+    except FileNotFoundError as error:
         raise FileNotFoundError(
             f"{path}: no such laser scan; KITTI has none for a few frames, otherwise download "
             "the drive's _sync.zip again"
-        )
-    content = read_bytes(path)
+        ) from error
     if not content or len(content) % _POINT_BYTES:
         raise DataError(
             path,
@@ -44,7 +47,8 @@ def read_velodyne(path: Path, *, z_is_up: bool = False) -> npt.NDArray[np.float3
             f"{len(content)} bytes; it was cut short, copy or download it again",
         )
     points = np.frombuffer(content, np.dtype("<f4")).reshape(-1, _NUM_VALUES)
-    points = points[np.isfinite(points[:, :3]).all(axis=1)]
+    xyz_m = points[:, :3]
+    points = points[np.isfinite(xyz_m).all(axis=1) & xyz_m.any(axis=1)]
     if why := sweep_problem(points, z_is_up=z_is_up):
         raise DataError(path, f"no sweep in metres around its scanner: {why}")
     return points

@@ -36,6 +36,9 @@ _MEDIAN_RANGE_M = (0.5, 100.0)
 # ours: no scanner's reflectance is negative (KITTI 0..1, others to 255 or 65535); read in steps of
 # four, three or five columns put x, y and z there, of which a quarter to a half are.
 _MAX_NEGATIVE_SHARE = 0.05
+# ours: points on an axis, two of their numbers exactly 0, are chance. Padding of eight columns, as
+# of PCL's points in memory (x y z 1, intensity 0 0 0), makes half of all such.
+_MAX_ON_AXIS_SHARE = 0.25
 # ours: scanners on roofs look from about 45 degrees down to 45 up; other axes give all angles.
 _MAX_ELEVATION_RAD = np.deg2rad(55.0)
 _MAX_STEEP_SHARE = 0.2
@@ -49,7 +52,7 @@ def focal_problem(focal_px: float, *, width_px: int) -> str:
     low, high = (round(limit * width_px) for limit in FOCAL_PER_WIDTH)
     if low <= focal_px <= high:
         return ""
-    cause = "is it of larger pictures, or in micrometres?"
+    cause = "is it of larger pictures, or in micrometres?" if focal_px > high else "a wrong number"
     if 0 < focal_px < low:
         cause = "millimetres (pixels are millimetres * width / the sensor's width), or degrees?"
         if focal_px < FOCAL_PER_WIDTH[1]:
@@ -107,6 +110,8 @@ def baseline_problem(baseline_m: float) -> str:
     if low <= baseline_m <= high:
         return ""
     unit = "" if baseline_m < low else ": centimetres?" if baseline_m < 20 else ": millimetres?"
+    if 20 <= baseline_m <= 100 * high:
+        unit = ": centimetres, or millimetres?"
     if baseline_m <= 0:
         unit = "; the right camera lies to the right: are the two exchanged?"
     return f"a baseline of {baseline_m:.4g} m, a rig's is from {low} to {high:g} m{unit}"
@@ -140,13 +145,16 @@ def sweep_problem(points: Floats, *, z_is_up: bool = False) -> str:
       z_is_up: Whether the third axis is known to point up, as KITTI's does.
     """
     if not len(points):
-        return "no point has finite numbers"
+        return "all points are NaN, infinite or 0 0 0"
     xyz_m = points[:, :3].astype(np.float64)
     range_m = np.linalg.norm(xyz_m, axis=1)
     median_m = float(np.median(range_m))
     steep_share = np.mean(np.abs(xyz_m[:, 2]) > np.sin(_MAX_ELEVATION_RAD) * range_m)
+    on_axis_share = np.mean(np.count_nonzero(xyz_m, axis=1) == 1)
     layout = "are these float32 x y z reflectance, or 5 columns, x y z alone, float64?"
     reasons = {
+        f"{on_axis_share:.0%} of the points have two coordinates of exactly 0: padding, as in 8 "
+        f"columns? Else {layout}": on_axis_share > _MAX_ON_AXIS_SHARE,
         f"{np.mean(points[:, 3] < 0):.0%} of the reflectances are negative; {layout}": (
             np.mean(points[:, 3] < 0) > _MAX_NEGATIVE_SHARE
         ),

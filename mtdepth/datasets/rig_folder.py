@@ -252,10 +252,11 @@ def _number(path: Path, name: str, value: Any) -> float:
 def _rigid(path: Path, rows: Any) -> npt.NDArray[np.float64] | None:
     if rows is None:
         return None
-    try:
-        transform = np.array(rows, np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(path, f"{_LIDAR_KEY} must be 4 rows of 4 numbers: {error}") from error
-    if transform.shape != (4, 4):
-        raise DataError(path, f"{_LIDAR_KEY} must be 4 rows of 4 numbers, got {transform.shape}")
-    return rigid_transform(path, _LIDAR_KEY, transform)
+    is_matrix = (
+        isinstance(rows, list)
+        and [len(row) if isinstance(row, list) else 0 for row in rows] == [4] * 4
+    )
+    if not is_matrix:
+        raise DataError(path, f"{_LIDAR_KEY} must be 4 rows of 4 numbers, got {str(rows)[:60]}")
+    numbers = [[_number(path, _LIDAR_KEY, value) for value in row] for row in rows]
+    return rigid_transform(path, _LIDAR_KEY, np.array(numbers))

@@ -222,6 +222,33 @@ def test_points_without_an_echo_are_left_out_and_other_columns_named(tmp_path: P
         read_velodyne(path)
 
 
+def test_the_scanners_own_place_is_no_echo(tmp_path: Path) -> None:
+    path = tmp_path / "0000000000.bin"
+    points = np.random.default_rng(0).uniform(1, 20, (1000, 4)).astype("<f4")
+    points[::4, :3] = 0
+    path.write_bytes(points.tobytes())
+    np.testing.assert_array_equal(read_velodyne(path), points[points[:, 0] > 0])
+    path.write_bytes(bytes(1600))
+    with pytest.raises(DataError, match="all points are NaN, infinite or 0 0 0"):
+        read_velodyne(path)
+
+
+def test_columns_of_padding_are_named(tmp_path: Path) -> None:
+    # As PCL's points with intensity lie in memory: x y z 1, intensity 0 0 0.
+    path = tmp_path / "0000000000.bin"
+    rng = np.random.default_rng(0)
+    points = np.zeros((1000, 8), "<f4")
+    points[:, :3], points[:, 3], points[:, 4] = rng.uniform(1, 20, (1000, 3)), 1, rng.random(1000)
+    path.write_bytes(points.tobytes())
+    with pytest.raises(DataError, match=r"50% of the points .* padding, as in 8 columns"):
+        read_velodyne(path)
+
+
+def test_a_folder_in_place_of_a_sweep_is_no_missing_one(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is a folder"):
+        read_velodyne(tmp_path)
+
+
 @pytest.mark.parametrize("num_bytes", [0, 4, 15, 33])
 def test_a_sweep_of_odd_length_is_named(tmp_path: Path, num_bytes: int) -> None:
     path = tmp_path / "0000000000.bin"

@@ -46,6 +46,7 @@ def test_cameras_that_cannot_be_are_named() -> None:
 def test_rigs_that_cannot_be_are_named() -> None:
     assert plausible.baseline_problem(0.06) == plausible.baseline_problem(0.54) == ""
     assert "millimetres?" in plausible.baseline_problem(60)
+    assert "centimetres, or millimetres?" in plausible.baseline_problem(53)
     assert "centimetres?" in plausible.baseline_problem(12)
     assert "a baseline of -0.54" in plausible.baseline_problem(-0.54)
     turn = np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]])
