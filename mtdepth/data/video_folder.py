@@ -31,6 +31,10 @@ def read_folder(folder: Path) -> dict[int, Path]:
     paths = sorted(pictures_in(folder), key=lambda path: natural_key(path.name))
     moments = moments_of([path.stem for path in paths])
     if moments is None:
+        logging.warning(
+            "%s: names such as %s tell no times; taken as neighbours without a gap, in their order",
+            *(folder, paths[0].name),
+        )
         return dict(enumerate(paths))
     order = sorted(range(len(paths)), key=lambda place: moments[place])
     numbers, step = frame_numbers([moments[place] for place in order])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from absl import logging
 
-from mtdepth.datasets.plausible import camera_problem
-from mtdepth.files import DataError, read_json
+from mtdepth.datasets.camera_file import read_camera_file
+from mtdepth.files import DataError
 from mtdepth.geometry.camera import Intrinsics
 
 INTRINSICS_FILE = "intrinsics.json"
@@ -48,24 +48,19 @@ def read_intrinsics(path: Path) -> Intrinsics:
       FileNotFoundError: If it is missing.
       DataError: If it is not a JSON object of the six numbers, or they are no camera's.
     """
-    content = read_json(path)
     try:
-        if not isinstance(content, dict):
-            raise ValueError(f"a camera is a JSON object, got {type(content).__name__}")
-        if any(content.get("distortion", ())):
-            raise ValueError(
-                "its lens bends, and training takes frames of a pinhole: take the distortion out "
-                "of them first (python -m data_prep.rig --rectify)"
-            )
-        content = {key: content[key] for key in content if not key.startswith("distortion")}
-        camera = Intrinsics.from_dict(content)
-    except ValueError as error:
-        raise DataError(path, f"{error}. The file looks like {EXAMPLE}") from error
-    if why := camera_problem(camera):
-        raise DataError(path, why)
-    for doubt in doubts(camera):
+        lens = read_camera_file(path)
+    except DataError as error:
+        raise DataError(path, f"{error.why}. The file looks like {EXAMPLE}") from error
+    if not lens.is_straight:
+        raise DataError(
+            path,
+            "its lens bends, and training takes frames of a pinhole: take the distortion out of "
+            "them first (python -m data_prep.rig --rectify)",
+        )
+    for doubt in doubts(lens.camera):
         logging.warning("%s: %s", path, doubt)
-    return camera
+    return lens.camera
 
 
 def field_of_view_deg(camera: Intrinsics) -> tuple[float, float]:

@@ -36,6 +36,10 @@ def moments_of(stems: Sequence[str]) -> list[int] | None:
       None where the names have no such number, or have it twice, or where it contradicts the
       natural order, as one of several counts does: then that order is all that is known.
     """
+    # What all names end with, as `_left` and `-rgb`, tells no time.
+    endings = {re.search(r"[^0-9]*$", stem)[0] for stem in stems}  # type: ignore[index]  # always
+    if len(endings) == 1:
+        stems = [stem[: len(stem) - len(ending)] for ending in endings for stem in stems]
     moments = _seconds(stems) or _dates(stems)
     if moments is None:
         matches = [re.search(r"([0-9]+)$", stem) for stem in stems]

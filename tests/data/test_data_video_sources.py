@@ -192,13 +192,16 @@ def test_a_rigs_frames_numbered_by_fives_or_stamps_are_neighbours(
         assert shot.titles[1].split()[1] == "1700000000005"
 
 
-def test_names_without_numbers_count_as_a_file_manager_sorts_them(tmp_path: Path) -> None:
+def test_names_without_numbers_count_as_a_file_manager_sorts_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for name in ("b10.x", "b9.x", "a.x", ".hidden", "10_left", "9_left"):
         write_frames(tmp_path / "new", FRAMES[:1])
         (tmp_path / "new/000000.png").rename(tmp_path / f"{name}.png")
     files = read_folder(tmp_path)
     assert [path.stem for path in files.values()] == ["9_left", "10_left", "a.x", "b9.x", "b10.x"]
     assert list(files) == [0, 1, 2, 3, 4]
+    assert "names such as 9_left.png tell no times" in caplog.text
 
 
 def test_folders_in_a_folder_are_shots(tmp_path: Path) -> None:
@@ -239,10 +242,11 @@ def test_a_folder_without_intrinsics_is_told_what_to_write(tmp_path: Path) -> No
     ("content", "error"),
     [
         ("{", "not valid JSON"),
-        ("[1]", "a camera is a JSON object"),
+        ("[1]", "a camera file is one JSON object"),
         ('{"fx": 3}', "a camera has exactly"),
         (json.dumps({**CAMERA.to_dict(), "fx_px": -1}), "must be positive"),
         (json.dumps({**CAMERA.to_dict(), "distortion": [0.1, 0, 0, 0]}), "its lens bends"),
+        (json.dumps({**CAMERA.to_dict(), "distortion": 0.1}), "must be a list of numbers"),
         (json.dumps({**CAMERA.to_dict(), "fx_px": None}), "every value of a camera is a number"),
     ],
 )

@@ -42,6 +42,9 @@ S = 10**9  # nanoseconds of a second
         (["20231231_235959_900000", "20240101_000000_100000"], [0, S // 5]),
         (["cam0-2023-12-31T23-59-59-9", "cam0-2023-12-31T23-59-59-12"], [0, 3_000_000]),
         (["20240101_120000", "20240101_120001"], [0, S]),
+        # What all names end with tells no time.
+        (["1700000000-99000000_left", "1700000000-199000000_left"], [0, S // 10]),
+        (["shot (9)", "shot (12)"], [0, 3]),
         # No month 13, so a count.
         (["20131301000000", "20131301000002"], [0, 2]),
     ],
@@ -60,7 +63,7 @@ def test_names_become_moments(names: list[str], moments: list[int]) -> None:
         ["a_1", "b_1"],  # twice the same
         ["a_2", "b_1"],  # one of several counts: the natural order is all that is known
         ["scene1_9", "scene2_3"],
-        ["9_left", "10_left"],
+        ["9_left", "10_right"],
     ],
 )
 def test_names_that_tell_no_moment_are_left_in_their_natural_order(names: list[str]) -> None:
