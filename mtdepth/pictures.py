@@ -106,7 +106,8 @@ def read_gray_png(path: Path, dtype: type[np.uint8] | type[np.uint16]) -> npt.ND
         raise DataError(
             path,
             f"expected a one-channel {np.dtype(dtype).name} PNG, "
-            f"found shape {image.shape} of {image.dtype}",
+            f"found shape {image.shape} of {image.dtype}; write the numbers themselves, not their "
+            "colours, as one channel of that depth",
         )
     # OpenCV spreads the values of fewer bits over 0..255.
     return image // (255 // (2**num_bits - 1)) if num_bits < 8 else image
@@ -211,10 +212,10 @@ def _opencv(path: Path, content: bytes, flags: int) -> npt.NDArray[Any]:
 
 
 def _upper_bits(path: Path, image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """The upper 8 of 16 bits; refuses a picture whose numbers are of 10, 12 or 14."""
+    """The upper 8 of 16 bits; refuses a picture whose numbers are of 8, 10, 12 or 14."""
     brightest = int(image.max())
     if 0 < brightest < _MAX_EMPTY_VALUE:
-        num_bits = next(bits for bits in (10, 12, 14) if brightest < 2**bits)
+        num_bits = next(bits for bits in (8, 10, 12, 14) if brightest < 2**bits)
         raise DataError(
             path,
             f"16 bits whose brightest value is {brightest}: are these {num_bits} bits? Then it "

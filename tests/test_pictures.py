@@ -207,7 +207,7 @@ def test_the_indices_of_a_palette_are_read(tmp_path: Path, bits: int) -> None:
     np.testing.assert_array_equal(read_gray_png(path, np.uint8), ids)
 
 
-@pytest.mark.parametrize(("num_bits", "factor"), [(10, 64), (12, 16), (14, 4)])
+@pytest.mark.parametrize(("num_bits", "factor"), [(8, 256), (10, 64), (12, 16), (14, 4)])
 def test_fewer_bits_in_sixteen_are_said_with_the_factor(
     tmp_path: Path, num_bits: int, factor: int
 ) -> None:
