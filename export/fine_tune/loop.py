@@ -23,7 +23,7 @@ from mtdepth.trained import InferenceNetwork, graph_function
 from mtdepth.training.adam import OneKernelAdam
 from mtdepth.training.checkpoints import TrainingState
 from mtdepth.training.journal import Journal
-from mtdepth.training.loop import TrainingLoop, run_as_program
+from mtdepth.training.loop import Learner, TrainingLoop, run_as_program
 from mtdepth.training.step import Tensors, TrainingStep
 from mtdepth.training.student_objective import loss_weights
 from mtdepth.workdir import Workdir
@@ -177,8 +177,7 @@ class FineTuning:
         loop = TrainingLoop(
             workdir=workdir,
             schedule=self.schedule,
-            state=state,
-            step=step,
+            learner=Learner(step, state),
             stream=batches,
             judge=judge,
             judges_start=True,

@@ -50,6 +50,52 @@ def _nothing(*_: Any) -> None:
     pass
 
 
+@dataclasses.dataclass(frozen=True)
+class Learner:
+    """A network that learns.
+
+    Attributes:
+      step: Takes the steps.
+      state: What is saved, and restored at the start.
+      as_judged: In this context the network holds the weights that are judged and saved.
+    """
+
+    step: TrainingStep
+    state: TrainingState
+    as_judged: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+
+
+def adam_learner(
+    workdir: Workdir,
+    recipe: TrainingSchedule,
+    network: Any,
+    losses: Callable[[Tensors], Tensors],
+    *,
+    ema_decay: float = 0.0,
+) -> Learner:
+    """A network that learns as in all trainings from a recipe: by Adam, with clipping.
+
+    Args:
+      workdir: The run's folder.
+      recipe: How to learn.
+      network: With the weights to begin with.
+      losses: See `TrainingStep`.
+      ema_decay: Of the weights' average, which is judged and saved in their place; 0 for none.
+    """
+    optimizer = adam(recipe)
+    average = WeightAverage(network, ema_decay) if ema_decay else None
+    step = TrainingStep(
+        network,
+        losses,
+        optimizer,
+        clip_norm=recipe.clip_norm,
+        after=average.update if average else _nothing,
+    )
+    averaged = average.variables if average else ()
+    state = TrainingState(workdir.resume_path, network, optimizer, averaged)
+    return Learner(step, state, average.in_place if average else contextlib.nullcontext)
+
+
 @dataclasses.dataclass(kw_only=True)
 class TrainingLoop:
     """Takes a network from where it is to the end of its recipe's last epoch.
@@ -57,8 +103,7 @@ class TrainingLoop:
     Attributes:
       workdir: The run's folder.
       schedule: How long and how fast to learn.
-      state: What is saved, and restored at the start.
-      step: Takes the steps.
+      learner: What learns.
       stream: The batches from a step on, without end; each holds `FRAME`, the frames' names.
       judge: Scores the network at the end of an epoch, after so many steps; may show pictures in
         the journal.
@@ -71,15 +116,13 @@ class TrainingLoop:
         saved; None for a network without batch normalisation.
       num_statistics_batches: From so many.
       observe: Called with every batch and what its step found.
-      as_judged: In this context the network holds the weights that are judged and saved.
       judges_start: Whether the network is judged before the first step, too.
       checkpoint_seconds: Longest time that a kill can cost.
     """
 
     workdir: Workdir
     schedule: TrainingSchedule
-    state: TrainingState
-    step: TrainingStep
+    learner: Learner
     stream: Callable[[int], Iterator[Batch]]
     judge: Callable[[Journal, int], dict[str, float]]
     save_weights: Callable[[Checkpoint, str], object]
@@ -93,7 +136,6 @@ class TrainingLoop:
     statistics: BatchStatistics | None = None
     num_statistics_batches: int = 0
     observe: Callable[[Batch, StepResult], object] = _nothing
-    as_judged: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
     judges_start: bool = False
     checkpoint_seconds: float = RunOptions.checkpoint_seconds
 
@@ -101,6 +143,7 @@ class TrainingLoop:
         """Begins to count."""
         self._saved_at, self._waited_s = time.monotonic(), 0.0
         self._is_asked_to_stop = False
+        self.state, self.step = self.learner.state, self.learner.step
 
     def ask_to_stop(self) -> None:
         """Makes `run` save its state and return after the step it is at."""
@@ -187,7 +230,7 @@ class TrainingLoop:
             self._save()
 
     def _judge(self, *, epoch: int) -> None:
-        with self.as_judged():
+        with self.learner.as_judged():
             self._estimate_statistics()
             found = self.judge(self._journal, self.state.progress.step)
             scores = self._note(found, epoch=epoch)
@@ -239,7 +282,7 @@ class TrainingLoop:
     def _stop_at(self, batch: Batch, result: StepResult) -> NoReturn:
         """Keeps the weights from before a step that cannot be taken, and raises."""
         self._save()
-        with self.as_judged():
+        with self.learner.as_judged():
             self._estimate_statistics()
             self.save_weights("last", "before a loss that is no number")
         bad = [name for name, value in result.losses.items() if not np.isfinite(value)]
@@ -253,48 +296,6 @@ class TrainingLoop:
     def _save(self) -> None:
         self.state.save()
         self._saved_at = time.monotonic()
-
-
-def training_loop(
-    workdir: Workdir,
-    recipe: TrainingSchedule,
-    network: Any,
-    losses: Callable[[Tensors], Tensors],
-    *,
-    options: RunOptions | None = None,
-    ema_decay: float = 0.0,
-    **parts: Any,
-) -> TrainingLoop:
-    """Puts a loop together as all trainings from a recipe have it: Adam, clipping, saved state.
-
-    Args:
-      workdir: The run's folder.
-      recipe: How to learn.
-      network: With the weights to begin with.
-      losses: See `TrainingStep`.
-      options: See `RunOptions`.
-      ema_decay: Of the weights' average, which is judged and saved in their place; 0 for none.
-      **parts: What differs between trainings: see `TrainingLoop`.
-    """
-    optimizer = adam(recipe)
-    average = WeightAverage(network, ema_decay) if ema_decay else None
-    return TrainingLoop(
-        workdir=workdir,
-        schedule=recipe,
-        step=TrainingStep(
-            network,
-            losses,
-            optimizer,
-            clip_norm=recipe.clip_norm,
-            after=average.update if average else _nothing,
-        ),
-        state=TrainingState(
-            workdir.resume_path, network, optimizer, average.variables if average else ()
-        ),
-        as_judged=average.in_place if average else contextlib.nullcontext,
-        checkpoint_seconds=(options or RunOptions()).checkpoint_seconds,
-        **parts,
-    )
 
 
 def run_as_program(run: TrainingLoop) -> int:

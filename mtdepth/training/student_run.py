@@ -17,7 +17,7 @@ from mtdepth.models.weights import save_weights
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.training.batch_statistics import BatchStatistics
 from mtdepth.training.journal import Journal
-from mtdepth.training.loop import TRAIN_LOSS, RunOptions, TrainingLoop, training_loop
+from mtdepth.training.loop import TRAIN_LOSS, RunOptions, TrainingLoop, adam_learner
 from mtdepth.training.start import start_weights
 from mtdepth.training.student_objective import StudentObjective
 from mtdepth.training.validation import training_pictures, validate
@@ -55,13 +55,11 @@ def student_run(
     graph = build_training_graph(recipe.spec, input_size=recipe.input_size_px)
     objective = StudentObjective(graph, recipe)
     batches = TrainingBatches(store, recipe, camera, cache_bytes=options.cache_bytes)
-    loop = training_loop(
-        workdir,
-        recipe,
-        graph,
-        objective.losses,
-        options=options,
-        ema_decay=recipe.ema_decay,
+    loop = TrainingLoop(
+        workdir=workdir,
+        schedule=recipe,
+        learner=adam_learner(workdir, recipe, graph, objective.losses, ema_decay=recipe.ema_decay),
+        checkpoint_seconds=options.checkpoint_seconds,
         statistics=BatchStatistics(graph, objective.run),
         num_statistics_batches=recipe.statistics_batches,
         stream=batches.from_step,

@@ -17,7 +17,7 @@ from mtdepth.pretrained.names import run_folder
 from mtdepth.recipes.video import VideoRecipe
 from mtdepth.runtime.fitting import fitted_intrinsics
 from mtdepth.training.journal import Journal
-from mtdepth.training.loop import TRAIN_LOSS, RunOptions, TrainingLoop, training_loop
+from mtdepth.training.loop import TRAIN_LOSS, RunOptions, TrainingLoop, adam_learner
 from mtdepth.training.video_health import HealthChecks
 from mtdepth.training.video_networks import VideoNetworks, build_networks
 from mtdepth.training.video_objective import VideoObjective
@@ -80,12 +80,11 @@ def video_run(
         save_weights(networks.pose_net, workdir.pose_weights_path(checkpoint))
         save_weights(networks.depth_net, workdir.weights_path(checkpoint))
 
-    return training_loop(
-        workdir,
-        recipe,
-        networks,
-        objective.losses,
-        options=options,
+    return TrainingLoop(
+        workdir=workdir,
+        schedule=recipe,
+        learner=adam_learner(workdir, recipe, networks, objective.losses),
+        checkpoint_seconds=options.checkpoint_seconds,
         stream=batches.from_step,
         judge=judge,
         observe=health.look,

@@ -18,7 +18,7 @@ from mtdepth.data.loader import Batch, frame_position, item_rng, load
 from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.files import UserError
 from mtdepth.training.batch_statistics import BatchStatistics
-from mtdepth.training.loop import TRAIN_LOSS, RunOptions, TrainingLoop, training_loop
+from mtdepth.training.loop import TRAIN_LOSS, RunOptions, TrainingLoop, adam_learner
 from mtdepth.training.step import Tensors
 from mtdepth.versions import package_versions
 from mtdepth.workdir import Checkpoint, Workdir
@@ -127,12 +127,11 @@ def teacher_run(
         )
         task.save(weights_path(checkpoint), origin=origin)
 
-    return training_loop(
-        workdir,
-        recipe,
-        task.graph,
-        task.losses,
-        options=options,
+    return TrainingLoop(
+        workdir=workdir,
+        schedule=recipe,
+        learner=adam_learner(workdir, recipe, task.graph, task.losses),
+        checkpoint_seconds=(options or RunOptions()).checkpoint_seconds,
         stream=stream,
         judge=lambda *_: task.scores(held_out) if held_out else {},
         statistics=BatchStatistics(task.graph, task.losses),

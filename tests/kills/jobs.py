@@ -20,7 +20,7 @@ from mtdepth.models.weights import save_weights
 from mtdepth.recipes.schedule import TrainingSchedule
 from mtdepth.runtime.pipeline import Prediction
 from mtdepth.training.batch_statistics import BatchStatistics
-from mtdepth.training.loop import RunOptions, training_loop
+from mtdepth.training.loop import TrainingLoop, adam_learner
 from mtdepth.workdir import Workdir
 
 Job = Callable[[Path], None]
@@ -113,13 +113,11 @@ def _train(folder: Path) -> None:
             yield {"x": x, "y": x.sum(1, keepdims=True), FRAME: np.array([b"frame"])}
 
     workdir = Workdir(folder / "run")
-    loop = training_loop(
-        workdir,
-        SCHEDULE,
-        network,
-        losses,
-        options=RunOptions(checkpoint_seconds=0),
-        ema_decay=0.9,
+    loop = TrainingLoop(
+        workdir=workdir,
+        schedule=SCHEDULE,
+        learner=adam_learner(workdir, SCHEDULE, network, losses, ema_decay=0.9),
+        checkpoint_seconds=0,
         statistics=BatchStatistics(network, lambda batch: network(batch["x"], training=True)),
         num_statistics_batches=2,
         stream=batches,
