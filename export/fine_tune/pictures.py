@@ -1,8 +1,6 @@
 """Pictures and labels for a fine-tuning, and its score on held-out ones."""
 
 import dataclasses
-import itertools
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import cv2
@@ -12,11 +10,11 @@ import numpy.typing as npt
 from export.frames import Pictures
 from mtdepth.data.augment import recolored
 from mtdepth.data.features import FRAME, IMAGE
-from mtdepth.data.loader import Batch, Cache, frame_position, item_rng, load
+from mtdepth.data.loader import Batch, Cache, Stream, stream
 from mtdepth.data.supervised import (
     ExampleReader,
-    TrainingBatches,
     evaluation_example,
+    training_batches,
     training_camera,
 )
 from mtdepth.datasets.label_store import LabelStore
@@ -28,7 +26,6 @@ from mtdepth.recipes.base import Augmentation, TrainRecipe
 from mtdepth.trained import TrainedNetwork
 
 CACHE_BYTES = 10**9
-Stream = Callable[[int], Iterator[dict[str, Any]]]
 
 MAX_SCORED_FRAMES = 50  # enough to rank the states of one run, few enough to be done often
 
@@ -66,30 +63,29 @@ def loading_recipe(trained: TrainedNetwork, *, batch_size: int, seed: int) -> Tr
 def labelled_batches(trained: TrainedNetwork, store: LabelStore, recipe: TrainRecipe) -> Stream:
     """The stream of training batches of a label store, from a step on."""
     camera = trained.training_camera or training_camera(store, recipe)
-    return TrainingBatches(store, recipe, camera, cache_bytes=CACHE_BYTES).from_step
+    return training_batches(store, recipe, camera, cache_bytes=CACHE_BYTES)
 
 
 def picture_batches(pictures: Pictures, trained: TrainedNetwork, recipe: TrainRecipe) -> Stream:
     """The stream of pictures alone, mirrored and with varied colours, from a step on."""
-    names, seed, augmentation = pictures.names, recipe.seed, recipe.augmentation
+    augmentation = recipe.augmentation
 
-    def read(position: int) -> npt.NDArray[np.uint8]:
-        name = names[position]
+    def read(name: Any) -> npt.NDArray[np.uint8]:
         (image,) = pictures.fitted([name], size=trained.input_size, fit=trained.fit)
         return image
 
-    cache = Cache[int, npt.NDArray[np.uint8]](read, cache_bytes=CACHE_BYTES)
+    cache = Cache[Any, npt.NDArray[np.uint8]](read, cache_bytes=CACHE_BYTES)
 
-    def example(item: int) -> Batch:
-        position = frame_position(item, num_frames=len(names), seed=seed)
-        image, rng = cache(position), item_rng(item, seed=seed)
+    def example(name: Any, rng: np.random.Generator) -> Batch:
+        image = cache(name)
         if rng.random() < augmentation.flip_probability:
             image = np.ascontiguousarray(image[:, ::-1])
-        name = np.array(str(names[position]).encode())
-        return {IMAGE: recolored(image, rng, augmentation), FRAME: name}
+        return {
+            IMAGE: recolored(image, rng, augmentation),
+            FRAME: np.array(str(name).encode()),
+        }
 
-    size = recipe.batch_size
-    return lambda step: load(example, itertools.count(step * size), batch_size=size)
+    return stream(pictures.names, example, batch_size=recipe.batch_size, seed=recipe.seed)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ import functools
 import itertools
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 Batch = dict[str, npt.NDArray[Any]]
+Stream = Callable[[int], Iterator[Batch]]  # the batches of a training from a step on
 Item = TypeVar("Item")
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -120,6 +121,39 @@ def load(
                 yield ahead.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def stream(
+    items: Sequence[Item],
+    example: Callable[[Item, np.random.Generator], Batch],
+    *,
+    batch_size: int,
+    seed: int,
+    num_threads: int | None = None,
+) -> Stream:
+    """The batches of a training: every pass shows each item once, in an order of its own.
+
+    Args:
+      items: What there is to learn from.
+      example: Makes a variation of one by a source of chance; see `load`.
+      batch_size: Items in a batch.
+      seed: The recipe's.
+      num_threads: None takes one per processor.
+
+    Returns:
+      From a step on, its batch and all that follow, without end; raises what `example` raises.
+    """
+
+    def numbered(number: int) -> Batch:
+        position = frame_position(number, num_frames=len(items), seed=seed)
+        return example(items[position], item_rng(number, seed=seed))
+
+    return lambda first_step: load(
+        numbered,
+        itertools.count(first_step * batch_size),
+        batch_size=batch_size,
+        num_threads=num_threads,
+    )
 
 
 def _stacked(examples: list[Future[Batch]]) -> Batch:

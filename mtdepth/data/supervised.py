@@ -1,8 +1,6 @@
 """From a label store to batches: decoded once, fitted, varied, and the same after a restart."""
 
 import collections
-import itertools
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -16,7 +14,7 @@ from mtdepth.data.augment import (
     without_sky,
 )
 from mtdepth.data.features import DEPTH_M, FRAME, IMAGE, TRAIN_ID
-from mtdepth.data.loader import Batch, Cache, frame_position, item_rng, load
+from mtdepth.data.loader import Batch, Cache, Stream, stream
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_map import IGNORE_ID
 from mtdepth.datasets.label_store import LabelStore
@@ -78,18 +76,22 @@ def training_camera(store: LabelStore, recipe: TrainRecipe) -> Intrinsics:
 
 
 def training_example(
-    reader: ExampleReader, frame: FrameId, recipe: TrainRecipe, *, item: int, focal_px: float
+    reader: ExampleReader,
+    frame: FrameId,
+    recipe: TrainRecipe,
+    *,
+    rng: np.random.Generator,
+    focal_px: float,
 ) -> Example:
-    """Returns item number `item` of a training: a variation of `frame` at the network's size.
+    """Returns a variation of `frame` at the network's size.
 
     Args:
       reader: Of the training labels.
       frame: The frame shown.
       recipe: How it is fitted and varied.
-      item: Seeds the variation together with the recipe's seed.
+      rng: Source of chance.
       focal_px: The training camera's focal length at the network's size.
     """
-    rng = item_rng(item, seed=recipe.seed)
     example = augmented(reader.read(frame), rng, recipe.augmentation)
     example = fit_example(example, size_px=recipe.input_size_px, fit=recipe.fit)
     example = metric_for(example, focal_px=focal_px)
@@ -111,39 +113,28 @@ def evaluation_example(
     return without_sky(example) if recipe.sky_is_far else example
 
 
-class TrainingBatches:
-    """An endless, restartable stream of batches.
+def training_batches(
+    store: LabelStore, recipe: TrainRecipe, camera: Intrinsics, *, cache_bytes: int
+) -> Stream:
+    """The stream of a training's batches (see `features`).
 
     Args:
       store: The training labels.
       recipe: How they are fitted and varied.
       camera: The training camera at the network's size.
       cache_bytes: Memory for decoded frames.
+
+    Returns:
+      See `stream`. Raises FileNotFoundError if a file of a frame is missing, DataError if one is
+      damaged.
     """
+    reader = ExampleReader(store, cache_bytes=cache_bytes)
 
-    def __init__(
-        self, store: LabelStore, recipe: TrainRecipe, camera: Intrinsics, *, cache_bytes: int
-    ) -> None:
-        self._frames = store.frames
-        self._recipe = recipe
-        self._focal_px = camera.focal_px
-        self._reader = ExampleReader(store, cache_bytes=cache_bytes)
-
-    def from_step(self, first_step: int) -> Iterator[Batch]:
-        """Yields the batches of steps `first_step`, `first_step + 1`, ... (see `features`).
-
-        Raises:
-          FileNotFoundError: If a file of a frame is missing.
-          DataError: If one is damaged.
-        """
-        batch_size = self._recipe.batch_size
-        return load(self._item, itertools.count(first_step * batch_size), batch_size=batch_size)
-
-    def _item(self, item: int) -> Batch:
-        recipe, frames = self._recipe, self._frames
-        frame = frames[frame_position(item, num_frames=len(frames), seed=recipe.seed)]
-        example = training_example(self._reader, frame, recipe, item=item, focal_px=self._focal_px)
+    def item(frame: FrameId, rng: np.random.Generator) -> Batch:
+        example = training_example(reader, frame, recipe, rng=rng, focal_px=camera.focal_px)
         return to_arrays(example, frame)
+
+    return stream(store.frames, item, batch_size=recipe.batch_size, seed=recipe.seed)
 
 
 def to_arrays(example: Example, frame: FrameId) -> Batch:

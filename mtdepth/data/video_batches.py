@@ -1,6 +1,5 @@
 """From triplets to batches: decoded once, fitted, varied, and the same after a restart."""
 
-import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ import numpy.typing as npt
 from mtdepth.contract import Fit
 from mtdepth.data.augment import recolored
 from mtdepth.data.features import FRAME
-from mtdepth.data.loader import Batch, Cache, frame_position, item_rng, load
+from mtdepth.data.loader import Batch, Cache, load, stream
 from mtdepth.data.triplets import Triplet, TripletSet
 from mtdepth.data.video import Shot
 from mtdepth.datasets.splits import evenly_spaced
@@ -113,6 +112,10 @@ class VideoBatches:
       recipe: How it is fitted and varied, and how much goes into a batch.
       cache_bytes: Memory for decoded frames.
       threads: That decode and vary; None takes one per processor.
+
+    Attributes:
+      from_step: See `stream`. Raises FileNotFoundError if a picture has vanished since the triplets
+        were chosen, DataError if one was damaged since.
     """
 
     def __init__(
@@ -129,6 +132,13 @@ class VideoBatches:
         self._reader = FrameReader(
             size_px=recipe.input_size_px, fit=recipe.fit, cache_bytes=cache_bytes
         )
+        self.from_step = stream(
+            self._triplets,
+            lambda triplet, rng: to_arrays(varied(self._reader.example(triplet), rng, recipe)),
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            num_threads=threads,
+        )
 
     @property
     def num_triplets(self) -> int:
@@ -139,25 +149,6 @@ class VideoBatches:
     def steps_per_pass(self) -> int:
         """Batches in which every triplet has been shown about once."""
         return max(1, len(self._triplets) // self._recipe.batch_size)
-
-    def from_step(self, first_step: int) -> Iterator[Batch]:
-        """Yields the batches of steps `first_step`, `first_step + 1`, ... without end.
-
-        Every pass over the triplets is in an order of its own. Nothing but the recipe's seed and
-        the step decides what a batch holds. Threads work a few batches ahead; they end with the
-        generator.
-
-        Raises:
-          FileNotFoundError: If a picture has vanished since the triplets were chosen.
-          DataError: If one was damaged since.
-        """
-        batch_size = self._recipe.batch_size
-        return load(
-            self._training_item,
-            itertools.count(first_step * batch_size),
-            batch_size=batch_size,
-            num_threads=self._num_threads,
-        )
 
     def in_order(self, limit: int | None = None) -> Iterator[Batch]:
         """Yields every triplet once, as it is: for judging and for pictures.
@@ -184,12 +175,6 @@ class VideoBatches:
             batch_size=size,
             num_threads=self._num_threads,
         )
-
-    def _training_item(self, item: int) -> Batch:
-        seed = self._recipe.seed
-        position = frame_position(item, num_frames=len(self._triplets), seed=seed)
-        example = self._reader.example(self._triplets[position])
-        return to_arrays(varied(example, item_rng(item, seed=seed), self._recipe))
 
 
 def to_arrays(example: VideoExample) -> Batch:

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from mtdepth.data.supervised import TrainingBatches, training_camera
+from mtdepth.data.supervised import training_batches, training_camera
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.files import UserError, atomic_path, is_there
@@ -54,7 +54,6 @@ def student_run(
     keras.utils.set_random_seed(recipe.seed)
     graph = build_training_graph(recipe.spec, input_size=recipe.input_size_px)
     objective = StudentObjective(graph, recipe)
-    batches = TrainingBatches(store, recipe, camera, cache_bytes=options.cache_bytes)
     loop = TrainingLoop(
         workdir=workdir,
         schedule=recipe,
@@ -62,7 +61,7 @@ def student_run(
         checkpoint_seconds=options.checkpoint_seconds,
         statistics=BatchStatistics(graph, objective.run),
         num_statistics_batches=recipe.statistics_batches,
-        stream=batches.from_step,
+        stream=training_batches(store, recipe, camera, cache_bytes=options.cache_bytes),
         judge=functools.partial(
             _judge, objective, recipe, store, val_store, focal_px=camera.focal_px
         ),

@@ -4,8 +4,7 @@ The workdir is laid out like a student's (`mtdepth.workdir`); the weights are `b
 the file format that the teacher loads.
 """
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -14,7 +13,7 @@ import numpy as np
 from absl import logging
 
 from mtdepth.data.features import FRAME
-from mtdepth.data.loader import Batch, frame_position, item_rng, load
+from mtdepth.data.loader import Batch, stream
 from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.files import UserError
 from mtdepth.training.batch_statistics import BatchStatistics
@@ -94,21 +93,15 @@ def teacher_run(
     task = open_task()
     held_out = evenly_spaced(labels.val, number=MAX_VAL_FRAMES)
 
-    def item(number: int) -> Batch:
-        position = frame_position(number, num_frames=len(labels.train), seed=recipe.seed)
-        files = labels.train[position]
+    def item(files: Files, rng: np.random.Generator) -> Batch:
         try:
-            example = task.example(files, item_rng(number, seed=recipe.seed))
+            example = task.example(files, rng)
         except UserError as error:
             raise UserError(f"{files.name}: {error}") from error
         return {**example, FRAME: np.array(str(files.name).encode())}
 
-    def stream(first_step: int) -> Iterator[Batch]:
-        size = recipe.batch_size
-        return load(item, itertools.count(first_step * size), batch_size=size)
-
     # A set of another size or kind must be found out before a run is left behind.
-    item(0)
+    item(labels.train[0], np.random.default_rng(recipe.seed))
     if not workdir.exists() and held_out:
         train = evenly_spaced(labels.train, number=MAX_VAL_FRAMES)
         run["baseline"] = task.baseline(train, held_out)
@@ -132,7 +125,7 @@ def teacher_run(
         schedule=recipe,
         learner=adam_learner(workdir, recipe, task.graph, task.losses),
         checkpoint_seconds=(options or RunOptions()).checkpoint_seconds,
-        stream=stream,
+        stream=stream(labels.train, item, batch_size=recipe.batch_size, seed=recipe.seed),
         judge=lambda *_: task.scores(held_out) if held_out else {},
         statistics=BatchStatistics(task.graph, task.losses),
         num_statistics_batches=recipe.statistics_batches,

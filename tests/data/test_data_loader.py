@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mtdepth.data.loader import Cache, frame_position, item_rng, load, one_opencv_thread
+from mtdepth.data.loader import Cache, frame_position, item_rng, load, one_opencv_thread, stream
 
 
 def squares(item: int) -> dict[str, Any]:
@@ -49,13 +49,34 @@ def test_chance_is_the_items_own() -> None:
 @pytest.mark.parametrize("num_threads", [1, 3])
 def test_a_stream_that_begins_later_goes_on_where_another_would_be(num_threads: int) -> None:
     def taken(first: int) -> list[dict[str, Any]]:
-        stream = load(squares, itertools.count(first), batch_size=3, num_threads=num_threads)
-        return list(itertools.islice(stream, 4 - first // 3))
+        batches = load(squares, itertools.count(first), batch_size=3, num_threads=num_threads)
+        return list(itertools.islice(batches, 4 - first // 3))
 
     whole, rest = taken(0), taken(6)
     assert [batch["item"].tolist() for batch in rest] == [[6, 7, 8], [9, 10, 11]]
     for batch, expected in zip(rest, whole[2:], strict=True):
         np.testing.assert_array_equal(batch["row"], expected["row"])
+
+
+def test_a_training_is_the_same_from_any_step_and_with_any_threads() -> None:
+    def shown(name: str, rng: np.random.Generator) -> dict[str, Any]:
+        return {"name": np.array(name), "chance": np.array(rng.random())}
+
+    def taken(first: int, num_threads: int) -> list[tuple[str, float]]:
+        batches = stream("abcde", shown, batch_size=2, seed=4, num_threads=num_threads)(first)
+        some = list(itertools.islice(batches, 5 - first))
+        names, chances = (np.concatenate([b[key] for b in some]) for key in ("name", "chance"))
+        return list(zip(names.tolist(), chances.tolist(), strict=True))
+
+    whole = taken(0, 1)
+    assert taken(3, 3) == whole[6:]
+    assert sorted(name for name, _ in whole) == sorted(2 * "abcde")
+    assert sorted(name for name, _ in whole[:5]) == list("abcde")
+    # Of an earlier release, whose runs go on.
+    assert whole[0] == (
+        "abcde"[np.random.default_rng([4, 1, 0]).permutation(5)[0]],
+        np.random.default_rng([4, 2, 0]).random(),
+    )
 
 
 def test_items_that_end_give_a_smaller_last_batch() -> None:
@@ -70,21 +91,21 @@ def test_a_fault_is_the_callers_own() -> None:
             raise KeyError("item 5")
         return squares(item)
 
-    stream = load(broken, itertools.count(), batch_size=4)
-    assert next(stream)["item"].tolist() == [0, 1, 2, 3]
+    batches = load(broken, itertools.count(), batch_size=4)
+    assert next(batches)["item"].tolist() == [0, 1, 2, 3]
     with pytest.raises(KeyError, match="item 5"):
-        next(stream)
+        next(batches)
 
 
 def test_threads_and_opencvs_setting_end_with_the_stream() -> None:
     before = cv2.getNumThreads()
-    stream = load(squares, itertools.count(), batch_size=2, num_threads=2)
-    next(stream)
+    batches = load(squares, itertools.count(), batch_size=2, num_threads=2)
+    next(batches)
     mine = [t for t in threading.enumerate() if t.name.startswith("loader")]
     assert mine
     assert cv2.getNumThreads() == 1
     with one_opencv_thread():
-        stream.close()
+        batches.close()
         assert cv2.getNumThreads() == 1
     assert cv2.getNumThreads() == before
     for thread in mine:

@@ -14,8 +14,8 @@ from fakes.label_store import build_label_store
 from mtdepth.data.features import DEPTH_M, FRAME, IMAGE, TRAIN_ID
 from mtdepth.data.supervised import (
     ExampleReader,
-    TrainingBatches,
     evaluation_example,
+    training_batches,
     training_camera,
     training_example,
 )
@@ -35,10 +35,8 @@ def store(tree: Path, tmp_path: Path) -> LabelStore:
 
 
 def batches(store: LabelStore, first_step: int, count: int) -> list[dict]:
-    stream = TrainingBatches(
-        store, RECIPE, training_camera(store, RECIPE), cache_bytes=10**8
-    ).from_step(first_step)
-    return list(itertools.islice(stream, count))
+    stream = training_batches(store, RECIPE, training_camera(store, RECIPE), cache_bytes=10**8)
+    return list(itertools.islice(stream(first_step), count))
 
 
 def test_a_batch_has_the_declared_shapes_and_types(store: LabelStore) -> None:
@@ -109,7 +107,11 @@ def test_shrunk_pictures_train_the_same_metres(
             np.median(example.depth_m[example.depth_m > 0])
             for example in (
                 training_example(
-                    ExampleReader(each), frame, recipe, item=item, focal_px=camera.focal_px
+                    ExampleReader(each),
+                    frame,
+                    recipe,
+                    rng=np.random.default_rng(item),
+                    focal_px=camera.focal_px,
                 )
                 for each in (store, small)
             )
