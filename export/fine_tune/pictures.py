@@ -22,7 +22,8 @@ from mtdepth.datasets.splits import evenly_spaced
 from mtdepth.files import UserError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.metrics.depth import abs_rel_sum, all_pixels_abs_rel
-from mtdepth.recipes.base import Augmentation, TrainRecipe
+from mtdepth.recipes.base import TrainRecipe
+from mtdepth.recipes.fine_tuning import FINE_TUNING
 from mtdepth.trained import TrainedNetwork
 
 CACHE_BYTES = 10**9
@@ -33,29 +34,16 @@ MAX_SCORED_FRAMES = 50  # enough to rank the states of one run, few enough to be
 def loading_recipe(trained: TrainedNetwork, *, batch_size: int, seed: int) -> TrainRecipe:
     """How pictures and labels are fitted and varied: as in the training of a student.
 
-    MiniNet was trained on video. A network that learns from its own float self needs no labels, and
-    so no zoom.
+    MiniNet was trained on video, and goes by `FINE_TUNING`.
     """
     if trained.family == "student":
         recipe = TrainRecipe.from_dict(trained.recipe)
         return dataclasses.replace(recipe, batch_size=batch_size, seed=seed)
-    return TrainRecipe(
-        name="fine_tuning",
+    return dataclasses.replace(
+        FINE_TUNING,
         input_size_px=trained.input_size,
         fit=trained.fit,
-        near_m=0.1,
-        far_m=80.0,
-        sky_is_far=False,
-        depth_target="valid_mean",
-        depth_weight=1.0,
-        segmentation_weight=0.0,
-        statistics_batches=1,
         batch_size=batch_size,
-        num_epochs=1,
-        steps_per_epoch=1,
-        learning_rate=1e-3,
-        schedule="cosine",
-        augmentation=Augmentation(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.05),
         seed=seed,
     )
 
