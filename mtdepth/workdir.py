@@ -12,7 +12,7 @@ from absl import logging
 
 from mtdepth.contract import DECODERS, MININET, STUDENT
 from mtdepth.datasets.plausible import camera_problem
-from mtdepth.files import DataError, UserError, is_there, read_record, write_json
+from mtdepth.files import DataError, UserError, is_there, read_json_lines, read_record, write_json
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.recipes.base import Recipe, TrainRecipe
 from mtdepth.recipes.schedule import TrainingSchedule
@@ -123,6 +123,20 @@ class Workdir:
         if type(done) is not int or done < 0:
             raise DataError(self.checkpoints_path, f"tells no last step, but {str(last)[:60]}")
         return done, self.recipe().num_steps
+
+    def history(self) -> list[dict[str, Any]]:
+        """An entry an epoch, `epoch` and `step` in each; none before the first has ended.
+
+        Raises:
+          DataError: If a line is no such entry.
+        """
+        path = self.history_path
+        entries = read_json_lines(path) if is_there(path) else []
+        for number, entry in enumerate(entries, start=1):
+            if not type(entry.get("epoch")) is type(entry.get("step")) is int:
+                why = f"line {number} lacks its epoch or step; delete the file to go on without it"
+                raise DataError(path, why)
+        return entries
 
     def decoders(self) -> tuple[str, ...]:
         """The decoder sizes that the run's network can be cut to, the largest first."""

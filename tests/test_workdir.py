@@ -12,7 +12,6 @@ from mtdepth.files import DataError, write_json
 from mtdepth.recipes.registry import find_recipe
 from mtdepth.trained import scale_of
 from mtdepth.training.checkpoints import TrainingState
-from mtdepth.training.journal import Journal
 from mtdepth.workdir import Workdir
 
 
@@ -55,7 +54,7 @@ def restored(workdir: Workdir) -> bool:
         ("scale.json", lambda workdir: scale_of(workdir, "best")),
         ("training_mean.npz", mean_of_workdir),
         ("resume.npz", restored),
-        ("history.jsonl", Journal.read),
+        ("history.jsonl", Workdir.history),
         ("recipe.json", Workdir.exists),
     ],
 )

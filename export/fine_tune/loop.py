@@ -22,7 +22,6 @@ from mtdepth.recipes.schedule import TrainingSchedule
 from mtdepth.trained import InferenceNetwork, graph_function
 from mtdepth.training.adam import OneKernelAdam
 from mtdepth.training.checkpoints import TrainingState
-from mtdepth.training.journal import Journal
 from mtdepth.training.loop import Learner, TrainingLoop, run_as_program
 from mtdepth.training.step import Tensors, TrainingStep
 from mtdepth.training.student_objective import loss_weights
@@ -191,7 +190,7 @@ class FineTuning:
             raise SystemExit(status)
         best.restore()
         self.before_score()
-        history = Journal.read(workdir)
+        history = workdir.history()
         shutil.rmtree(folder)
         return [(entry["step"], entry[ABS_REL]) for entry in history if ABS_REL in entry]
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from mtdepth.datasets.label_map import colorize
-from mtdepth.files import DataError, disk_errors_named, is_there, read_json_lines, write_text
+from mtdepth.files import disk_errors_named, write_text
 from mtdepth.recipes.base import TrainRecipe
 from mtdepth.runtime.colors import depth_colors
 from mtdepth.workdir import Workdir
@@ -29,19 +29,8 @@ class Journal:
 
     def __init__(self, workdir: Workdir, *, first_step: int) -> None:
         self._path, self._logs = workdir.history_path, workdir.logs_path
-        self._entries = [entry for entry in self.read(workdir) if entry["step"] <= first_step]
+        self._entries = [entry for entry in workdir.history() if entry["step"] <= first_step]
         self._writer = tf.summary.create_file_writer(str(workdir.logs_path))
-
-    @staticmethod
-    def read(workdir: Workdir) -> list[dict[str, Any]]:
-        """The history of a run: an entry an epoch, none before the first has ended."""
-        path = workdir.history_path
-        entries = read_json_lines(path) if is_there(path) else []
-        for number, entry in enumerate(entries, start=1):
-            if not type(entry.get("epoch")) is type(entry.get("step")) is int:
-                why = f"line {number} lacks its epoch or step; delete the file to go on without it"
-                raise DataError(path, why)
-        return entries
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Adds curves."""

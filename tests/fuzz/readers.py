@@ -56,7 +56,6 @@ from mtdepth.geometry.camera import Intrinsics
 from mtdepth.pictures import read_rgb, write_png
 from mtdepth.runtime.formats import open_artefact
 from mtdepth.trained import scale_of
-from mtdepth.training.journal import Journal
 from mtdepth.workdir import Workdir
 from teachers.deeplab_v3.frozen_graph import FrozenGraph
 from teachers.training.examples import read_classes, read_pair
@@ -449,7 +448,7 @@ _OTHERS = (
     ),
     Reader(
         "history.jsonl",
-        _workdir("history.jsonl", Journal.read, content=_HISTORY),
+        _workdir("history.jsonl", Workdir.history, content=_HISTORY),
         mutate.by_json_lines,
         1.0,
         sane.history,

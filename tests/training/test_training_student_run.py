@@ -296,7 +296,7 @@ def test_a_history_without_its_numbers_is_refused_by_its_line(tmp_path: Path, li
     workdir = Workdir(tmp_path)
     workdir.history_path.write_text(line + "\n")
     with pytest.raises(DataError, match=r"history\.jsonl: line 1 lacks its epoch or step"):
-        Journal.read(workdir)
+        workdir.history()
 
 
 def test_logs_on_a_full_disk_are_told_like_any_other_file(tmp_path: Path) -> None:
