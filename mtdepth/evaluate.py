@@ -35,9 +35,10 @@ from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.label_store import LabelStore
 from mtdepth.datasets.readers import open_recordings
 from mtdepth.datasets.recordings import ROOT_VARIABLE
-from mtdepth.datasets.splits import evenly_spaced, resolve_split
-from mtdepth.evaluation.page import write_page
-from mtdepth.evaluation.pictures import PictureTaker
+from mtdepth.datasets.splits import resolve_split
+from mtdepth.evaluation.findings import RESULTS_NAME, find
+from mtdepth.evaluation.page import PAGE_NAME, write_report
+from mtdepth.evaluation.pictures import write_pictures
 from mtdepth.evaluation.prediction_arrays import ARRAY_HOLDS, SUFFIXES, ArrayMeaning, array_row
 from mtdepth.evaluation.prediction_store import PredictionStore
 from mtdepth.evaluation.predictors import (
@@ -117,11 +118,17 @@ _SAVE_PREDICTIONS = flags.DEFINE_string(
 _OUTPUT = flags.DEFINE_string(
     "output", None, "Results as JSON. Default: in the workdir's results folder, without --limit."
 )
-_PICTURES = flags.DEFINE_string("pictures", None, "Folder for figures and index.html.")
+_PICTURES = flags.DEFINE_string(
+    "pictures",
+    None,
+    "Folder for figures, results.json and index.html, which shows all (see mtdepth.report).",
+)
 _ATTACH = flags.DEFINE_multi_string(
     "attach", [], "Picture or video to show on the page of --pictures, too; repeatable."
 )
-_NUM_PICTURES = flags.DEFINE_integer("num_pictures", 6, "Frames on the sheet.", lower_bound=1)
+_NUM_PICTURES = flags.DEFINE_integer(
+    "num_pictures", 6, "Frames to draw: the worst, the best, others evenly spaced.", lower_bound=2
+)
 _LIMIT = flags.DEFINE_integer("limit", None, "Only the first N frames.", lower_bound=1)
 _NUM_THREADS = flags.DEFINE_integer("num_threads", 2, "Of an exported model.", lower_bound=1)
 
@@ -162,26 +169,26 @@ def _rows(
     return rows, [identity for _, identity in opened]
 
 
-def _finish(
-    scores: Scores, evaluation: Evaluation, settings: dict[str, Any], taker: PictureTaker
-) -> int:
+def _finish(scores: Scores, evaluation: Evaluation, settings: dict[str, Any]) -> int:
     if scores.frames:
         tables = all_tables(scores, evaluation)
+        results = results_dict(scores, evaluation.protocols, settings=settings)
         sys.stdout.write(f"\n{tables}\n")
         # A part of the frames must not take the place of the whole unasked.
         unasked = None if _LIMIT.value else results_path(settings, evaluation.protocols)
         if output := Path(_OUTPUT.value) if _OUTPUT.value else unasked:
             remove_leftovers(output.parent)
-            write_json(output, results_dict(scores, evaluation.protocols, settings=settings))
+            write_json(output, results)
             logging.info("wrote %s", output)
         if _PICTURES.value:
             folder = Path(_PICTURES.value)
             remove_leftovers(folder)
-            pictures = taker.write(folder, scores, evaluation.protocols)
+            write_pictures(folder, scores, evaluation, number=_NUM_PICTURES.value)
             write_text(folder / "table.txt", f"{tables}\n")
-            shown = {"pictures": pictures, "attached": [Path(path) for path in _ATTACH.value]}
-            page = write_page(folder, scores, evaluation, settings=settings, **shown)
-            logging.info("wrote %s and what it shows", page)
+            write_json(folder / RESULTS_NAME, results)
+            attach = [Path(path) for path in _ATTACH.value]
+            write_report(folder / PAGE_NAME, [find([folder])], attach=attach)
+            logging.info("wrote %s", folder / PAGE_NAME)
     if scores.failures:
         sys.stdout.write(f"\n{failure_table(scores)}\n")
     return 1 if scores.failures else 0
@@ -214,8 +221,7 @@ def main() -> int:
     logging.info("labels %s", labels.root if labels else "none: no segmentation score")
     rows, identities = _rows(models, whole, kitti_root, labels)
     protocols = _protocols(identities)
-    taker = PictureTaker(evenly_spaced(frames, number=_NUM_PICTURES.value), protocols[0])
-    observers: list[Observer] = [taker.observe] if _PICTURES.value else []
+    observers: list[Observer] = []
     if _SAVE_PREDICTIONS.value:
         store_to = PredictionStore(_SAVE_PREDICTIONS.value)
         for folder in {store_to.depth_path(frame).parent for frame in frames}:
@@ -232,7 +238,7 @@ def main() -> int:
     )
     settings = {"model": identities[0], "compared_with": identities[1:], "split": split}
     settings |= {"kitti_root": str(kitti_root), "labels": store}
-    return _finish(evaluation.run(tqdm(frames, unit="frame")), evaluation, settings, taker)
+    return _finish(evaluation.run(tqdm(frames, unit="frame")), evaluation, settings)
 
 
 if __name__ == "__main__":

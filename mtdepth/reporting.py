@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import io
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -55,6 +56,12 @@ class Comparison:
     predicted_m: Floats
     truth_train_id: npt.NDArray[np.uint8] | None = None
     predicted_train_id: npt.NDArray[np.uint8] | None = None
+
+    def train_ids(self) -> tuple[int, ...]:
+        """The classes that are seen in it, true or predicted."""
+        maps = [ids for ids in (self.truth_train_id, self.predicted_train_id) if ids is not None]
+        found = {int(each) for ids in maps for each in np.unique(ids)}
+        return tuple(sorted(found - {IGNORE_ID}))
 
 
 def nearest_points(depth_m: Floats, *, radius_px: int = POINT_RADIUS_PX) -> npt.NDArray[np.intp]:
@@ -110,10 +117,33 @@ def overlay(image: Rgb, train_id: npt.NDArray[np.uint8], *, opacity: float = 0.5
     return np.rint(image * (1 - weight) + colorize(train_id) * weight).astype(np.uint8)
 
 
+def panels(row: Comparison, *, truth_name: str) -> dict[str, Rgb]:
+    """What is shown of a frame, by name: picture, prediction, truth, error, classes.
+
+    Args:
+      row: The frame.
+      truth_name: What the truth's panel is called, such as "LiDAR".
+    """
+    # A dense map needs no enlarging.
+    is_sparse = np.count_nonzero(row.truth_m) < SPARSE_SHARE * row.truth_m.size
+    index = nearest_points(row.truth_m, radius_px=POINT_RADIUS_PX if is_sparse else 0)
+    found = {
+        "image": row.image,
+        "prediction": _painted(row.predicted_m),
+        truth_name: _painted(row.truth_m).reshape(-1, 3)[index],
+        "error": error_to_rgb(row.predicted_m, row.truth_m).reshape(-1, 3)[index],
+    }
+    if row.predicted_train_id is not None:
+        found["predicted classes"] = overlay(row.image, row.predicted_train_id)
+    if row.truth_train_id is not None:
+        found["teacher's classes"] = overlay(row.image, row.truth_train_id)
+    return found
+
+
 def comparison_sheet(rows: Sequence[Comparison], *, truth_name: str) -> Figure:
     """Lays frames under each other, with the scales and the classes' names below.
 
-    Each frame shows its picture, truth, prediction, error and, where there are any, classes.
+    Each frame shows what `panels` says.
 
     Args:
       rows: At least one.
@@ -121,8 +151,8 @@ def comparison_sheet(rows: Sequence[Comparison], *, truth_name: str) -> Figure:
     """
     height, width = rows[0].image.shape[:2]
     num_columns = 3
-    panels = [_panels(row, truth_name=truth_name) for row in rows]
-    num_lines = 1 + (max(map(len, panels)) - 1) // num_columns
+    contents = [panels(row, truth_name=truth_name) for row in rows]
+    num_lines = 1 + (max(map(len, contents)) - 1) // num_columns
     block_in = num_lines * (PANEL_WIDTH_IN * height / width + 0.06) + 0.35
     figure = Figure(
         figsize=(PANEL_WIDTH_IN * num_columns, block_in * len(rows) + BARS_HEIGHT_IN),
@@ -131,7 +161,7 @@ def comparison_sheet(rows: Sequence[Comparison], *, truth_name: str) -> Figure:
     )
     heights = [block_in] * len(rows) + [BARS_HEIGHT_IN]
     blocks = figure.subfigures(len(rows) + 1, 1, height_ratios=heights, squeeze=False)[:, 0]
-    for block, row, content in zip(blocks, rows, panels, strict=False):
+    for block, row, content in zip(blocks, rows, contents, strict=False):
         block.suptitle(row.title, fontsize=12, x=0.004, ha="left")
         cells = block.subplots(num_lines, num_columns, squeeze=False).ravel()
         for axes in cells:
@@ -146,7 +176,8 @@ def comparison_sheet(rows: Sequence[Comparison], *, truth_name: str) -> Figure:
                 fontsize=9,
                 bbox={"facecolor": "black", "alpha": 0.6, "linewidth": 0, "pad": 2},
             )
-    _add_bars(blocks[-1], blocks[-1].add_subplot(), _classes_of(rows))
+    train_ids = sorted({each for row in rows for each in row.train_ids()})
+    _add_bars(blocks[-1], blocks[-1].add_subplot(), train_ids)
     return figure
 
 
@@ -191,6 +222,38 @@ def error_by_distance_figure(
     return figure
 
 
+def training_figure(history_by_name: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+    """Draws the losses and the held-out scores of trainings by step.
+
+    Args:
+      history_by_name: At least one; by legend text, the entries of `Workdir.history`. A score that
+        is no number, or that an entry lacks, leaves a gap.
+    """
+    names = [
+        name
+        for history in history_by_name.values()
+        for entry in history
+        for name in entry
+        if name == "train_loss" or name.startswith("val_")
+    ]
+    shown = sorted(set(names), key=lambda name: (not name.endswith("_loss"), name))
+    figure = Figure(figsize=(8, 2.4 * max(len(shown), 1)), dpi=DPI, layout="constrained")
+    plots = figure.subplots(max(len(shown), 1), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, quantity in zip(plots, shown, strict=False):
+        for name, history in history_by_name.items():
+            steps = [entry["step"] for entry in history]
+            values = [entry.get(quantity) for entry in history]
+            axes.plot(
+                steps, [np.nan if value is None else value for value in values], ".-", label=name
+            )
+        axes.set_title(quantity.replace("val_", "held out: ").replace("_", " "), loc="left")
+        axes.grid(alpha=0.3)
+    plots[-1].set_xlabel("step")
+    if len(history_by_name) > 1:
+        plots[0].legend()
+    return figure
+
+
 def class_iou_figure(iou_by_name: Mapping[str, Floats], *, title: str) -> Figure:
     """Draws the IoU of each class as bars, one colour for each predictor.
 
@@ -222,27 +285,12 @@ def save_figure(path: Path, figure: Figure) -> None:
         figure.savefig(temporary, format=path.suffix.lstrip("."), facecolor="white")
 
 
-def _panels(row: Comparison, *, truth_name: str) -> dict[str, Rgb]:
-    # A dense map needs no enlarging.
-    is_sparse = np.count_nonzero(row.truth_m) < SPARSE_SHARE * row.truth_m.size
-    index = nearest_points(row.truth_m, radius_px=POINT_RADIUS_PX if is_sparse else 0)
-    panels = {
-        "image": row.image,
-        truth_name: _painted(row.truth_m).reshape(-1, 3)[index],
-        "prediction": _painted(row.predicted_m),
-        "error": error_to_rgb(row.predicted_m, row.truth_m).reshape(-1, 3)[index],
-    }
-    if row.truth_train_id is not None:
-        panels["teacher's classes"] = overlay(row.image, row.truth_train_id)
-    if row.predicted_train_id is not None:
-        panels["predicted classes"] = overlay(row.image, row.predicted_train_id)
-    return panels
-
-
-def _classes_of(rows: Sequence[Comparison]) -> list[int]:
-    maps = [ids for row in rows for ids in (row.truth_train_id, row.predicted_train_id)]
-    found = {int(each) for ids in maps if ids is not None for each in np.unique(ids)}
-    return sorted(found - {IGNORE_ID})
+def png_of(figure: Figure) -> bytes:
+    """A figure as a PNG."""
+    FigureCanvasAgg(figure)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", facecolor="white")
+    return content.getvalue()
 
 
 def _add_bars(figure: FigureBase, axes: Axes, train_ids: Sequence[int]) -> None:

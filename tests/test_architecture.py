@@ -77,6 +77,7 @@ MAY_IMPORT = {
     "mtdepth.train": (
         *(*A_RUN, "mtdepth.models", "mtdepth.data", "mtdepth.training", "mtdepth.program"),
     ),
+    "mtdepth.report": ("mtdepth.evaluation", "mtdepth.runtime.command_line"),
     "mtdepth": (
         *(*A_RUN, "mtdepth.models", "mtdepth.data", "mtdepth.trained", "mtdepth.predictor"),
         *("mtdepth.metrics", "mtdepth.evaluation", "mtdepth.reporting", "mtdepth.program"),

@@ -47,13 +47,15 @@ def results_dict(
       settings: Model, split, labels: whatever says what was compared; stored as it is.
 
     Returns:
-      Plain JSON values. `depth[protocol].rows[row]` holds `per_image_mean` (the published
-      convention), `all_pixels`, `coverage`, `by_distance`, `by_row`, `by_class` and
-      `per_image`; `segmentation.rows` the class scores.
+      Plain JSON values. `verdict` is in sentences, by the first protocol;
+      `depth[protocol].rows[row]` holds `per_image_mean` (the published convention), `all_pixels`,
+      `coverage`, `by_distance`, `by_row`, `by_class` and `per_image`;
+      `segmentation.rows` the class scores.
     """
     return {
         "format_version": FORMAT_VERSION,
         **settings,
+        "verdict": verdicts(scores, protocols[0]),
         "frames": [str(frame) for frame in scores.frames],
         "failures": [{"frame": str(frame), "why": why} for frame, why in scores.failures],
         "depth": {

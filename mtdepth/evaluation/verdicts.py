@@ -40,6 +40,18 @@ def verdicts(scores: Scores, protocol: Protocol) -> list[str]:
     return said
 
 
+def difference(first: float, second: float, *, names: tuple[str, str]) -> str:
+    """Compares the Abs Rel of two runs, and says whether that is more than chance."""
+    better, worse = names if first < second else names[::-1]
+    low, high = sorted((first, second))
+    said = (
+        f"{names[0]} is off by {100 * first:.1f} % on average, {names[1]} by {100 * second:.1f} %"
+    )
+    if low >= high * (1 - _ALIKE):
+        return f"{said}: no difference that another seed would not make."
+    return f"{said}: {better} makes {100 * (1 - low / high):.0f} % less error than {worse}."
+
+
 def _abs_rel(row: RowScores | None, protocol: Protocol) -> float | None:
     errors = row.errors(protocol) if row else None
     return None if errors is None else errors.abs_rel

@@ -15,10 +15,8 @@ from fakes.label_store import build_label_store
 from mtdepth.datasets.frames import FrameId
 from mtdepth.datasets.kitti_raw import KittiRaw
 from mtdepth.datasets.label_store import LabelStore, train_id_path, write_train_id_png
-from mtdepth.evaluation.page import write_page
 from mtdepth.evaluation.prediction_store import PredictionStore
 from mtdepth.evaluation.predictors import (
-    EXPLANATION,
     Row,
     Scene,
     baseline_row,
@@ -309,28 +307,6 @@ def test_results_hold_every_number_with_its_protocol(tree: Path, labels: LabelSt
     assert results["segmentation"]["rows"]["model"]["mean_iou"] == 1
     assert "agreement" in results["segmentation"]["truth"]
     assert {"python", "numpy"} <= set(results["versions"])
-
-
-def test_a_page_names_everything_and_links_by_relative_paths(
-    tree: Path, labels: LabelStore, tmp_path: Path
-) -> None:
-    evaluated = evaluation(tree, labels, Scaled(1.1))
-    scores = evaluated.run(labels.frames[:2])
-    path = write_page(
-        tmp_path / "report",
-        scores,
-        evaluated,
-        settings={"model": {"path": "a <b>"}, "split": "val"},
-        pictures=[tmp_path / "report" / "x_y.png"],
-        attached=[tmp_path / "device" / "overlay.mp4", tmp_path / "notes.txt"],
-    )
-    page = path.read_text()
-    assert "a &lt;b&gt;" in page
-    assert EXPLANATION in page
-    assert f"<td>{abs_rel(scores, 'model', LABELS.name):.3f}</td>" in page
-    assert '<img src="x_y.png" alt="x y">' in page
-    assert '<video src="../device/overlay.mp4"' in page
-    assert '<a href="../notes.txt">' in page
 
 
 def sentence(tree: Path, labels: LabelStore, predict: Callable[[Scene], Prediction]) -> str:
