@@ -74,6 +74,7 @@ def _body(runs: Sequence[Findings]) -> list[str]:
         page_groups.section(runs, common[0]),
         _classes(runs),
         page_groups.obstacles(runs),
+        page_groups.steadiness(runs),
         page_artefacts.section(runs, common[0]),
         _training(runs),
         _origin(runs),

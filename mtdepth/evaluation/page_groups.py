@@ -62,6 +62,25 @@ def obstacles(runs: Sequence[Findings]) -> str:
     return f"<h2>Near obstacles</h2>{table(headings, lines)}{paragraphs([what], kind='note')}"
 
 
+def steadiness(runs: Sequence[Findings]) -> str:
+    """How much depth changes from a frame to the next; empty where no motion is known."""
+    lines = [
+        (
+            f"{run.name}: {row['title']}" if len(runs) > 1 else row["title"],
+            f"{row['num_pairs']:,}",
+            f"{row['num_points']:,}",
+            f"{100 * row['mean']:.1f} %",
+        )
+        for run in runs
+        for row in run.results["steadiness"]["rows"].values()
+    ]
+    if not lines:
+        return ""
+    what = paragraphs([f"Counted are {runs[0].results['steadiness']['what']}."], kind="note")
+    headings = ("", "pairs of frames", "points", "change")
+    return f"<h2>Steadiness in video</h2>{table(headings, lines)}{what}"
+
+
 def _shares(row: dict[str, Any]) -> list[Cell]:
     cells: list[Cell] = []
     for part, whole in (("num_missed", "num_pixels"), ("num_false", "num_road")):
