@@ -15,10 +15,7 @@ COMMANDS = {
     "evaluate": ("mtdepth.evaluate", "scores by LiDAR or labels, beside baseline and others"),
     "make3d": ("mtdepth.evaluate_make3d", "scores on Make3D"),
     "reproduce": ("mtdepth.reproduce", "the papers' tables, row by row"),
-    "report": (
-        "mtdepth.report",
-        "one page of a run, or of two side by side, that needs no other file",
-    ),
+    "report": ("mtdepth.report", "one page of a run, or of two side by side"),
     "export": ("export.tflite", "a network becomes a TFLite file: float32, float16, int8"),
     "device": ("export.device", "runs a file on a camera, with a page, obstacles, clouds"),
     "rig": ("data_prep.rig", "calibrates, rectifies, takes ROS bags: rig.json"),

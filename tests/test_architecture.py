@@ -72,7 +72,7 @@ MAY_IMPORT = {
     ),
     "mtdepth.reproduce": (
         *("mtdepth.child", "mtdepth.steps", "mtdepth.program", "mtdepth.recipes"),
-        "mtdepth.metrics.protocols",
+        *("mtdepth.metrics.protocols", "mtdepth.metrics.published"),
     ),
     "mtdepth.train": (
         *(*A_RUN, "mtdepth.models", "mtdepth.data", "mtdepth.training", "mtdepth.program"),

@@ -8,10 +8,10 @@ from mtdepth.evaluation import page_artefacts, page_frames, page_groups
 from mtdepth.evaluation.findings import Findings
 from mtdepth.evaluation.markup import attached, chart, paragraphs, table, text, whole_page
 from mtdepth.evaluation.predictors import EXPLANATION
-from mtdepth.evaluation.published import PUBLISHED, SPLIT
 from mtdepth.evaluation.verdicts import difference
 from mtdepth.files import DataError, UserError, write_text
 from mtdepth.metrics.depth import ERROR_NAMES
+from mtdepth.metrics.published import PUBLISHED, SPLIT
 from mtdepth.reporting import error_by_distance_figure, png_of, training_figure
 
 PAGE_NAME = "index.html"

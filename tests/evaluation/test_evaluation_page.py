@@ -17,8 +17,8 @@ from mtdepth.evaluation import markup
 from mtdepth.evaluation.findings import find
 from mtdepth.evaluation.page import write_report
 from mtdepth.evaluation.predictors import EXPLANATION
-from mtdepth.evaluation.published import PUBLISHED
 from mtdepth.files import DataError, UserError
+from mtdepth.metrics.published import PUBLISHED
 from mtdepth.reporting import training_figure
 
 
