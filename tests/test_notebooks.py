@@ -1,7 +1,9 @@
 """The notebooks run top to bottom on a tiny run, and are stored without outputs."""
 
+import ast
 import base64
 import os
+import re
 from pathlib import Path
 
 import cv2
@@ -24,6 +26,16 @@ def test_a_notebook_is_stored_without_outputs(path: Path) -> None:
         if cell.cell_type == "code":
             assert not cell.outputs
             assert cell.execution_count is None
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_what_a_notebook_imports_is_there(path: Path) -> None:
+    cells = nbformat.read(path, as_version=4).cells
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    plain = re.sub(r"^%", "# %", code, flags=re.MULTILINE)
+    for node in ast.walk(ast.parse(plain)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            exec(ast.unparse(node), {})
 
 
 @pytest.mark.slow

@@ -55,6 +55,7 @@ from mtdepth.files import DataError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.pictures import read_rgb, write_png
 from mtdepth.runtime.formats import open_artefact
+from mtdepth.steps import Journal
 from mtdepth.trained import scale_of
 from mtdepth.workdir import Workdir
 from teachers.deeplab_v3.frozen_graph import FrozenGraph
@@ -303,6 +304,12 @@ def _world(folder: Path) -> Case:
     path = folder / "world.json"
     path.write_text(json.dumps(wanted))
     return Case(path, lambda: check_root(folder, wanted, names=("world.json", "begun.json")))
+
+
+def _journal(folder: Path) -> Case:
+    path = folder / "auto.json"
+    path.write_text(json.dumps({"seconds": {"mtdepth doctor --kitti_root drives": 3.5}}))
+    return Case(path, lambda: Journal(path))
 
 
 def _bias_table(folder: Path) -> Case:
@@ -559,6 +566,7 @@ _OTHERS = (
         mutate.by_bytes,
         0.05,
     ),
+    Reader("journal of steps", _journal, mutate.by_json, 1.0),
     Reader("film cache", _film_cache, mutate.by_json, 0.3),
 )
 READERS = (*_OTHERS, *RIGS, *NETWORKS)

@@ -44,6 +44,18 @@ NO_FILES_OF_USERS = {
     "passed by the bags' readers in another thread": (
         "data_prep/rig/bag_messages.py:_decompressed",
     ),
+    "of what the way's own steps wrote": (
+        "data_prep/auto/lists.py:write_lists",
+        "data_prep/auto/summary.py:summary",
+        "mtdepth/evaluation/findings.py:find",
+        "mtdepth/evaluation/frame_pictures.py:read_frames",
+        "mtdepth/evaluation/markup.py:attached",
+        "mtdepth/evaluation/markup.py:whole_page",
+        "mtdepth/reproduce/measured.py:_cost",
+        "mtdepth/reproduce/measured.py:_value",
+        "mtdepth/reproduce/measured.py:frames_of",
+        "mtdepth/reproduce/running.py:_unit",
+    ),
     "of this project or of the kernel": (
         "export/benchmark/machine.py:_text",
         "export/board/build_engine.py:read_board",
@@ -55,6 +67,7 @@ NO_FILES_OF_USERS = {
         "export/device/telemetry.py:temperature_c",
         "export/device/v4l.py:_read",
         "export/device/web_handler.py:do_GET",
+        "mtdepth/reproduce/machine.py:trainings_that_fit",
     ),
     "of another reader that is, or has compared a checksum": (
         "export/benchmark/operators.py:_model",
