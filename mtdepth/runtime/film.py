@@ -9,7 +9,7 @@ import itertools
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -68,7 +68,7 @@ class Film:
         self.num_given = num_misses = 0
         with self._opened() as capture:
             for number in itertools.count():
-                is_read, image = capture.read()
+                is_read, image = _read(capture)
                 if is_read:
                     self.num_given += 1
                     yield Frame(number, rgb_of(image), capture.get(cv2.CAP_PROP_POS_MSEC))
@@ -133,3 +133,11 @@ def rgb_of(image: npt.NDArray[np.uint8 | np.uint16]) -> Image:
     is_grey = image.ndim == 2 or image.shape[2] == 1
     code = cv2.COLOR_GRAY2RGB if is_grey else cv2.COLOR_BGR2RGB
     return np.asarray(cv2.cvtColor(image, code), np.uint8)
+
+
+def _read(capture: cv2.VideoCapture) -> tuple[bool, Any]:
+    """The next frame; OpenCV's own reader of AVI raises where a frame's length cannot be."""
+    try:
+        return capture.read()
+    except cv2.error:
+        return False, None

@@ -133,3 +133,29 @@ def test_a_grey_cameras_pictures_have_three_channels() -> None:
     grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
     for image in (grey, grey[..., None], grey.astype(np.uint16) << 8):
         np.testing.assert_array_equal(rgb_of(image), np.stack([grey] * 3, axis=-1))
+
+
+def test_a_frame_of_a_length_that_cannot_be_is_a_gap(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "film.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    for value in range(3):
+        writer.write(np.full((48, 64, 3), 80 * value, np.uint8))
+    writer.release()
+    content = bytearray(path.read_bytes())
+    # The index says that the second frame begins amid the first, where 2^31 - 1 stands as length.
+    movi, second = content.index(b"movi"), content.index(b"idx1") + 8 + 16
+    content[second + 8 : second + 12] = (40).to_bytes(4, "little")
+    content[movi + 44 : movi + 48] = (2**31 - 1).to_bytes(4, "little")
+    # FFmpeg is told of no codec, so that OpenCV's own reader takes the film.
+    codec = content.index(b"MJPG", content.index(b"strf"))
+    content[codec : codec + 4] = b"\xff" * 4
+    path.write_bytes(content)
+    reader = cv2.VideoCapture(str(path))
+    assert reader.read()[0]
+    with pytest.raises(cv2.error):
+        reader.read()
+    film = Film(path)
+    assert [frame.number for frame in film.frames()] == [0, 2]
+    assert film.fps == 10
