@@ -63,7 +63,8 @@ MAX_SHIFT_PX = 2.5  # ours: twice the largest shift of a right frame
 # ours: half of the points within a factor of exp(0.3) = 1.35 of each other; right teachers 1.05 at
 # most, shuffled disparities 1.9 at least.
 MAX_SPREAD = 0.3
-# ours: flatter than this, disparities do not follow LiDAR's; shuffled ones have 0.04 at most.
+# ours: a slope flatter than this share of the median ratio does not follow LiDAR's; shuffled
+# disparities have 0.04 at most.
 MIN_SLOPE = 0.2
 MAX_BEND = 0.25  # ours: a bin's log ratio off the line; right single frames have 0.14 at most
 MAX_FRAME_SPREAD = 0.1  # ours: right teachers' frames lie within 0.02 of each other
@@ -327,7 +328,7 @@ def _cause_of(found: RatioStatistics) -> tuple[Cause, str]:
                 else f"{factor:.3g} times too large"
             )
             return "scaled", f"disparities are {way}: {question}"
-    if found.spread > MAX_SPREAD or found.scale < MIN_SLOPE:
+    if found.spread > MAX_SPREAD or found.scale < MIN_SLOPE * found.ratio:
         return "noise", "noise: the disparities have no ratio to LiDAR's that holds"
     if np.log(high / low) > MAX_FRAME_SPREAD:
         return "unsteady", (
@@ -361,7 +362,7 @@ def _cause_of_scale(scale: float) -> tuple[Cause, str]:
             return "align_corners", f"disparities are {factor}: {remedy}"
     return "scaled", (
         f"disparities are {scale:.3f} times what they should be at all distances: focal length or "
-        "baseline is wrong, or they count pixels of a picture of another width"
+        "baseline is wrong, or they count pixels of a picture of another width, or other units"
     )
 
 

@@ -51,7 +51,7 @@ def test_a_checkpoint_run_the_wrong_way_is_named() -> None:
     assert "1.17 times too large" in judge_by_lidar(points_of_teacher(scale=1.17)).sentence
 
 
-@pytest.mark.parametrize("scale", [0.5, 0.92, 1.08, 2.0])
+@pytest.mark.parametrize("scale", [0.125, 0.5, 0.92, 1.08, 2.0])
 def test_another_constant_ratio_is_a_wrong_rig(scale: float) -> None:
     verdict = judge_by_lidar(points_of_teacher(scale=scale))
     assert verdict.cause == "scaled"
