@@ -55,7 +55,7 @@ from mtdepth.files import DataError
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.pictures import read_rgb, write_png
 from mtdepth.runtime.formats import open_artefact
-from mtdepth.steps import Journal
+from mtdepth.steps import Journal, Step
 from mtdepth.trained import scale_of
 from mtdepth.workdir import Workdir
 from teachers.deeplab_v3.frozen_graph import FrozenGraph
@@ -308,8 +308,9 @@ def _world(folder: Path) -> Case:
 
 def _journal(folder: Path) -> Case:
     path = folder / "auto.json"
-    path.write_text(json.dumps({"seconds": {"mtdepth doctor --kitti_root drives": 3.5}}))
-    return Case(path, lambda: Journal(path))
+    step = Step("doctor", ("doctor", "--kitti_root", "drives"))
+    path.write_text(json.dumps({"seconds": {step.line: 3.5}}))
+    return Case(path, lambda: Journal(path).seconds(step))
 
 
 def _bias_table(folder: Path) -> Case:
