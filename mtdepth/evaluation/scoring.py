@@ -110,12 +110,8 @@ class Evaluation:
     def run(self, frames: Iterable[FrameId]) -> Scores:
         """Scores the frames; one that fails is recorded, and the others go on."""
         scores = Scores({name: RowScores(row.title, row.steps) for name, row in self.rows.items()})
-        meters = [
-            SteadinessMeter(self.raw, protocol)
-            for protocol in self.protocols
-            if protocol.truth != "lidar_eigen"
-        ][:1]
-        observers = (*self.observers, *(meter.observe for meter in meters))
+        meter = SteadinessMeter(self.raw, self.protocols)
+        observers = (*self.observers, meter.observe)
         for frame in frames:
             found = attempt(self._score, frame, observers)
             if isinstance(found, Failed):
@@ -132,7 +128,7 @@ class Evaluation:
         for name, row in self.rows.items():
             scored = scores.rows[name]
             scored.cost = row.cost()
-            scored.flicker = sum((m.by_row.get(name, Flicker()) for m in meters), Flicker())
+            scored.flicker = meter.by_row.get(name, Flicker())
             if scored.classes is not None and not scored.classes.counts.any():
                 scored.classes = None  # no pixel had both classes, so there is no agreement
         return scores

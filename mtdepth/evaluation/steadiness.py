@@ -1,6 +1,6 @@
 """Steadiness of every row over the neighbouring frames of a split whose true motion is known."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,21 +24,25 @@ class SteadinessMeter:
 
     Args:
       raw: The recordings; the motion is from their oxts or poses.
-      protocol: Whose truth, of camera z, says what a point's depth is.
+      protocols: That are scored; the truth of the first whose truth is camera z says what a
+        point's depth is. Where none's is, nothing is found.
 
     Attributes:
       by_row: What was found, by the row's short name.
     """
 
-    def __init__(self, raw: Recordings, protocol: Protocol) -> None:
+    def __init__(self, raw: Recordings, protocols: Sequence[Protocol]) -> None:
         self._raw = raw
-        self._protocol = protocol
+        of_camera_z = (each.name for each in protocols if each.truth != "lidar_eigen")
+        self._protocol = next(of_camera_z, None)
         self._last: tuple[Scene, npt.NDArray[Any], Mapping[str, Prediction]] | None = None
         self.by_row: dict[str, Flicker] = {}
 
     def observe(self, scene: Scene, truths: Arrays, predictions: Mapping[str, Prediction]) -> None:
         """Compares a frame with the one before it, where that was its neighbour."""
-        truth = truths[self._protocol.name]
+        if self._protocol is None:
+            return
+        truth = truths[self._protocol]
         last, self._last = self._last, (scene, truth, predictions)
         if last is None:
             return

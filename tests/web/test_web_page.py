@@ -1,7 +1,6 @@
 """The page as a user sees it, driven in headless Chromium. Run by `make test-web`."""
 
 import contextlib
-import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -21,19 +20,6 @@ from export.device.web_handler import Site, state_of
 pytestmark = pytest.mark.web
 
 PHONE = {"width": 390, "height": 844}
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="make test-web installs it")
-    found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
-    assert found is not None, "no Chromium: `make test-web` installs it"
-    with playwright.sync_playwright() as started:
-        # A container's root has no sandbox of its own.
-        chromium = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 class Station:

@@ -1,7 +1,5 @@
 """The report in headless Chromium, from a file, at two widths. Run by `make test-web`."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +12,6 @@ from mtdepth.evaluation.findings import find
 from mtdepth.evaluation.page import write_report
 
 pytestmark = pytest.mark.web
-
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="make test-web installs it")
-    found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
-    assert found is not None, "no Chromium: `make test-web` installs it"
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")
