@@ -278,6 +278,44 @@ def class_iou_figure(iou_by_name: Mapping[str, Floats], *, title: str) -> Figure
     return figure
 
 
+def trade_off_figure(
+    score_by_name: Mapping[str, float],
+    costs: Mapping[str, Mapping[str, float]],
+    *,
+    score_name: str,
+    reference: tuple[str, float] | None = None,
+) -> Figure:
+    """Draws what networks are worth against what they cost, one plot for each cost.
+
+    Args:
+      score_by_name: At least one; by a network's name, an error: lower is better.
+      costs: At least one; by the cost's name with its unit, the cost by the same names.
+      score_name: Names the error and its protocol.
+      reference: Name and error of what costs nothing, such as the baseline; drawn as a line.
+    """
+    figure = Figure(figsize=(6 * len(costs), 4.5), dpi=DPI, layout="constrained")
+    plots = figure.subplots(1, len(costs), sharey=True, squeeze=False)[0]
+    for axes, (cost_name, cost_by_name) in zip(plots, costs.items(), strict=True):
+        for name, score in score_by_name.items():
+            axes.plot(cost_by_name[name], score, "o")
+            axes.annotate(
+                name,
+                (cost_by_name[name], score),
+                xytext=(5, 4),
+                textcoords="offset points",
+                fontsize=8,
+            )
+        if reference is not None:
+            axes.axhline(reference[1], color="black", linewidth=0.8, linestyle="--")
+            axes.annotate(reference[0], (0.01, reference[1]), xycoords=("axes fraction", "data"))
+        axes.set_xlabel(cost_name)
+        axes.set_xlim(left=0)
+        axes.margins(x=0.15)
+        axes.grid(alpha=0.3)
+    plots[0].set_ylabel(f"{score_name} (lower is better)")
+    return figure
+
+
 def save_figure(path: Path, figure: Figure) -> None:
     """Writes a figure, atomically, in the format of the suffix."""
     FigureCanvasAgg(figure)
