@@ -233,7 +233,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """Reads text: UTF-8, or UTF-16 as Windows' editors and shell write it, with its first mark.
+    """Reads text: UTF-8, or UTF-16 as Windows' editors and shell write it.
 
     Raises:
       FileNotFoundError: If it is missing.
@@ -241,11 +241,20 @@ def read_text(path: Path) -> str:
     """
     check_regular(path, max_bytes=MAX_TEXT_BYTES)
     content = path.read_bytes()
-    is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        return content.decode("utf-16" if is_utf_16 else "utf-8-sig")
+        return content.decode(_encoding_of(content))
     except UnicodeDecodeError as error:
         raise DataError(path, f"not text in UTF-8 ({error}); save it as UTF-8") from error
+
+
+def _encoding_of(content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    # Without its mark: every other byte of Western letters and digits is zero.
+    for encoding, upper in (("utf-16-le", content[1::2]), ("utf-16-be", content[::2])):
+        if upper.count(0) > len(upper) // 2:
+            return encoding
+    return "utf-8-sig"
 
 
 def read_json(path: Path) -> Any:

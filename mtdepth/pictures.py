@@ -29,8 +29,10 @@ _SEAM_LEVELS, _SEAM_SHARE = 5.0, 0.7
 _MIN_BLOCKS = 3
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _PNG_HEADER_BYTES, _PNG_GRAY, _PNG_PALETTE = 25, 0, 3
-# ours: of 16 bits a camera of 14 leaves two empty; a picture at night still has a lamp.
+# ours: of 16 bits a camera of 14 leaves two empty; a picture at night still has a lamp, which is
+# more than the few pixels of a sensor that are always full.
 _MAX_EMPTY_VALUE = 2**14
+_HOT_SHARE = 1e-5
 
 
 def is_picture(path: Path) -> bool:
@@ -213,7 +215,7 @@ def _opencv(path: Path, content: bytes, flags: int) -> npt.NDArray[Any]:
 
 def _upper_bits(path: Path, image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """The upper 8 of 16 bits; refuses a picture whose numbers are of 8, 10, 12 or 14."""
-    brightest = int(image.max())
+    brightest = _brightest(image)
     if 0 < brightest < _MAX_EMPTY_VALUE:
         num_bits = next(bits for bits in (8, 10, 12, 14) if brightest < 2**bits)
         raise DataError(
@@ -223,3 +225,12 @@ def _upper_bits(path: Path, image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
             f"{2 ** (16 - num_bits)}, or write 8 bits",
         )
     return (image >> 8).astype(np.uint8)
+
+
+def _brightest(image: npt.NDArray[Any]) -> int:
+    """The largest value but for hot pixels; of a small picture, the largest."""
+    brightest = int(image.max())
+    num_hot = int(_HOT_SHARE * image.size)
+    if brightest < _MAX_EMPTY_VALUE or np.count_nonzero(image >= _MAX_EMPTY_VALUE) > num_hot:
+        return brightest
+    return int(image[image < _MAX_EMPTY_VALUE].max())

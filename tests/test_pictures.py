@@ -222,6 +222,17 @@ def test_fewer_bits_in_sixteen_are_said_with_the_factor(
     assert not read_rgb(path).any()
 
 
+def test_a_hot_pixel_hides_no_empty_bits(tmp_path: Path) -> None:
+    image = np.full((300, 400, 3), 1023, np.uint16)
+    image[7, 9, 0] = 65535
+    write_png(tmp_path / "a.png", image)
+    with pytest.raises(DataError, match=r"these 10 bits"):
+        read_rgb(tmp_path / "a.png")
+    image[20:24, 30:34] = 65535  # a lamp
+    write_png(tmp_path / "a.png", image)
+    assert read_rgb(tmp_path / "a.png").max() == 255
+
+
 def test_a_size_that_opencv_refuses_is_no_fault_of_the_program(tmp_path: Path) -> None:
     path = tmp_path / "a.bmp"
     cv2.imwrite(str(path), np.zeros((4, 4, 3), np.uint8))

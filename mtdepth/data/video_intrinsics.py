@@ -6,7 +6,7 @@ from pathlib import Path
 from absl import logging
 
 from mtdepth.datasets.camera_file import read_camera_file
-from mtdepth.files import DataError
+from mtdepth.files import DataError, is_there
 from mtdepth.geometry.camera import Intrinsics
 
 INTRINSICS_FILE = "intrinsics.json"
@@ -32,7 +32,7 @@ def find_intrinsics(source: Path, given: Path | None) -> Path:
     """
     folder = source if source.is_dir() else source.parent
     path = given or folder / INTRINSICS_FILE
-    if not path.is_file():
+    if not is_there(path):
         raise FileNotFoundError(
             f"{path}: no such file, so the camera of {source} is not known. Write its intrinsics "
             f"there, or name a file by --intrinsics: {EXAMPLE}, in pixels of the size of the "

@@ -307,7 +307,7 @@ class CalibrationFile:
     def __init__(self, path: Path, *, remedy: str = _REMEDY) -> None:
         self.path = path
         self.remedy = remedy
-        if not path.is_file():
+        if not is_there(path):
             raise FileNotFoundError(f"{path}: no such calibration file; {remedy}")
         self._values: dict[str, str] = {}
         for line in read_text(path).splitlines():

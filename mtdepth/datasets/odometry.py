@@ -25,7 +25,7 @@ from mtdepth.datasets.calibration import (
 from mtdepth.datasets.frames import numbered_files
 from mtdepth.datasets.plausible import rotation_problem
 from mtdepth.datasets.splits import read_list
-from mtdepth.files import DataError, UserError
+from mtdepth.files import DataError, UserError, is_there
 from mtdepth.pictures import PICTURE_SUFFIXES, read_rgb
 
 Matrix = npt.NDArray[np.float64]
@@ -169,7 +169,7 @@ class OdometrySequence:
           DataError: If a line is not twelve finite numbers, or turns no camera.
         """
         path = self.root / "poses" / f"{self.sequence:02d}.txt"
-        if not path.is_file():
+        if not is_there(path):
             raise FileNotFoundError(
                 f"{path}: no such file; KITTI publishes the poses of sequences 00 to 10 only "
                 f"({DOWNLOAD_PAGE})"
@@ -248,7 +248,7 @@ class OdometrySequence:
 
 
 def _numbers_by_line(path: Path, *, count: int) -> Matrix:
-    if not path.is_file():
+    if not is_there(path):
         raise FileNotFoundError(f"{path}: no such file; download it: {DOWNLOAD_PAGE}")
 
     def parse(text: str) -> list[float]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
-from mtdepth.files import DataError, read_text
+from mtdepth.files import DataError, is_there, read_text
 
 EARTH_RADIUS_M = 6378137.0  # KITTI development kit, latlonToMercator.m: WGS 84, at the equator
 
@@ -77,7 +77,7 @@ def read_oxts(path: Path) -> OxtsPacket:
       FileNotFoundError: If it is missing.
       DataError: If it is not 30 finite numbers on a line.
     """
-    if not path.is_file():
+    if not is_there(path):
         raise FileNotFoundError(
             f"{path}: no such GPS/IMU packet; download the drive's _sync.zip again"
         )

@@ -165,7 +165,7 @@ def read_rig_file(path: Path) -> StereoRig:
       FileNotFoundError: If it is missing.
       DataError: If a name is missing or unknown, or a value is none that a rig could have.
     """
-    if not path.is_file():
+    if not is_there(path):
         others = [each for each in path.parent.glob("*") if each.suffix in _OTHER_CALIBRATIONS]
         hint = "".join(
             f". Where {each.name} is the calibration: "

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -156,6 +157,12 @@ def test_the_file_becomes_the_rig(root: Path) -> None:
     np.testing.assert_allclose(to_right, [-1.12, 0.0, 4.9, 1.0], atol=1e-12)
 
 
+def test_a_pipe_in_the_place_of_the_rig_is_named_as_one(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rig.json")
+    with pytest.raises(DataError, match=r"rig\.json: is a folder, a pipe or a device"):
+        read_rig_file(tmp_path / "rig.json")
+
+
 def test_a_rig_may_have_one_camera(root: Path) -> None:
     path = write_rig(root, baseline_m=None, T_lidar_to_camera=T_LIDAR_TO_CAMERA)
     with pytest.raises(DataError, match=r"drive garden_1 has right but no baseline_m"):
@@ -302,6 +309,9 @@ def test_a_list_may_be_utf_16_and_its_fault_is_told_in_the_rigs_words(root: Path
     path = root / "list.txt"
     path.write_text("garden_1 3 l\r\n", encoding="utf-16")
     assert resolve_split(RigFolder(root), str(path)) == [FrameId("garden_1", 3)]
+    for encoding in ("utf-16-le", "utf-16-be"):  # without the mark
+        path.write_text("garden_1 3 l\r\n", encoding=encoding)
+        assert resolve_split(RigFolder(root), str(path)) == [FrameId("garden_1", 3)]
     path.write_text("garden_1 left 3", encoding="utf-8-sig")
     with pytest.raises(DataError, match=r"line 1: .*; here `garden_1 0000000005 l`") as caught:
         resolve_split(RigFolder(root), str(path))
