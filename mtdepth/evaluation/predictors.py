@@ -76,6 +76,7 @@ class Row:
         `DataError`, `OSError` or `UserError`.
       cost: Of running it so far; None for what is no network, and before the first picture.
       is_oracle: Whether it repeats the labels, which say nothing of themselves.
+      is_metric: Whether its depth is in metres; without, nothing is near or far by it.
       steps: Of its training, done and all, where it is known.
     """
 
@@ -83,6 +84,7 @@ class Row:
     predict: Callable[[Scene], Prediction]
     cost: Callable[[], Cost | None] = lambda: None
     is_oracle: bool = False
+    is_metric: bool = True
     steps: tuple[int, int] | None = None
 
 
@@ -107,7 +109,7 @@ def network_row(title: str, predictor: Pipeline, *, num_bytes: int) -> Row:
     def cost() -> Cost | None:
         return Cost(num_bytes, float(np.median(times_ms))) if times_ms else None
 
-    return Row(title=title, predict=predict, cost=cost)
+    return Row(title=title, predict=predict, cost=cost, is_metric=predictor.backend.is_metric)
 
 
 def saved_row(title: str, store: PredictionStore) -> Row:

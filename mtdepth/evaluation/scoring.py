@@ -171,9 +171,7 @@ class Evaluation:
             name: (
                 self._depth_scores(self.rows[name], scene, truths, prediction),
                 _class_score(scene, prediction),
-                NearObstacles()
-                if self.rows[name].is_oracle
-                else _obstacle_score(scene, prediction),
+                _obstacle_score(self.rows[name], scene, prediction),
             )
             for name, prediction in predictions.items()
         }
@@ -217,7 +215,9 @@ def _class_score(scene: Scene, prediction: Prediction) -> Confusion | None:
     return confusion(scene.label_train_id, prediction.train_id)
 
 
-def _obstacle_score(scene: Scene, prediction: Prediction) -> NearObstacles:
+def _obstacle_score(row: Row, scene: Scene, prediction: Prediction) -> NearObstacles:
+    if row.is_oracle or not row.is_metric:
+        return NearObstacles()
     if scene.label_depth_m is None or scene.label_train_id is None:
         return NearObstacles()
     return near_obstacles(scene.label_depth_m, scene.label_train_id, prediction.depth_m)

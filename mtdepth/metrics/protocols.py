@@ -210,7 +210,6 @@ def _registry() -> dict[str, Protocol]:
     scaled = [
         dataclasses.replace(protocol, name=f"{protocol.name}_median", median_scaling=True)
         for protocol in metric
-        if protocol.truth != "labels"
     ]
     return {protocol.name: protocol for protocol in (*metric, *scaled)}
 

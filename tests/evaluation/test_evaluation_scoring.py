@@ -106,6 +106,26 @@ def test_the_truth_as_a_prediction_has_no_error_and_a_factor_shows(
     assert perfect.rows["model"].classes.pixel_accuracy() == 1
 
 
+def test_depth_without_a_unit_is_scored_by_shape_and_nothing_is_near_by_it(
+    tree: Path, labels: LabelStore
+) -> None:
+    scaled = protocol_named("labels_80m_median")
+    found = {
+        is_metric: evaluation(
+            tree,
+            labels,
+            Scaled(0.01),
+            protocols=[scaled],
+            rows={"model": Row(title="model X", predict=Scaled(0.01), is_metric=is_metric)},
+        ).run(labels.frames[:2])
+        for is_metric in (True, False)
+    }
+    for scores in found.values():
+        assert abs_rel(scores, "model", scaled.name) == pytest.approx(0, abs=1e-3)
+    assert found[True].rows["model"].near_obstacles.num_road
+    assert not found[False].rows["model"].near_obstacles.num_road
+
+
 def test_what_changes_from_frame_to_frame_shows_where_the_motion_is_known(
     tree: Path, labels: LabelStore
 ) -> None:
