@@ -67,8 +67,9 @@ def main() -> int | None:
         PosePredictor,
         free_stem,
         tracks_of,
-        write_trajectories,
+        trajectories_figure,
     )
+    from mtdepth.reporting import save_figure
     from mtdepth.trained import scale_of
 
     scale, source = scale_of(workdir, _CHECKPOINT.value)
@@ -82,7 +83,7 @@ def main() -> int | None:
             _write(output, track, stem)
     if not tracks:
         raise UserError("no two neighbouring frames in these videos")
-    write_trajectories(output / "trajectories.png", list(tracks.values()))
+    save_figure(output / "trajectories.png", trajectories_figure(list(tracks.values())))
     results = _results(tracks)
     settings = {"workdir": str(workdir.path), "checkpoint": _CHECKPOINT.value}
     write_json(

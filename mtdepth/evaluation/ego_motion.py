@@ -30,7 +30,7 @@ from mtdepth.models.normalisation import MININET_INPUT
 from mtdepth.models.pose_net import build_pose_net
 from mtdepth.models.weights import load_weights
 from mtdepth.recipes.video import VideoRecipe
-from mtdepth.reporting import DPI, save_figure
+from mtdepth.reporting import DPI
 from mtdepth.runtime.fitting import fit_image, fitted_intrinsics
 from mtdepth.workdir import Checkpoint, Workdir
 
@@ -177,11 +177,10 @@ def free_stem(name: str, taken: Container[str]) -> str:
     return stem
 
 
-def write_trajectories(path: Path, tracks: Sequence[Track]) -> None:
+def trajectories_figure(tracks: Sequence[Track]) -> Figure:
     """Draws the longest tracks, each in a panel of its own: x to the right, z ahead.
 
     Args:
-      path: The picture; written atomically.
       tracks: At least one; a prediction is scaled to the truth where there is one.
     """
     shown = sorted(tracks, key=lambda track: -len(track.numbers))[:MAX_TRACKS]
@@ -203,7 +202,7 @@ def write_trajectories(path: Path, tracks: Sequence[Track]) -> None:
         axes.set_ylabel(f"z ({unit})")
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize=8)
-    save_figure(path, figure)
+    return figure
 
 
 def _loaded(workdir: Workdir, recipe: VideoRecipe, checkpoint: Checkpoint) -> keras.Model:

@@ -13,7 +13,7 @@ from mtdepth.evaluation.ego_motion import (
     PosePredictor,
     free_stem,
     tracks_of,
-    write_trajectories,
+    trajectories_figure,
 )
 from mtdepth.geometry.camera import Intrinsics
 from mtdepth.losses.view_synthesis import transform
@@ -22,6 +22,7 @@ from mtdepth.models.normalisation import MININET_INPUT
 from mtdepth.models.pose_net import build_pose_net
 from mtdepth.pictures import read_rgb
 from mtdepth.recipes.registry import find_recipe
+from mtdepth.reporting import save_figure
 from mtdepth.runtime.fitting import fit_image
 from mtdepth.workdir import Workdir
 
@@ -136,7 +137,7 @@ def test_a_run_without_a_pose_network_is_refused(workdir: Workdir, tmp_path: Pat
 def test_trajectories_become_a_picture(tmp_path: Path) -> None:
     folder = sequence(tmp_path, range(6), num_poses=6)
     tracks = list(tracks_of(shot_of(folder), ForwardPredictor()))  # type: ignore[arg-type]
-    write_trajectories(tmp_path / "seen.png", tracks)
+    save_figure(tmp_path / "seen.png", trajectories_figure(tracks))
     image = read_rgb(tmp_path / "seen.png")
     assert min(image.shape[:2]) > 300
     assert image.std() > 5
