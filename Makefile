@@ -10,7 +10,7 @@ PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT = $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow test-all test-web test-arm64 fuzz kills disks bench lint format demo clean
+.PHONY: help setup test test-slow test-all test-web test-arm64 fuzz kills disks bench lint format demo notebooks clean
 
 help:  ## what there is
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -111,6 +111,9 @@ demo: $(READY)  ## first pictures at once; then recordings -> labels -> fine-tun
 	@echo; cat demo/report/table.txt
 	@echo; echo "look at:  demo/report/index.html (results), demo/device/overlay.mp4 (a drive),"
 	@echo "          demo/kitti/contact_sheet.png (the streets)"
+
+notebooks: $(READY_DEV)  ## runs them anew on what `make demo` left, outputs kept
+	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
 
 clean:  ## delete what `make demo` made
 	rm -rf demo fuzz
