@@ -1,4 +1,4 @@
-r"""Measures how long exported networks take on this machine: LiteRT, no TensorFlow.
+r"""Measures how long exported networks take on this machine, without TensorFlow.
 
 Full example, two files in turn, so that their ratio holds on a machine that is not idle:
 
@@ -10,7 +10,12 @@ result's way out; CPU time beside the wall's; peak memory of a process that does
 processor, its governor, frequency, temperature and throttling where the system says them; what
 XNNPACK runs. `--json -` prints the record for machines alone. `--profile` adds the time of every
 operator, by itself and by parts of the network. A file without a contract beside it (another
-project's) is measured without its ends.
+project's `.tflite` or `.onnx`) is measured without its ends.
+
+For a README, a table of one row for each file, with board, runtime, bytes, heat and, where the
+network's scores are known, its error:
+
+    python -m export.benchmark --model pretrained --markdown
 """
 
 import argparse
@@ -27,7 +32,7 @@ import numpy as np
 from export.benchmark.machine import describe_machine, describe_state
 from export.benchmark.memory import peak_memory
 from export.benchmark.network import TimedNetwork, open_network, synthetic
-from export.benchmark.report import Measured, machine_line, profile_table, table
+from export.benchmark.report import Measured, machine_line, markdown, profile_table, table
 from export.benchmark.timing import Schedule, Times, time_in_turn
 from mtdepth.files import UserError, write_json
 from mtdepth.pictures import read_rgb
@@ -42,7 +47,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The command line."""
     parser = parser_of("export.benchmark", __doc__)
     add = parser.add_argument
-    add("--model", type=Path, action="append", required=True, help="a .tflite file; repeatable")
+    add(
+        "--model",
+        type=Path,
+        action="append",
+        required=True,
+        help="a .tflite or .onnx file; repeatable",
+    )
     add("--size", help="of a file with several (default: the largest)")
     add("--threads", type=int, default=1, help="of the interpreter (default: 1)")
     add("--rounds", type=int, default=10, help="turns of all models (default: 10)")
@@ -56,6 +67,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     add("--profile", action="store_true", help="time every operator")
     add("--no_memory", action="store_true", help="start no process to measure its memory")
+    add("--markdown", action="store_true", help="print a table that can be pasted, and no other")
     add("--json", help="file for the record, or - to print it and no table")
     options = parser.parse_args(argv)
     if options.threads < 1:
@@ -91,21 +103,23 @@ def run(options: argparse.Namespace) -> int:
     after = describe_state()
     for result in results:
         _complete(result, picture.shape[:2], options)
+    record = {
+        "format_version": FORMAT_VERSION,
+        "machine": machine,
+        "before": before,
+        "after": after,
+        "num_threads": options.threads,
+        **options.schedule.to_dict(),
+        "models": [result.to_dict(results[0]) for result in results],
+    }
+    if options.json == "-":
+        sys.stdout.write(json.dumps(record, indent=1) + "\n")
+        return 0
     if options.json:
-        record = {
-            "format_version": FORMAT_VERSION,
-            "machine": machine,
-            "before": before,
-            "after": after,
-            "num_threads": options.threads,
-            **options.schedule.to_dict(),
-            "models": [result.to_dict(results[0]) for result in results],
-        }
-        if options.json == "-":
-            sys.stdout.write(json.dumps(record, indent=1) + "\n")
-        else:
-            write_json(Path(options.json), record)
-    if options.json != "-":
+        write_json(Path(options.json), record)
+    if options.markdown:
+        sys.stdout.write(markdown(record))
+    else:
         sys.stdout.write(f"{machine_line(machine, after)}, threads {options.threads}\n")
         sys.stdout.write(table(results))
         sys.stdout.write("".join(profile_table(result) for result in results if result.profile))
@@ -124,15 +138,17 @@ def _times(networks: Sequence[TimedNetwork], schedule: Schedule) -> list[dict[st
 
 
 def _complete(result: Measured, picture_size: tuple[int, int], options: argparse.Namespace) -> None:
-    # Late: what they open must not be in memory, or in the caches, while the models are timed.
-    from export.benchmark.operators import graph_alone, profile, report
-    from export.tflite.delegation import delegation_of
-
     path, signature = result.network.path, result.network.signature
     if not options.no_memory:
         result.memory = peak_memory(
             path, picture_size=picture_size, num_threads=options.threads, size=options.size
         )
+    if result.network.is_onnx:
+        return  # what follows looks into TFLite's files
+    # Late: what they open must not be in memory, or in the caches, while the models are timed.
+    from export.benchmark.operators import graph_alone, profile, report
+    from export.tflite.delegation import delegation_of
+
     with tempfile.TemporaryDirectory() as folder:
         if signature is not None:
             # What looks into a file sees its first graph.

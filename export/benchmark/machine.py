@@ -28,6 +28,7 @@ def describe_machine(root: Path = Path("/")) -> dict[str, Any]:
         "max_frequency_mhz": _scaled(_cpu(root) / "cpufreq/scaling_max_freq", 1e-3),
         "python": platform.python_version(),
         "litert": _version("ai-edge-litert"),
+        "onnxruntime": _version("onnxruntime"),
         "numpy": _version("numpy"),
     }
     return {name: value for name, value in found.items() if value is not None}

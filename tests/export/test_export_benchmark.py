@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fakes.artefact import random_onnx_file
 
 from export.benchmark.__main__ import parse, run
 from export.benchmark.machine import describe_machine, describe_state
 from export.benchmark.memory import _peak_mb, peak_memory
 from export.benchmark.network import open_network, synthetic
+from export.benchmark.report import markdown
 from export.benchmark.timing import Schedule, Times, time_in_turn
 from mtdepth.contract import contract_path
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from mtdepth.pictures import write_png
 
 ROOT = Path(__file__).parents[2]
@@ -136,6 +138,22 @@ def test_a_file_without_a_contract_is_measured_bare(
     network.stages["inference"]()
 
 
+def test_an_onnx_file_is_measured_with_its_contract_and_without(tmp_path: Path) -> None:
+    onnx_file = random_onnx_file()
+    picture = synthetic((50, 70, 3), np.uint8)
+    network = open_network(onnx_file, picture, num_threads=1, size=None)
+    assert list(network.stages) == ["preprocess", "inference", "postprocess"]
+    assert network.is_onnx
+    bare = tmp_path / "rival.onnx"
+    bare.write_bytes(onnx_file.read_bytes())
+    network = open_network(bare, picture, num_threads=1, size=None)
+    assert (network.name, list(network.stages)) == ("rival", ["inference"])
+    assert network.stages["inference"]()
+    (tmp_path / "model.pt").write_bytes(b"")
+    with pytest.raises(UserError, match=r"model\.pt: .*ends in \.tflite or \.onnx"):
+        open_network(tmp_path / "model.pt", picture, num_threads=1, size=None)
+
+
 def test_the_stages_are_the_whole_way(golden_models: dict[str, Path]) -> None:
     picture = synthetic((50, 70, 3), np.uint8)
     network = open_network(golden_models["int8"], picture, num_threads=1, size=None)
@@ -181,6 +199,32 @@ def test_the_record_has_every_stage_and_the_memory(record: Any) -> None:
         assert model["first_result_s"] > 0
         assert (model["xnnpack_partitions"], model["undelegated"]) == (1, {})
     assert record["models"][0]["inference_ratio"] == {"wall": 1.0, "cpu": 1.0}
+
+
+def test_a_row_that_can_be_pasted_tells_board_file_time_and_heat(record: Any) -> None:
+    record = json.loads(json.dumps(record))
+    record["machine"] |= {"board": "Raspberry Pi 5", "litert": "2.1"}
+    record["before"], record["after"] = {"temperature_c": 48.0}, {"temperature_c": 61.5}
+    float32, int8 = record["models"]
+    scores = {"val": {"num_frames": 60, "depth": {"camera_z_garg_80m": {"abs_rel": 0.1149}}}}
+    float32 |= {"keras_scores": scores, "name": "mine", "size_bytes": 1_230_000}
+    float32["inference"] |= {"median_ms": 10.0, "p90_ms": 12.5}
+    float32["preprocess"]["median_ms"], float32["postprocess"]["median_ms"] = 6.0, 4.0
+    float32["inference_ratio"]["cpu"], int8["inference_ratio"]["cpu"] = 1.0, 0.6
+    heading, _, row, _, advice = markdown(record).splitlines()
+    found = dict(zip(heading.strip("| ").split(" | "), row.strip("| ").split(" | "), strict=True))
+    assert found["board"] == "Raspberry Pi 5"
+    assert found["runtime"] == "LiteRT 2.1"
+    assert (found["network"], found["input"], found["kB"]) == ("mine", "64x96", "1,230")
+    assert (found["median ms"], found["p90 ms"], found["frames/s, in to out"]) == (
+        *("10.0", "12.5"),
+        "50.0",
+    )
+    assert (found["C"], found["MHz"]) == ("48.0 to 61.5", "-")
+    assert found["Abs Rel"] == "0.115 (Keras; camera_z_garg_80m, 60 frames)"
+    assert "int8 takes 0.60 of float32's time, so it pays" in advice
+    int8["inference_ratio"]["cpu"] = 1.1
+    assert "so it does not pay" in markdown(record)
 
 
 def test_the_memory_is_that_of_the_size_that_was_asked_for(golden_models: dict[str, Path]) -> None:
