@@ -168,6 +168,8 @@ def obstacle_line(result: Result) -> dict[str, Any]:
         "name": result.name,
         "number": result.number,
         "captured_s": round(result.captured_s, 3),
+        # What another machine's records are matched by; this clock may be set, the others not.
+        "captured_unix_s": round(time.time() - result.age_s, 3),
         "time_s": round(result.time_s, 3),
         "age_s": round(result.time_s - result.captured_s, 3),
         "unit": result.unit,

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import MagicMock
@@ -171,6 +172,9 @@ def test_a_line_says_when_its_picture_came() -> None:
     line = obstacle_line(result(item))
     assert line["captured_s"] == 5.0
     assert line["time_s"] > 5.0
+    # Two clocks that run alike.
+    offset_s = time.time() - time.monotonic()
+    assert line["captured_unix_s"] == pytest.approx(5.0 + offset_s, abs=0.5)
 
 
 # Point clouds
