@@ -20,6 +20,8 @@ _BLUE, _BLUE_LIGHT = 10, 140  # blue above red by so much counts as light from h
 _WINDOW_PX, _MAX_DEVIATION = 7, 4.0  # grey levels within the window; more is texture
 _BRIDGE_PX = 9  # wires and lamp posts do not divide a sky
 _MIN_SHARE = 0.002  # of the picture, that a sky has at least
+_RIM = 16  # of 255; what lies above a rectified picture is black, but for what JPEG makes of it
+_MAX_RIM_SHARE = 1 / 8  # of the height
 
 
 def sky_of(image: Image) -> npt.NDArray[np.bool_]:
@@ -38,7 +40,8 @@ def sky_of(image: Image) -> npt.NDArray[np.bool_]:
     variance = cv2.blur(grey * grey, window) - cv2.blur(grey, window) ** 2
     is_plain = is_light & (variance <= _MAX_DEVIATION**2)
     bridge = np.ones((_BRIDGE_PX, _BRIDGE_PX), np.uint8)
-    bridged = cv2.morphologyEx(is_plain.astype(np.uint8), cv2.MORPH_CLOSE, bridge)
+    reaching = (is_plain | _black_rim(image)).astype(np.uint8)
+    bridged = cv2.morphologyEx(reaching, cv2.MORPH_CLOSE, bridge)
     _, part, stats, _ = cv2.connectedComponentsWithStats(bridged, connectivity=4)
     is_sky_part = stats[:, cv2.CC_STAT_AREA] >= _MIN_SHARE * grey.size
     is_sky_part &= stats[:, cv2.CC_STAT_TOP] == 0
@@ -47,6 +50,14 @@ def sky_of(image: Image) -> npt.NDArray[np.bool_]:
     # Next to its border a window holds texture that is not the sky's.
     near = cv2.dilate(found.astype(np.uint8), np.ones(window, np.uint8)) > 0
     return found | (near & is_light)
+
+
+def _black_rim(image: Image) -> npt.NDArray[np.bool_]:
+    """What is black from the upper edge on: a rectified picture does not reach up to it."""
+    is_rim = np.zeros(image.shape[:2], np.bool_)
+    upper = image[: round(_MAX_RIM_SHARE * len(image))]
+    is_rim[: len(upper)] = np.logical_and.accumulate(upper.max(axis=2) <= _RIM, axis=0)
+    return is_rim
 
 
 class WithoutSky(Teacher[Floats]):

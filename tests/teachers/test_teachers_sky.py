@@ -33,6 +33,16 @@ def test_sky_is_what_is_light_and_plain_up_to_the_upper_edge() -> None:
     assert not found[HORIZON + 4 :].any()
 
 
+def test_the_black_rim_of_a_rectified_picture_is_no_sky_and_hides_none() -> None:
+    image = street()
+    for column in range(320):  # bent, as a lens is
+        image[: 2 + column // 80, column] = 0
+    found = sky_of(image)
+    assert not found[:2].any()
+    assert found[12 : WIRE - 1].all()
+    assert not found[HORIZON + 4 :].any()
+
+
 @pytest.mark.parametrize("change", ["dark", "textured", "below", "small"])
 def test_what_is_no_sky(change: str) -> None:
     image = street()
