@@ -309,8 +309,7 @@ def trade_off_figure(
             axes.axhline(reference[1], color="black", linewidth=0.8, linestyle="--")
             axes.annotate(reference[0], (0.01, reference[1]), xycoords=("axes fraction", "data"))
         axes.set_xlabel(cost_name)
-        axes.set_xlim(left=0)
-        axes.margins(x=0.15)
+        axes.set_xlim(0, 1.25 * max(cost_by_name.values()))
         axes.grid(alpha=0.3)
     plots[0].set_ylabel(f"{score_name} (lower is better)")
     return figure

@@ -120,8 +120,8 @@ flags.DEFINE_string(
     "start_from",
     None,
     "Workdir of another run of the same network to go on from, `pretrained` for the one that comes "
-    "with mtdepth, or none. A student's may be a weight file, too; its depth is carried over to "
-    "this run's camera and limits. Default: the recipe's.",
+    "with mtdepth (of mininet: `pretrained:mininet`), or none. A student's may be a weight file, "
+    "too; its depth is carried over to this run's camera and limits. Default: the recipe's.",
 )
 
 flags.DEFINE_enum(

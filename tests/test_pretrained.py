@@ -73,9 +73,9 @@ def test_todays_code_loads_the_weights_and_they_answer_as_the_files_do(name: str
     found = trained.infer(golden.images[0])
     np.testing.assert_allclose(found.depth_m, float32.depth_m, rtol=1e-3)
     assert np.median(np.abs(answer.depth_m / found.depth_m - 1)) < 0.05
-    assert found.train_id is not None
-    assert answer.train_id is not None
-    assert (found.train_id == answer.train_id).mean() > 0.9
+    assert (found.train_id is None) == (answer.train_id is None) == (name == "mininet")
+    if found.train_id is not None and answer.train_id is not None:
+        assert (found.train_id == answer.train_id).mean() > 0.9
 
 
 @pytest.mark.parametrize("name", known())

@@ -23,6 +23,7 @@ from mtdepth.reporting import (
     nearest_points,
     overlay,
     save_figure,
+    trade_off_figure,
 )
 from mtdepth.runtime.colors import depth_colors
 
@@ -150,6 +151,20 @@ def test_the_class_figure_draws_each_predictors_iou() -> None:
     assert heights[0] == 0.75
     assert heights[19] == 0.375
     assert heights[1] == 0
+
+
+def test_the_trade_off_figure_puts_each_network_where_its_cost_and_error_are() -> None:
+    costs = {"ms": {"L": 30.0, "S": 10.0}, "kB": {"L": 400.0, "S": 200.0}}
+    figure = trade_off_figure(
+        {"L": 0.1, "S": 0.2}, costs, score_name="Abs Rel", reference=("baseline", 0.3)
+    )
+    for axes, by_name in zip(figure.axes, costs.values(), strict=True):
+        large, small, line = axes.lines
+        assert large.get_xydata().tolist() == [[by_name["L"], 0.1]]
+        assert small.get_xydata().tolist() == [[by_name["S"], 0.2]]
+        assert line.get_ydata() == [0.3, 0.3]
+        assert [text.get_text() for text in axes.texts] == ["L", "S", "baseline"]
+    assert "Abs Rel" in figure.axes[0].get_ylabel()
 
 
 def test_a_figure_is_written_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:

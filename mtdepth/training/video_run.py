@@ -140,7 +140,7 @@ def _as_begun(recipe: VideoRecipe, workdir: Workdir) -> VideoRecipe:
 
 
 def _start_from(networks: VideoNetworks, source: Workdir) -> None:
-    """Copies both networks' best weights from another run.
+    """Copies both networks' best weights from another run; of a run without motion, the depth's.
 
     Raises:
       FileNotFoundError: If there is no such run, or it has no weights yet.
@@ -148,12 +148,12 @@ def _start_from(networks: VideoNetworks, source: Workdir) -> None:
     """
     if not isinstance(source.recipe(), VideoRecipe):
         raise UserError(f"{source.path} holds a student; --start_from needs a run from video here")
-    pairs = (
-        (networks.depth_net, source.weights("best")),
-        (networks.pose_net, source.pose_weights_path("best")),
-    )
-    for network, path in pairs:
-        load_weights(network, path, what="this recipe's networks")
+    load_weights(networks.depth_net, source.weights("best"), what="this recipe's networks")
+    pose_path = source.pose_weights_path("best")
+    if is_there(pose_path):
+        load_weights(networks.pose_net, pose_path, what="this recipe's networks")
+    else:
+        logging.info("%s holds no motion: the pose network begins anew", source.path)
     logging.info("starting from the weights of %s", source.path)
 
 

@@ -225,6 +225,21 @@ def test_a_damaged_state_is_named(
         begun(workdir.path, videos).run()
 
 
+def test_a_run_without_its_motion_gives_depth_alone(
+    finished: Workdir, videos: tuple[TripletSet, TripletSet], tmp_path: Path
+) -> None:
+    source = Workdir(shutil.copytree(finished.path, tmp_path / "source"))
+    source.pose_weights_path("best").unlink()
+    recipe = overridden(RECIPE, [f"start_from={source.path}"])
+    found = begun(tmp_path / "run", videos, recipe).state.network.get_weights()
+    is_alike = [
+        np.array_equal(ours, theirs)
+        for ours, theirs in zip(found, stored(finished, "best"), strict=True)
+    ]
+    assert any(is_alike)
+    assert not all(is_alike)
+
+
 def test_another_runs_networks_are_what_it_starts_from(
     finished: Workdir, videos: tuple[TripletSet, TripletSet], tmp_path: Path
 ) -> None:
