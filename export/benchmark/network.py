@@ -83,7 +83,7 @@ def open_network(path: Path, picture: Image, *, num_threads: int, size: str | No
     first = next(iter(backends.values()))
     backend = backends[size] if size else first
     contract = backend.contract
-    about = {
+    about: dict[str, Any] = {
         "network": contract.network,
         "decoder": contract.decoder,
         "precision": contract.precision,
