@@ -31,6 +31,8 @@ class VideoRecipe(TrainingSchedule):
       pose_encoder: `resnet18`, the paper's, or `light`: seven strided convolutions for CPUs.
       pose_weights: `imagenet`, `none`, or a weight file.
       start_from: Workdir of a run whose both networks to start from; empty for none.
+      depth_held_epochs: At first only the pose network learns, for so many epochs: one that begins
+        anew would spoil a depth network that does not.
       steps_per_epoch: Length of an epoch; 0 is one pass over the video.
       halve_every_epochs: How often the learning rate is halved besides; 0 for never.
       auto_mask: Whether pixels that an unmoved source explains better teach nothing.
@@ -53,6 +55,7 @@ class VideoRecipe(TrainingSchedule):
     pose_encoder: PoseEncoder = "resnet18"
     pose_weights: str = "none"
     start_from: str = ""
+    depth_held_epochs: int = 0
     steps_per_epoch: int = 0
     schedule: RateRule = "exponential"
     halve_every_epochs: int = 0
@@ -69,7 +72,7 @@ class VideoRecipe(TrainingSchedule):
         """Rejects a recipe that would fail hours into a run."""
         super().__post_init__()
         require_input_size(self.input_size_px)
-        require_at_least(self, 0, "halve_every_epochs", "min_flow_px")
+        require_at_least(self, 0, "halve_every_epochs", "min_flow_px", "depth_held_epochs")
         require_at_least(self, 0, "smoothness_weight", "smoothness_sharpness")
         if not 0 < self.smoothness_scale_decay <= 1:
             raise UserError(

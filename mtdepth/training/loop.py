@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,7 +23,14 @@ from mtdepth.training.batch_statistics import BatchStatistics
 from mtdepth.training.checkpoints import TrainingState
 from mtdepth.training.journal import Journal
 from mtdepth.training.process import STOPPED_STATUS, keep_freed_memory, stopped_by_signals
-from mtdepth.training.step import NonFiniteLossError, StepResult, Tensors, TrainingStep, adam
+from mtdepth.training.step import (
+    NonFiniteLossError,
+    StepResult,
+    Tensors,
+    TrainingStep,
+    adam,
+    holding,
+)
 from mtdepth.training.weight_average import WeightAverage
 from mtdepth.workdir import Checkpoint, Workdir
 
@@ -72,6 +79,8 @@ def adam_learner(
     losses: Callable[[Tensors], Tensors],
     *,
     ema_decay: float = 0.0,
+    held_weights: Sequence[Any] = (),
+    held_steps: int = 0,
 ) -> Learner:
     """A network that learns as in all trainings from a recipe: by Adam, with clipping.
 
@@ -81,14 +90,18 @@ def adam_learner(
       network: With the weights to begin with.
       losses: See `TrainingStep`.
       ema_decay: Of the weights' average, which is judged and saved in their place; 0 for none.
+      held_weights: Of the network; they stay as they are
+      held_steps: for so many steps at first.
     """
     optimizer = adam(recipe)
+
     average = WeightAverage(network, ema_decay) if ema_decay else None
     step = TrainingStep(
         network,
         losses,
         optimizer,
         clip_norm=recipe.clip_norm,
+        change_gradients=holding(network, optimizer, held_weights, num_steps=held_steps),
         after=average.update if average else _nothing,
     )
     averaged = average.variables if average else ()

@@ -1,7 +1,7 @@
 """One training step, which refuses what would poison the weights."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -121,6 +121,31 @@ def adam(schedule: TrainingSchedule) -> keras.optimizers.Adam:
     # Looked for in the names that Keras gives the weights of its layers.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
+
+
+def holding(
+    network: Any, optimizer: Any, held_weights: Sequence[Any], *, num_steps: int
+) -> Callable[[list[Any]], list[Any]]:
+    """What `TrainingStep` does to gradients so that some weights wait until the others have begun.
+
+    Args:
+      network: Whose trainable weights the gradients are of.
+      optimizer: Of its steps; Adam takes none where no gradient ever was.
+      held_weights: Those that wait.
+      num_steps: So many steps; 0 for none.
+    """
+    if not num_steps:
+        return list
+    is_held = [any(each is held for held in held_weights) for each in network.trainable_variables]
+
+    def changed(gradients: list[Any]) -> list[Any]:
+        share = tf.cast(tf.convert_to_tensor(optimizer.iterations) >= num_steps, tf.float32)
+        return [
+            share * gradient if held and gradient is not None else gradient
+            for gradient, held in zip(gradients, is_held, strict=True)
+        ]
+
+    return changed
 
 
 def _variable(variable: Any) -> Any:

@@ -63,7 +63,7 @@ def video_run(
     begun = _as_begun(recipe, workdir)
     networks = build_networks(begun)
     if begun.start_from:
-        _start_from(networks, Workdir(run_folder(begun.start_from)))
+        _start_from(networks, Workdir(run_folder(begun.start_from)), recipe)
     objective, health = VideoObjective(networks, recipe), HealthChecks()
     # Not before the weights are there: a wrong weight file must not leave a run behind.
     workdir.begin(recipe, run)
@@ -83,7 +83,14 @@ def video_run(
     return TrainingLoop(
         workdir=workdir,
         schedule=recipe,
-        learner=adam_learner(workdir, recipe, networks, objective.losses),
+        learner=adam_learner(
+            workdir,
+            recipe,
+            networks,
+            objective.losses,
+            held_weights=networks.depth_net.trainable_variables,
+            held_steps=recipe.depth_held_epochs * recipe.steps_per_epoch,
+        ),
         checkpoint_seconds=options.checkpoint_seconds,
         stream=batches.from_step,
         judge=judge,
@@ -139,12 +146,13 @@ def _as_begun(recipe: VideoRecipe, workdir: Workdir) -> VideoRecipe:
     return dataclasses.replace(recipe, pose_weights="none", start_from="")
 
 
-def _start_from(networks: VideoNetworks, source: Workdir) -> None:
+def _start_from(networks: VideoNetworks, source: Workdir, recipe: VideoRecipe) -> None:
     """Copies both networks' best weights from another run; of a run without motion, the depth's.
 
     Raises:
       FileNotFoundError: If there is no such run, or it has no weights yet.
       DataError: If they are damaged, or of other networks.
+      UserError: If it is a student, or holds no motion and depth is not held.
     """
     if not isinstance(source.recipe(), VideoRecipe):
         raise UserError(f"{source.path} holds a student; --start_from needs a run from video here")
@@ -152,6 +160,12 @@ def _start_from(networks: VideoNetworks, source: Workdir) -> None:
     pose_path = source.pose_weights_path("best")
     if is_there(pose_path):
         load_weights(networks.pose_net, pose_path, what="this recipe's networks")
+    elif not recipe.depth_held_epochs:
+        raise UserError(
+            f"{source.path} holds no motion, and a pose network that begins anew would spoil its "
+            "depth: give --override depth_held_epochs=1 (the first epoch learns motion alone), or "
+            f"{recipe.num_epochs} to keep its depth as it is"
+        )
     else:
         logging.info("%s holds no motion: the pose network begins anew", source.path)
     logging.info("starting from the weights of %s", source.path)

@@ -13,7 +13,7 @@ from fakes.video_networks import tiny_networks, tiny_video_recipe
 
 from mtdepth.data.triplet_selection import select_triplets
 from mtdepth.data.triplets import TripletSet
-from mtdepth.files import DataError
+from mtdepth.files import DataError, UserError
 from mtdepth.recipes.base import overridden
 from mtdepth.recipes.video import VideoRecipe
 from mtdepth.training import video_run as video_run_module
@@ -231,13 +231,19 @@ def test_a_run_without_its_motion_gives_depth_alone(
     source = Workdir(shutil.copytree(finished.path, tmp_path / "source"))
     source.pose_weights_path("best").unlink()
     recipe = overridden(RECIPE, [f"start_from={source.path}"])
-    found = begun(tmp_path / "run", videos, recipe).state.network.get_weights()
-    is_alike = [
-        np.array_equal(ours, theirs)
-        for ours, theirs in zip(found, stored(finished, "best"), strict=True)
-    ]
-    assert any(is_alike)
-    assert not all(is_alike)
+    with pytest.raises(UserError, match=r"holds no motion.*depth_held_epochs=1"):
+        begun(tmp_path / "run", videos, recipe)
+    recipe = overridden(recipe, [f"depth_held_epochs={RECIPE.num_epochs}"])
+    loop = begun(tmp_path / "run", videos, recipe)
+    networks = loop.state.network
+    before = {part: getattr(networks, part).get_weights() for part in ("depth_net", "pose_net")}
+    expected = [each.numpy() for each in networks.depth_net.trainable_variables]
+    loop.run()
+    found = [each.numpy() for each in networks.depth_net.trainable_variables]
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    moved = zip(networks.pose_net.get_weights(), before["pose_net"], strict=True)
+    assert any(not np.array_equal(ours, theirs) for ours, theirs in moved)
 
 
 def test_another_runs_networks_are_what_it_starts_from(
