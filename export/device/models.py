@@ -69,7 +69,11 @@ def open_models(path: Path, *, num_threads: int) -> SizedModels:
         return SizedModels(open_sizes(path, num_threads=num_threads))
     files = visible_files(path, "*.tflite") or visible_files(path, "*/*.tflite")
     if not files:
-        raise FileNotFoundError(f"{path}: holds no .tflite file, nor does a folder in it")
+        raise FileNotFoundError(
+            f"{path}: holds no .tflite file, nor does a folder in it; a run is exported first, for "
+            f"films and cameras: `python -m export.tflite --workdir {path} --output "
+            f"{path / 'tflite'}`"
+        )
     backends: dict[str, TfliteBackend] = {}
     for file in files:
         for size, backend in open_sizes(file, num_threads=num_threads).items():

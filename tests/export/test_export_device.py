@@ -742,3 +742,8 @@ def test_a_program_whose_only_reader_went_away_ends(model: Path) -> None:
     assert said.count(b"nobody reads the standard output any more") == 1
     assert b"nobody is left who takes the results" in said
     assert b"Traceback" not in said
+
+
+def test_a_folder_without_a_file_is_told_how_one_is_made(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"exported first.*export\.tflite --workdir"):
+        open_models(tmp_path, num_threads=1)
