@@ -53,7 +53,7 @@ class TimedNetwork:
     @property
     def is_onnx(self) -> bool:
         """Whether onnxruntime runs it; else LiteRT does."""
-        return self.path.suffix.lower() == ONNX
+        return _is_onnx(self.path)
 
 
 def open_network(path: Path, picture: Image, *, num_threads: int, size: str | None) -> TimedNetwork:
@@ -75,7 +75,7 @@ def open_network(path: Path, picture: Image, *, num_threads: int, size: str | No
     if path.suffix.lower() not in FORMATS:
         raise UserError(f"{path}: a file that is measured ends in {' or '.join(FORMATS)}")
     if not contract_path(path).is_file():
-        bare = _bare_onnx if path.suffix.lower() == ONNX else _bare
+        bare = _bare_onnx if _is_onnx(path) else _bare
         return TimedNetwork(path, path.stem, {}, {"inference": bare(path, num_threads)})
     backends = open_artefact(path, num_threads=num_threads)
     if size is not None and size not in backends:
@@ -120,6 +120,10 @@ def _bare(path: Path, num_threads: int) -> Callable[[], Any]:
     for details in interpreter.get_input_details():
         interpreter.set_tensor(details["index"], synthetic(details["shape"], details["dtype"]))
     return interpreter.invoke
+
+
+def _is_onnx(path: Path) -> bool:
+    return path.suffix.lower() == ONNX
 
 
 def _bare_onnx(path: Path, num_threads: int) -> Callable[[], Any]:

@@ -90,11 +90,10 @@ def adam_learner(
       network: With the weights to begin with.
       losses: See `TrainingStep`.
       ema_decay: Of the weights' average, which is judged and saved in their place; 0 for none.
-      held_weights: Of the network; they stay as they are
-      held_steps: for so many steps at first.
+      held_weights: Of the network, that stay as they are at first.
+      held_steps: For so many steps.
     """
     optimizer = adam(recipe)
-
     average = WeightAverage(network, ema_decay) if ema_decay else None
     step = TrainingStep(
         network,
